@@ -1,0 +1,1 @@
+"""Checkers: they decide."""

@@ -1,0 +1,1 @@
+"""Embedding models: pictures and texts in one space."""

@@ -1,0 +1,116 @@
+"""Item, Verdict, State and content ids: the one data type that flows. Imports nothing of ours; read this first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+ID_TAG = "mg1-"  # names the hash recipe below; a new recipe gets a new tag
+
+
+class State(StrEnum):
+    """Where a candidate stands. It only ever moves down this list; the last two are final.
+
+    `SPARE` passed everything after the quota was met: it is accepted first when more are asked for.
+    """
+
+    PLANNED = "planned"
+    DRAFTED = "drafted"
+    RENDERED = "rendered"
+    SPARE = "spare"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class Decision(StrEnum):
+    """What a checker says. `UNSURE` never accepts: an item that could not be checked is not accepted."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One checker's decision on one item, with the reason and, where there is one, its raw score."""
+
+    checker: str
+    decision: Decision
+    reason: str
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One candidate: what defines it, what was made of it, and the evidence.
+
+    `id` is a hash of what defines it (type, seed, slots, variant); `number` is its place in the run's
+    plan, which is the order of every decision between items. `image` is the sha256 of its PNG.
+    `rejected_by` is the stage that rejected it, `reason` the sentence.
+    """
+
+    id: str
+    number: int
+    type: str
+    seed_id: str
+    slots: Mapping[str, str]
+    variant: int
+    state: State = State.PLANNED
+    question: str | None = None
+    image_prompt: str | None = None
+    description: str | None = None
+    overlay: Mapping[str, Any] | None = None
+    image: str | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    rejected_by: str | None = None
+    reason: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def reject(self, stage: str, reason: str) -> Item:
+        """The same item, rejected by `stage` for `reason`."""
+        return replace(self, state=State.REJECTED, rejected_by=stage, reason=reason)
+
+    def with_verdicts(self, verdicts: tuple[Verdict, ...]) -> Item:
+        """The same item with more evidence."""
+        return replace(self, verdicts=self.verdicts + verdicts)
+
+    def noted(self, **facts: Any) -> Item:
+        """The same item with more provenance."""
+        return replace(self, provenance={**self.provenance, **facts})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values; `from_dict` reads them back."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Item:
+        """The item that `to_dict` wrote."""
+        verdicts = tuple(Verdict(**{**v, "decision": Decision(v["decision"])}) for v in data["verdicts"])
+        return Item(**{**data, "state": State(data["state"]), "verdicts": verdicts})
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def item_id(type: str, seed_id: str, slots: Mapping[str, str], variant: int) -> str:
+    """The content id of a candidate: a tag and 16 hex digits (64 bits) of sha256."""
+    text = canonical({"type": type, "seed_id": seed_id, "slots": dict(slots), "variant": variant})
+    return ID_TAG + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def derived_seed(item: str, purpose: str) -> int:
+    """A 63-bit seed for one purpose of one item, so that no random number depends on its neighbours."""
+    digest = hashlib.sha256(f"{item}/{purpose}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def rng(item: str, purpose: str) -> random.Random:
+    """A generator for one purpose of one item."""
+    return random.Random(derived_seed(item, purpose))

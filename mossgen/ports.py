@@ -1,0 +1,139 @@
+"""The Protocols on one page: what a backend must do to be one. A plugin is one file (see plugins.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from mossgen.items import Item, Verdict
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+    from mossgen.stimulus import StimulusType
+
+
+@dataclass(frozen=True)
+class Message:
+    """One chat turn."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One writing job: `samples` free answers wanted, and `guided` answers from the template's grammar.
+
+    `choices` is that grammar: every string a guided answer may be. A local model decodes inside it token
+    by token; an endpoint that cannot is given some of them as examples by the stage and writes freely.
+    `seed` makes the job repeatable where the backend can be.
+    """
+
+    messages: tuple[Message, ...]
+    seed: int
+    samples: int = 1
+    choices: tuple[str, ...] = ()
+    guided: int = 0
+    max_tokens: int = 48
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One answer: the text, its mean log-probability per token where known, and how it was made."""
+
+    text: str
+    logprob: float | None
+    how: Literal["sampled", "guided"]
+
+
+class LLM(Protocol):
+    """Writes text. `name` goes into provenance."""
+
+    name: str
+    guides: bool  # can decode inside Prompt.choices
+    cost: float  # US dollars spent so far by this object, as far as known
+
+    def write(self, prompts: Sequence[Prompt]) -> list[list[Completion]]:
+        """Answers of each prompt, in order. Raises BackendError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One drawing job. `seed` alone decides the noise, whatever else is in the batch."""
+
+    prompt: str
+    negative_prompt: str
+    seed: int
+
+
+class Imager(Protocol):
+    """Draws pictures. `name` goes into provenance."""
+
+    name: str
+    cost: float
+
+    def draw(self, drawings: Sequence[Drawing]) -> list[Image]:
+        """One RGB picture each, in order. Raises BackendError."""
+        ...
+
+
+class Embedder(Protocol):
+    """Puts pictures and texts into one space. Rows are unit vectors, float32, [n, dim]."""
+
+    name: str
+    dim: int
+    thresholds: Mapping[str, float]  # text, image, pair: at or above is a duplicate; match: below does not fit
+
+    def images(self, images: Sequence[Image]) -> np.ndarray:
+        """[n, dim] of n RGB pictures."""
+        ...
+
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
+        """[n, dim] of n texts."""
+        ...
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a checker looks at: the item, its type, and its picture once there is one."""
+
+    item: Item
+    type: StimulusType
+    image: Image | None = None
+
+
+class Checker(Protocol):
+    """Judges items. `needs` says when it runs: on the text, before any picture is paid for, or on the pair."""
+
+    name: str
+    needs: Literal["text", "image"]
+
+    def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
+        """One verdict each, in order; None where the checker has nothing to say about such an item."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunView:
+    """What an exporter may read of a finished run: its items in order, where pictures lie, and the manifest."""
+
+    type: StimulusType
+    accepted: Sequence[Item]
+    rejected: Sequence[Item]
+    blobs: Path  # blobs/<sha256>.png
+    manifest: Mapping[str, Any]
+
+
+class Exporter(Protocol):
+    """Writes a run as files that some tool reads."""
+
+    name: str
+
+    def export(self, run: RunView, out: Path) -> list[Path]:
+        """Writes into the folder `out` (made if need be); returns what it wrote."""
+        ...
