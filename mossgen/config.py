@@ -1,0 +1,186 @@
+"""RunConfig: what a run is made with, frozen in run.json; presets; and how options reach their plugin."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mossgen import plugins
+from mossgen.errors import ConfigError, StoreError
+from mossgen.stimulus import StimulusType
+
+ROLES = {"llm": "llms", "imager": "imagers", "embedder": "embedders"}
+TEXT_AND_IMAGE_CHECKERS = ("rules", "safety", "sanity", "legible")
+
+
+class Part(BaseModel):
+    """One plugin of a run and its options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    plugin: str
+    options: dict[str, Any] = {}
+
+
+class RunConfig(BaseModel):
+    """Everything that decides what a run makes. Budgets and -n are not in it: they only decide when it stops."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    type: str
+    template_sha256: str
+    seeds_sha256: str
+    seed: int = 0
+    llm: Part
+    imager: Part
+    embedder: Part
+    checkers: tuple[Part, ...]
+    against: tuple[str, ...] = ()
+
+
+class Preset(BaseModel):
+    """A named choice of plugins: `--preset NAME`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    about: str
+    llm: Part
+    imager: Part
+    embedder: Part
+    checkers: tuple[Part, ...] = tuple(Part(plugin=name) for name in TEXT_AND_IMAGE_CHECKERS)
+
+
+PRESETS: Mapping[str, Preset] = {
+    "embedded": Preset(
+        about="no key, no GPU, no hub: SmolLM2-135M writes, our small diffusion model draws illustrations",
+        llm=Part(plugin="transformers"),
+        imager=Part(plugin="diffusers"),
+        embedder=Part(plugin="open_clip"),
+    ),
+    "gpu": Preset(
+        about="one GPU of 24 GB, weights from the hub: Qwen3-8B writes, FLUX.1-schnell draws in 4 steps (Apache-2.0)",
+        llm=Part(plugin="transformers", options={"model": "Qwen/Qwen3-8B", "samples": 6}),
+        imager=Part(plugin="diffusers", options={"model": "flux-schnell"}),
+        embedder=Part(plugin="open_clip", options={"model": "ViT-B-32", "pretrained": "laion2b_s34b_b79k"}),
+    ),
+    "openai": Preset(
+        about="an OpenAI-compatible endpoint writes and draws (OPENAI_API_KEY; costs money: see --dry-run)",
+        llm=Part(plugin="openai", options={"model": "gpt-4o-mini"}),
+        imager=Part(plugin="openai", options={"model": "gpt-image-1"}),
+        embedder=Part(plugin="open_clip"),
+    ),
+}
+
+
+def build_config(
+    stimulus: StimulusType,
+    seed: int = 0,
+    preset: str = "embedded",
+    parts: Mapping[str, str | None] | None = None,
+    checkers: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    against: Sequence[str] = (),
+) -> RunConfig:
+    """The configuration that flags ask for: a preset, other plugins in its place, and `plugin.option=value`s.
+
+    `parts` maps llm, imager, embedder to a plugin name (None keeps the preset's). Options are checked by
+    their plugin, and its defaults are written out, so that run.json says everything. Raises ConfigError.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"There is no preset {preset!r}: use one of {', '.join(PRESETS)}.")
+    chosen = PRESETS[preset]
+    roles: dict[str, Part] = {}
+    for role in ROLES:
+        name = (parts or {}).get(role)
+        mine: Part = getattr(chosen, role)
+        roles[role] = Part(plugin=name) if name and name != mine.plugin else mine
+    checks = tuple(Part(plugin=name) for name in checkers) or chosen.checkers
+    changes = parse_settings(settings, [*roles, *(p.plugin for p in (*roles.values(), *checks))])
+    return RunConfig(
+        type=stimulus.name,
+        template_sha256=_canonical_sha256(stimulus.template.model_dump(mode="json")),
+        seeds_sha256=_canonical_sha256([s.model_dump() for s in stimulus.seeds]),
+        seed=seed,
+        checkers=tuple(_complete("checkers", part, changes, part.plugin) for part in checks),
+        against=tuple(str(Path(a).absolute()) for a in against),
+        **{role: _complete(ROLES[role], part, changes, role) for role, part in roles.items()},
+    )
+
+
+def parse_settings(settings: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`plugin.option=value`s by plugin (or role); values are JSON where they parse as it, else text."""
+    changes: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        plugin, dot, option = key.partition(".")
+        if not (equals and dot and option):
+            raise ConfigError(f"--set {setting!r}: write plugin.option=value, such as diffusers.steps=8.")
+        if plugin not in known:
+            raise ConfigError(f"--set {setting!r}: this run has no {plugin!r}; it has {', '.join(dict.fromkeys(known))}.")
+        try:
+            changes.setdefault(plugin, {})[option] = json.loads(value)
+        except json.JSONDecodeError:
+            changes.setdefault(plugin, {})[option] = value
+    return changes
+
+
+def _complete(kind: str, part: Part, changes: Mapping[str, Mapping[str, Any]], role: str) -> Part:
+    asked = {**part.options, **changes.get(part.plugin, {}), **changes.get(role, {})}
+    options: BaseModel = plugins.parse(kind, part.plugin, asked)
+    return Part(plugin=part.plugin, options=options.model_dump(mode="json"))
+
+
+def freeze(config: RunConfig, path: Path) -> None:
+    """Writes run.json, or checks the one that is there. Raises ConfigError naming the first field that differs."""
+    if path.is_file():
+        before = read_config(path)
+        difference = _first_difference(before.model_dump(mode="json"), config.model_dump(mode="json"))
+        if difference:
+            field, old, new = difference
+            raise ConfigError(
+                f"{path}: `{field}` is {old!r} in this run and {new!r} now: "
+                "run with the same options to resume it, or choose another folder with --run."
+            )
+        return
+    try:
+        aside = path.with_suffix(".tmp")
+        aside.write_text(json.dumps(config.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
+        os.replace(aside, path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror}): choose another --run folder.") from error
+
+
+def read_config(path: Path) -> RunConfig:
+    """The frozen configuration of a run. Raises ConfigError if it is missing or was broken."""
+    try:
+        return RunConfig.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}): give the folder of a run.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "(top level)"
+        raise ConfigError(f"{path}: {field}: {first['msg']}: it was altered, or made by another version.") from None
+
+
+def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            found = _first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+            if found:
+                return found
+        return None
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (before, after) in enumerate(zip(old, new, strict=True)):
+            found = _first_difference(before, after, f"{path}[{index}]")
+            if found:
+                return found
+        return None
+    return None if old == new else (path, old, new)
+
+
+def _canonical_sha256(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
