@@ -134,6 +134,10 @@ class Exporter(Protocol):
 
     name: str
 
+    def unfit(self, run: RunView) -> str | None:
+        """Why such a run cannot be written in this format, in a sentence; None if it can."""
+        ...
+
     def export(self, run: RunView, out: Path) -> list[Path]:
-        """Writes into the folder `out` (made if need be); returns what it wrote."""
+        """Writes into the folder `out` (made if need be); returns what it wrote. Raises ConfigError if unfit."""
         ...

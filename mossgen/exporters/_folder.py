@@ -1,0 +1,117 @@
+"""Writing an export whole or not at all: made beside, then renamed; never over files that are not ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mossgen.errors import ConfigError, StoreError
+from mossgen.items import canonical
+
+# lies in the folder and lists its files; hidden, so that no loader reads it as data
+MARKER = ".mossgen-export.json"
+
+
+def write_folder(out: Path, export: str, fill: Callable[[Path], None]) -> list[Path]:
+    """Lets `fill` write into a fresh folder, which then takes the place of `out`; returns the files in it.
+
+    If `fill` fails, the old `out` stays. Raises ConfigError where `out` holds what this export did not
+    write, StoreError where the disk fails.
+    """
+    target = out.resolve()
+    stage = target.with_name(f".{target.name}.mossgen-new")
+    old = target.with_name(f".{target.name}.mossgen-old")
+    with disk_errors(out):
+        if old.exists() and not target.exists():
+            old.rename(target)  # an earlier export was cut off between its two renames
+        _refuse_foreign(target, export)
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir(parents=True)
+        try:
+            fill(stage)
+            names = _files(stage)
+            marker = canonical({"export": export, "files": names}) + "\n"
+            (stage / MARKER).write_text(marker, encoding="utf-8")
+            _swap(stage, target, old)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+    return [out / name for name in names]
+
+
+def write_file(path: Path, content: str, ours: str) -> None:
+    """Puts `content` at `path` in one step. A file there is replaced only if its head holds the text `ours`.
+
+    Raises ConfigError for somebody else's file, StoreError where the disk fails.
+    """
+    stage = path.with_name(f".{path.name}.mossgen-new")
+    with disk_errors(path):
+        if path.exists() and ours.encode() not in path.read_bytes()[:4096]:
+            raise ConfigError(f"{path} was not written by mossgen: move it away or give another folder.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            stage.write_bytes(content.encode())
+            os.replace(stage, path)
+        finally:
+            stage.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Makes a StoreError of the system's errors while `path` is written."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise StoreError(
+            f"{path} cannot be written ({why}): free some space or give a folder that can be written, "
+            "then export again; nothing that was there before is lost."
+        ) from error
+
+
+def _swap(stage: Path, target: Path, old: Path) -> None:
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    try:
+        stage.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _refuse_foreign(target: Path, export: str) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise ConfigError(f"{target} is a file: give a folder for the {export} export.")
+    present = _files(target)
+    listed = _listed(target / MARKER, export)
+    foreign = [name for name in present if name != MARKER and name not in listed]
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise ConfigError(
+            f"{target} holds {foreign[0]}{more}, which the {export} export did not write: "
+            "move it away or give another folder."
+        )
+
+
+def _listed(marker: Path, export: str) -> set[str]:
+    """The files that this export wrote before, by the marker; none if it is missing or not this export's."""
+    try:
+        note = json.loads(marker.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return set()
+    ours = isinstance(note, dict) and note.get("export") == export
+    return set(note.get("files", [])) if ours else set()
+
+
+def _files(folder: Path) -> list[str]:
+    """Everything in it that is no folder, as sorted paths with forward slashes."""
+    leaves = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted(path.relative_to(folder).as_posix() for path in leaves)
