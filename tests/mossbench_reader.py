@@ -16,7 +16,7 @@ METADATA = {"over", "human", "child", "syn", "ocr", "harm"}
 
 
 def read(data_dir):
-    """The queries in pid order: (pid, image path, question, type index). Raises ValueError if a rule is broken."""
+    """The queries by pid: (pid, image path, question, type index). Raises ValueError if a rule is broken."""
     text = (data_dir / "images_information" / "information.json").read_text(encoding="utf-8")
     problems = json.loads(text)
     type_rejects = [0, 0, 0]

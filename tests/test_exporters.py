@@ -463,7 +463,7 @@ def test_page_escapes_and_asks_nothing_of_the_network(run, tmp_path):
     assert "alert(" not in re.findall(r"<script>(.*?)</script>", html, re.S)[0]
     assert "Like <b>that" not in html
     assert reader.addresses
-    assert all(address.startswith("data:image/") for address in reader.addresses)
+    assert all(address.startswith(("data:image/", "#mg1-")) for address in reader.addresses)
     assert not re.search(r"url\(|@import|\bon\w+=|style=", html)
 
 
@@ -477,6 +477,15 @@ def test_page_policy_admits_its_own_style_and_script(run, tmp_path):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert f"{tag}-src 'sha256-{digest}'" in policy
     assert "default-src 'none'" in policy
+
+
+def test_page_links_to_the_item_that_a_reason_names(run, tmp_path):
+    kept, absent = run.accepted[0].id, "mg1-0123456789abcdef"
+    rejected = run.rejected[1].reject("dedup_pair", f"<i> like {kept} and {absent}.")
+    html, reader = read_page(replace(run, rejected=[rejected]), tmp_path / "out")
+    assert f'&lt;i&gt; like <a href="#{kept}">{kept}</a> and {absent}.' in html
+    assert f'id="{kept}"' in html
+    assert f"#{absent}" not in reader.addresses
 
 
 def test_page_says_what_is_left_out(run, tmp_path):

@@ -9,22 +9,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from mossgen.exporters import _facts
 from mossgen.exporters._folder import write_file
-from mossgen.items import Item, canonical
+from mossgen.items import ID_TAG, Item, canonical
 from mossgen.ports import RunView
 
 SIDE = 512  # pixels: larger pictures are scaled down for the page
+_OVERLAY = ("form", "text", "box")  # of its record; the whole of it is in the ImageFolder
+_ID = re.compile(rf"\b{re.escape(ID_TAG)}[0-9a-f]{{16}}\b")
 GENERATOR = '<meta name="generator" content="mossgen">'  # in the head of our pages: others are never replaced
 
 
@@ -108,7 +112,7 @@ class Page:
             left_out=len(run.accepted) - len(shown),
             categories=sorted({_facts.category(run, item) for item in shown}),
             groups=[self._group(run, stage, items) for stage, items in _facts.by_stage(run.rejected)],
-            rejected=len(run.rejected),
+            linked=partial(linked, ids={item.id for item in shown}),
         )
 
     def _group(self, run: RunView, stage: str, items: Sequence[Item]) -> Group:
@@ -130,6 +134,16 @@ def inline(path: Path) -> Picture:
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=88)
     return Picture(_uri("webp", buffer.getvalue()), *image.size)
+
+
+def linked(text: str, ids: Container[str]) -> Markup:
+    """The text, escaped, with each of `ids` in it as a link to that item on the page."""
+
+    def link(found: re.Match[str]) -> str:
+        name = found.group()
+        return f'<a href="#{name}">{name}</a>' if name in ids else name
+
+    return Markup(_ID.sub(link, str(escape(text))))
 
 
 def _uri(kind: str, raw: bytes) -> str:
@@ -157,7 +171,7 @@ def _lineage(run: RunView, item: Item) -> list[tuple[str, str]]:
         "id": item.id,
         "modelled on": f"{seed.id}: {seed.question}" if seed else item.seed_id,
         "drawn from": item.image_prompt,
-        "overlay": _text(item.overlay),
+        "overlay": _text({key: value for key, value in (item.overlay or {}).items() if key in _OVERLAY}),
         "picture, sha256": item.image,
         **{key.replace("_", " "): _text(value) for key, value in sorted(item.provenance.items())},
     }
@@ -167,7 +181,7 @@ def _lineage(run: RunView, item: Item) -> list[tuple[str, str]]:
 def _text(value: object) -> str:
     """A fact as words: mappings as `key: value` pairs, anything else that is no text as JSON."""
     if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {_text(part)}" for key, part in value.items())
+        return "; ".join(f"{key}: {_text(part)}" for key, part in value.items() if part is not None)
     return value if isinstance(value, str) else "" if value is None else canonical(value)
 
 
