@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mossgen import plugins
 from mossgen.errors import ConfigError, StoreError
@@ -27,6 +27,14 @@ class Part(BaseModel):
     options: dict[str, Any] = {}
 
 
+class Drafting(BaseModel):
+    """How many questions are written for each item: free ones, and ones inside the type's grammar."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    samples: int = Field(default=2, ge=0, le=64)
+    guided: int = Field(default=4, ge=0, le=64)
+
+
 class RunConfig(BaseModel):
     """Everything that decides what a run makes. Budgets and -n are not in it: they only decide when it stops."""
 
@@ -35,6 +43,7 @@ class RunConfig(BaseModel):
     template_sha256: str
     seeds_sha256: str
     seed: int = 0
+    draft: Drafting
     llm: Part
     imager: Part
     embedder: Part
@@ -47,6 +56,7 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     about: str
+    draft: Drafting = Drafting()
     llm: Part
     imager: Part
     embedder: Part
@@ -62,7 +72,8 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "gpu": Preset(
         about="one GPU of 24 GB, weights from the hub: Qwen3-8B writes, FLUX.1-schnell draws in 4 steps (Apache-2.0)",
-        llm=Part(plugin="transformers", options={"model": "Qwen/Qwen3-8B", "samples": 6}),
+        draft=Drafting(samples=6, guided=2),
+        llm=Part(plugin="transformers", options={"model": "Qwen/Qwen3-8B"}),
         imager=Part(plugin="diffusers", options={"model": "flux-schnell"}),
         embedder=Part(plugin="open_clip", options={"model": "ViT-B-32", "pretrained": "laion2b_s34b_b79k"}),
     ),
@@ -98,16 +109,25 @@ def build_config(
         mine: Part = getattr(chosen, role)
         roles[role] = Part(plugin=name) if name and name != mine.plugin else mine
     checks = tuple(Part(plugin=name) for name in checkers) or chosen.checkers
-    changes = parse_settings(settings, [*roles, *(p.plugin for p in (*roles.values(), *checks))])
+    changes = parse_settings(settings, ["draft", *roles, *(p.plugin for p in (*roles.values(), *checks))])
     return RunConfig(
         type=stimulus.name,
         template_sha256=_canonical_sha256(stimulus.template.model_dump(mode="json")),
         seeds_sha256=_canonical_sha256([s.model_dump() for s in stimulus.seeds]),
         seed=seed,
+        draft=_drafting({**chosen.draft.model_dump(), **changes.get("draft", {})}),
         checkers=tuple(_complete("checkers", part, changes, part.plugin) for part in checks),
         against=tuple(str(Path(a).absolute()) for a in against),
         **{role: _complete(ROLES[role], part, changes, role) for role, part in roles.items()},
     )
+
+
+def _drafting(options: Mapping[str, Any]) -> Drafting:
+    try:
+        return Drafting.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"--set draft.{first['loc'][0]}={first['input']!r}: {first['msg']}.") from None
 
 
 def parse_settings(settings: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -119,7 +139,9 @@ def parse_settings(settings: Sequence[str], known: Sequence[str]) -> dict[str, d
         if not (equals and dot and option):
             raise ConfigError(f"--set {setting!r}: write plugin.option=value, such as diffusers.steps=8.")
         if plugin not in known:
-            raise ConfigError(f"--set {setting!r}: this run has no {plugin!r}; it has {', '.join(dict.fromkeys(known))}.")
+            raise ConfigError(
+                f"--set {setting!r}: this run has no {plugin!r}; it has {', '.join(dict.fromkeys(known))}."
+            )
         try:
             changes.setdefault(plugin, {})[option] = json.loads(value)
         except json.JSONDecodeError:

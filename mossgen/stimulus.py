@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from jinja2 import StrictUndefined, TemplateError as JinjaError, pass_context
+from jinja2 import StrictUndefined, pass_context
+from jinja2 import TemplateError as JinjaError
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -302,7 +303,10 @@ class StimulusType:
 
     def _field_paths(self) -> list[str]:
         rules = self.template.rules
-        return [*self.template.questions.frames_of, *(p for r in (*rules.require, *rules.forbid) for p in r.terms_of)]
+        return [
+            *self.template.questions.frames_of,
+            *(p for r in (*rules.require, *rules.forbid) for p in r.terms_of),
+        ]
 
     def _texts(self) -> list[str]:
         t = self.template
@@ -409,7 +413,7 @@ def _parse(path: Path) -> Template:
 def read_seeds(path: Path) -> list[Seed]:
     """The seeds of a JSONL file. Raises TemplateError with the line and field of the first that is wrong."""
     seeds: list[Seed] = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
         try:

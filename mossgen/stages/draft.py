@@ -28,8 +28,7 @@ def draft(items: Sequence[Item], stimulus: StimulusType, llm: LLM, samples: int,
     """
     prompts = [_prompt(item, stimulus, llm, samples, guided) for item in items]
     return [
-        _select(item, stimulus, llm, completions)
-        for item, completions in zip(items, llm.write(prompts), strict=True)
+        _select(item, stimulus, llm, completions) for item, completions in zip(items, llm.write(prompts), strict=True)
     ]
 
 

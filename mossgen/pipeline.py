@@ -1,0 +1,277 @@
+"""expand(): the stages in order, written out. Decisions about one item are maps; decisions between items are
+serial, in plan order; one writer.
+
+Candidates go in waves of WAVE. A wave is written (draft, rules, text dedup, text checks) as one batch, then
+its survivors are drawn in chunks of CHUNK (render, overlay, image checks, match, dedup). Each batch is one
+transaction, and what is in a batch depends on the plan alone: so a killed run, resumed, makes the same calls
+with the same batches and gives the same bytes, and `-n` only decides where a run stops.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mossgen.items import Decision, Item, State, Verdict
+from mossgen.ports import LLM, Case, Checker, Embedder, Imager
+from mossgen.references import Reference
+from mossgen.stages.check import check
+from mossgen.stages.dedup import Deduplicator, Near
+from mossgen.stages.draft import Draft, draft
+from mossgen.stages.render import render, to_png
+from mossgen.stimulus import StimulusType
+from mossgen.store import RunStore
+
+WAVE = 16  # candidates written as one batch
+CHUNK = 8  # pictures drawn as one batch
+PATIENCE = 25  # candidates tried for each item asked for, before a run gives up
+
+
+@dataclass(frozen=True)
+class Backends:
+    """The models and checkers of a run."""
+
+    llm: LLM
+    imager: Imager
+    embedder: Embedder
+    checkers: tuple[Checker, ...]
+    samples: int
+    guided: int
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Where a run stops: items accepted, candidates tried, seconds and US dollars of this invocation."""
+
+    accepted: int
+    candidates: int | None = None
+    seconds: float | None = None
+    usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: the stage just entered, and items by state."""
+
+    stage: str
+    counts: Mapping[str, int]
+
+
+Report = Callable[[Progress], None]
+
+
+def expand(
+    store: RunStore,
+    stimulus: StimulusType,
+    seed: int,
+    backends: Backends,
+    budget: Budget,
+    references: Sequence[Reference] = (),
+    report: Report = lambda progress: None,
+) -> str:
+    """Makes candidates until `budget.accepted` are accepted; the same call again goes on where it stopped.
+
+    Returns why it stopped: "quota", "candidates", "time", "cost", or "exhausted" (no combination is left).
+    Raises RunError from a backend or the store; what was committed before stays.
+    """
+    return _Run(store, stimulus, seed, backends, budget, references, report).go()
+
+
+class _Run:
+    """One invocation of expand: the stages over the store, with what is kept in memory for dedup."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        stimulus: StimulusType,
+        seed: int,
+        backends: Backends,
+        budget: Budget,
+        references: Sequence[Reference],
+        report: Report,
+    ) -> None:
+        self.store = store
+        self.stimulus = stimulus
+        self.seed = seed
+        self.backends = backends
+        self.budget = budget
+        self.report = report
+        self.started = time.monotonic()
+        self.kept = self._load_kept(references)
+
+    def go(self) -> str:
+        plan = self.stimulus.plan(self.seed)
+        for wave in iter(lambda: list(itertools.islice(plan, WAVE)), []):
+            if reason := self._stop():
+                return reason
+            survivors = self._written(wave)
+            for chunk in _chunks(survivors):
+                if reason := self._stop():
+                    return reason
+                if any(item.state is State.DRAFTED for item in chunk):
+                    self._picture(chunk)
+        return self._stop() or "exhausted"
+
+    def _stop(self) -> str | None:
+        """Accepts what the quota still wants of the spare items, and says why to stop, if so."""
+        counts = self.store.counts()
+        wanted = self.budget.accepted - counts.get(State.ACCEPTED, 0)
+        spare = self.store.items(State.SPARE)[: max(wanted, 0)]
+        if spare:
+            with self.store.transaction():
+                self.store.put([replace(item, state=State.ACCEPTED) for item in spare])
+        if len(spare) >= wanted:
+            return "quota"
+        tried = sum(counts.values()) - counts.get(State.PLANNED, 0) - counts.get(State.DRAFTED, 0)
+        if tried >= (self.budget.candidates or PATIENCE * max(self.budget.accepted, 4)):
+            return "candidates"
+        if self.budget.seconds is not None and time.monotonic() - self.started >= self.budget.seconds:
+            return "time"
+        if self.budget.usd is not None and self._usd() >= self.budget.usd:
+            return "cost"
+        return None
+
+    def _usd(self) -> float:
+        return self.backends.llm.cost + self.backends.imager.cost
+
+    # -- the written half of a wave ------------------------------------------------------------------
+
+    def _written(self, wave: Sequence[Item]) -> list[Item]:
+        """The wave's items that passed everything that is decided without a picture."""
+        first, last = wave[0].number, wave[-1].number
+        stored = self.store.items(after=first - 1, below=last + 1)
+        if not stored:
+            stored = self._write(wave)
+        return [item for item in stored if item.question is not None and item.image_prompt is not None
+                and (item.state is not State.REJECTED or item.image is not None)]  # fmt: skip
+
+    def _write(self, wave: Sequence[Item]) -> list[Item]:
+        with self._batch("draft"):
+            drafts = draft(wave, self.stimulus, self.backends.llm, self.backends.samples, self.backends.guided)
+            items = self._choose(drafts)
+            items = self._checked([(item, None) for item in items], "text")
+            self.store.put(items)
+        return items
+
+    def _choose(self, drafts: Sequence[Draft]) -> list[Item]:
+        """Gives each item the likeliest of its questions that is not near to a kept one (text channel).
+
+        Within the wave, questions not yet given are preferred; should one be given twice, the picture half
+        decides, since the first of the two may still fall.
+        """
+        texts = list(dict.fromkeys(c.text for d in drafts for c in d.questions))
+        near = dict(zip(texts, self.kept.near_texts(self.backends.embedder.texts(texts)), strict=True)) if texts else {}
+        given: set[str] = set()
+        return [self._question(d, near, given) for d in drafts]
+
+    def _question(self, drafted: Draft, near: Mapping[str, Near | None], given: set[str]) -> Item:
+        if not drafted.questions:
+            return drafted.item
+        fresh = [c for c in drafted.questions if near[c.text] is None]
+        if not fresh:
+            nearest = near[drafted.questions[0].text]
+            assert nearest is not None
+            item = replace(drafted.item, question=drafted.questions[0].text)
+            return item.reject("dedup", nearest.sentence())
+        chosen = next((c for c in fresh if c.text not in given), fresh[0])
+        given.add(chosen.text)
+        item = replace(drafted.item, question=chosen.text, state=State.DRAFTED)
+        return item.noted(question_made=chosen.how, question_logprob=chosen.logprob)
+
+    # -- the drawn half ------------------------------------------------------------------------------
+
+    def _picture(self, chunk: Sequence[Item]) -> None:
+        with self._batch("render"):
+            pictures = render(chunk, self.stimulus, self.backends.imager)
+        self.report(Progress("check", self.store.counts()))
+        with self._batch("check"):
+            items = [replace(item, image=self.store.put_blob(to_png(image)), state=State.RENDERED)
+                     for item, image in pictures]  # fmt: skip
+            items = self._checked([(i, image) for i, (_, image) in zip(items, pictures, strict=True)], "image")
+            images = self.backends.embedder.images([image for _, image in pictures])
+            items = self._matched(items, images)
+            self.store.put(self._deduplicated(items, images))
+
+    def _matched(self, items: Sequence[Item], images: np.ndarray) -> list[Item]:
+        """Adds the match verdict: the picture's cosine with its own prompt against the embedder's threshold."""
+        prompts = self.backends.embedder.texts([item.image_prompt or "" for item in items])
+        threshold = self.backends.embedder.thresholds["match"]
+        matched = []
+        for item, score in zip(items, np.sum(images * prompts, axis=1).tolist(), strict=True):
+            fits = score >= threshold
+            reason = f"cosine of picture and prompt is {score:.3f}, wanted {threshold:.3f}"
+            verdict = Verdict("match", Decision.PASS if fits else Decision.FAIL, reason, round(score, 4))
+            item = item.with_verdicts((verdict,))
+            if not fits and item.state is not State.REJECTED:
+                item = item.reject("match", f"fail: {reason}")
+            matched.append(item)
+        return matched
+
+    def _deduplicated(self, items: Sequence[Item], images: np.ndarray) -> list[Item]:
+        rows = [row for row, item in enumerate(items) if item.state is State.RENDERED]
+        if not rows:
+            return list(items)
+        alive = [items[row] for row in rows]
+        texts = self.backends.embedder.texts([item.question or "" for item in alive])
+        found = self.kept.greedy([item.id for item in alive], texts, images[rows])
+        decided = list(items)
+        for row, item, near in zip(rows, alive, found, strict=True):
+            decided[row] = item.reject("dedup", near.sentence()) if near else replace(item, state=State.SPARE)
+        kept = [place for place, near in enumerate(found) if near is None]
+        self.store.put(decided)  # before the vectors, which refer to them
+        self.store.put_vectors("text", {alive[place].id: texts[place] for place in kept})
+        self.store.put_vectors("image", {alive[place].id: images[rows[place]] for place in kept})
+        return decided
+
+    # -- shared --------------------------------------------------------------------------------------
+
+    def _checked(self, pairs: Sequence[tuple[Item, object]], needs: str) -> list[Item]:
+        """The items after the checkers of this kind; those already rejected pass through untouched."""
+        checkers = [c for c in self.backends.checkers if c.needs == needs]
+        cases = [Case(item, self.stimulus, image) for item, image in pairs if item.state is not State.REJECTED]  # type: ignore[arg-type]
+        checked = {item.id: item for item in check(cases, checkers)} if cases else {}
+        return [checked.get(item.id, item) for item, _ in pairs]
+
+    def _batch(self, stage: str) -> _Batch:
+        self.report(Progress(stage, self.store.counts()))
+        return _Batch(self, stage)
+
+    def _load_kept(self, references: Sequence[Reference]) -> Deduplicator:
+        embedder = self.backends.embedder
+        kept = Deduplicator(embedder.dim, embedder.thresholds)
+        seeds = self.stimulus.seeds
+        if seeds:
+            kept.keep_texts([f"seed {s.id}" for s in seeds], embedder.texts([s.question for s in seeds]))
+        for reference in references:
+            reference.keep_in(kept, embedder)
+        texts, images = self.store.vectors("text"), self.store.vectors("image")
+        if texts:
+            kept.keep(list(texts), np.stack(list(texts.values())), np.stack([images[i] for i in texts]))
+        return kept
+
+
+class _Batch:
+    """One transaction whose seconds and dollars are booked on a stage."""
+
+    def __init__(self, run: _Run, stage: str) -> None:
+        self.run, self.stage = run, stage
+        self.transaction = run.store.transaction()
+
+    def __enter__(self) -> None:
+        self.started, self.usd = time.monotonic(), self.run._usd()
+        self.transaction.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            seconds = time.monotonic() - self.started
+            self.run.store.spend(self.stage, seconds, self.run._usd() - self.usd)
+        self.transaction.__exit__(*error)  # type: ignore[arg-type]
+
+
+def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]

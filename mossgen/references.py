@@ -1,0 +1,138 @@
+"""Reference sets that nothing new may be near to: other runs, MOSSBench folders, ImageFolders and JSONL files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mossgen.errors import ConfigError
+from mossgen.items import State
+from mossgen.store import DATABASE, RunStore
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from mossgen.ports import Embedder
+    from mossgen.stages.dedup import Deduplicator
+
+MAX_BYTES = 200_000_000  # of one metadata file
+MAX_PIXELS = 50_000_000  # of one picture: beyond it Pillow could be made to fill the memory
+BATCH = 64  # pictures embedded at a time
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One reference item: its id there, its question and where its picture lies."""
+
+    id: str
+    question: str
+    image: Path
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A named set of pairs."""
+
+    name: str
+    pairs: Sequence[Pair]
+
+    def keep_in(self, kept: Deduplicator, embedder: Embedder) -> None:
+        """Makes every pair count as kept, so that a near-duplicate of it is rejected naming it."""
+        for start in range(0, len(self.pairs), BATCH):
+            batch = self.pairs[start : start + BATCH]
+            images = embedder.images([read_image(p.image) for p in batch])
+            texts = embedder.texts([p.question for p in batch])
+            kept.keep([f"{self.name}/{p.id}" for p in batch], texts, images)
+
+
+def read_reference(path: Path) -> Reference:
+    """The set at `path`: a run folder, a MOSSBench folder, an ImageFolder, or a metadata JSONL.
+
+    Raises ConfigError naming the file, line and field of the first thing that is wrong.
+    """
+    for reader in (_run, _mossbench, _imagefolder):
+        pairs = reader(path)
+        if pairs is not None:
+            if not pairs:
+                raise ConfigError(f"--against {path}: the set is empty.")
+            return Reference(path.name, pairs)
+    raise ConfigError(
+        f"--against {path}: no set is there: give a run folder, a folder with images_information/information.json "
+        "(MOSSBench), or one with a metadata.jsonl (ImageFolder)."
+    )
+
+
+def read_image(path: Path) -> Image:
+    """An RGB picture. Raises ConfigError if it is missing, broken or larger than MAX_PIXELS."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ConfigError(f"{path}: {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read.")
+            return image.convert("RGB")
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ConfigError(f"{path}: not a picture that can be read ({error}).") from None
+
+
+def _run(path: Path) -> list[Pair] | None:
+    if not (path / DATABASE).is_file():
+        return None
+    with RunStore.open(path) as store:
+        items = store.items(State.ACCEPTED)
+        return [Pair(i.id, i.question or "", store.blob(i.image or "")) for i in items]
+
+
+def _mossbench(path: Path) -> list[Pair] | None:
+    file = next((f for f in (path, path / "data") if (f / "images_information" / "information.json").is_file()), None)
+    if file is None:
+        return None
+    source = file / "images_information" / "information.json"
+    try:
+        data = json.loads(_read(source))
+        entries = [(str(pid), str(e["question"]), file / str(e["image"])) for pid, e in data.items()]
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{source}, line {error.lineno}: not valid JSON: {error.msg}.") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{source}: not MOSSBench's shape: {error} is missing or of another kind.") from None
+    bases = (file, source.parent)  # the paths are relative to the data folder; some copies nest them
+    return [Pair(pid, question, _found(image, bases)) for pid, question, image in entries]
+
+
+def _found(image: Path, bases: Sequence[Path]) -> Path:
+    return next((p for p in (image, *(b / image.name for b in bases)) if p.is_file()), image)
+
+
+def _imagefolder(path: Path) -> list[Pair] | None:
+    files = [path] if path.suffix == ".jsonl" and path.is_file() else sorted(path.rglob("metadata.jsonl"))
+    if not files:
+        return None
+    return [pair for file in files for pair in _jsonl(file)]
+
+
+def _jsonl(file: Path) -> Iterator[Pair]:
+    for number, line in enumerate(_read(file).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row: Mapping[str, Any] = json.loads(line)
+            image = row.get("file_name") or row["image"]
+            yield Pair(str(row.get("id", number)), str(row["question"]), file.parent / str(image))
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"{file}, line {number}: not valid JSON: {error.msg}.") from None
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"{file}, line {number}: needs `question` and `file_name` (or `image`): {error}."
+            ) from None
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{file} is larger than {MAX_BYTES:,} bytes: split it.")
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}.") from None

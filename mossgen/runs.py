@@ -1,0 +1,227 @@
+"""One run from its configuration: backends built, the pipeline driven under a lock, outputs written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mossgen import __version__, models, plugins
+from mossgen.config import ROLES, RunConfig, freeze, read_config
+from mossgen.errors import ConfigError, StoreError
+from mossgen.items import Item, State, canonical
+from mossgen.ports import RunView
+from mossgen.store import CONFIG, RunStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mossgen.pipeline import Backends, Budget, Report
+    from mossgen.stimulus import StimulusType
+
+MANIFEST = "manifest.json"
+EXPORTERS = ("imagefolder", "mossbench", "page")
+LIBRARIES = ("diffusers", "faiss-cpu", "open_clip_torch", "pillow", "torch", "transformers")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an invocation came to. `stopped` is the pipeline's reason; seconds and usd are of the whole run."""
+
+    run: Path
+    type: str
+    accepted: int
+    candidates: int
+    rejected: dict[str, int]
+    seconds: float
+    usd: float
+    stopped: str
+    stages: dict[str, float]
+
+
+def embedded_models(config: RunConfig) -> list[str]:
+    """The embedded models that a configuration needs, each once."""
+    known = [model.name for model in models.catalogue()]
+    parts = (config.llm, config.imager, config.embedder, *config.checkers)
+    asked = {str(value) for part in parts for value in part.options.values()}
+    return [name for name in known if name in asked]
+
+
+def build_backends(config: RunConfig) -> Backends:
+    """Loads every model of a run. Raises ConfigError, MissingModel or BackendError."""
+    from mossgen.pipeline import Backends
+
+    roles = {role: plugins.load(kind, *_plugin(config, role)) for role, kind in ROLES.items()}
+    checkers = tuple(plugins.load("checkers", part.plugin, part.options) for part in config.checkers)
+    if not checkers:
+        raise ConfigError("The run has no checker: name at least one with --checker, or leave the preset's.")
+    return Backends(**roles, checkers=checkers, samples=config.draft.samples, guided=config.draft.guided)
+
+
+def _plugin(config: RunConfig, role: str) -> tuple[str, dict[str, Any]]:
+    part = getattr(config, role)
+    return part.plugin, part.options
+
+
+def expand_run(
+    folder: Path,
+    stimulus: StimulusType,
+    config: RunConfig,
+    budget: Budget,
+    report: Report,
+    loading: Callable[[str], None] = lambda message: None,
+) -> Outcome:
+    """Makes or resumes the run in `folder` and writes its outputs. Raises MossgenError."""
+    from mossgen.pipeline import expand
+    from mossgen.references import read_reference
+
+    references = [read_reference(Path(path)) for path in config.against]
+    with RunStore.create(folder) as store, _locked(folder):
+        freeze(config, folder / CONFIG)
+        stopped = "quota"
+        if store.counts().get(State.ACCEPTED, 0) < budget.accepted:
+            loading("loading models")
+            started = time.monotonic()
+            backends = build_backends(config)
+            store.spend("load", time.monotonic() - started)
+            stopped = expand(store, stimulus, config.seed, backends, budget, references, report)
+        loading("writing outputs")
+        write_outputs(store, stimulus, config)
+        return outcome(store, stimulus.name, stopped)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    import filelock
+
+    try:
+        with filelock.FileLock(folder / ".lock", timeout=0):
+            yield
+    except filelock.Timeout:
+        raise ConfigError(
+            f"{folder} is being written by another mossgen: wait for it, or choose another --run."
+        ) from None
+
+
+def outcome(store: RunStore, type_name: str, stopped: str) -> Outcome:
+    """The figures of a run as its store has them."""
+    counts, spent = store.counts(), store.spent()
+    decided = (State.ACCEPTED, State.REJECTED, State.SPARE)
+    return Outcome(
+        run=store.folder,
+        type=type_name,
+        accepted=counts.get(State.ACCEPTED, 0),
+        candidates=sum(counts.get(state, 0) for state in decided),
+        rejected=store.rejections(),
+        seconds=round(sum(seconds for seconds, _ in spent.values()), 1),
+        usd=round(sum(usd for _, usd in spent.values()), 4),
+        stopped=stopped,
+        stages={stage: round(seconds, 2) for stage, (seconds, _) in spent.items()},
+    )
+
+
+# -- outputs -------------------------------------------------------------------------------------------
+
+
+def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) -> list[Path]:
+    """The run's dataset in every format it fits, its page and its manifest. The same items give the same bytes."""
+    accepted, rejected = store.items(State.ACCEPTED), store.items(State.REJECTED)
+    manifest = build_manifest(config, accepted, rejected)
+    view = RunView(stimulus, accepted, rejected, store.blobs, manifest)
+    written: list[Path] = []
+    for name in EXPORTERS if accepted else ("page",):
+        exporter = plugins.load("exporters", name, {})
+        if exporter.unfit(view) is None:
+            out = store.folder if name == "page" else store.folder / name
+            written += exporter.export(view, out)
+    path = store.folder / MANIFEST
+    try:
+        aside = path.with_suffix(".tmp")
+        aside.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror}): the run itself is kept.") from error
+    return [*written, path]
+
+
+def build_manifest(config: RunConfig, accepted: Sequence[Item], rejected: Sequence[Item]) -> dict[str, Any]:
+    """Versions, seed, models with licences and hashes, counts, and a hash over the accepted items."""
+    reasons: dict[str, int] = {}
+    for item in rejected:
+        reasons[item.rejected_by or "?"] = reasons.get(item.rejected_by or "?", 0) + 1
+    text = "\n".join(canonical(item.to_dict()) for item in accepted)
+    return {
+        "mossgen": __version__,
+        "type": config.type,
+        "seed": config.seed,
+        "config": config.model_dump(mode="json"),
+        "models": [_model_facts(role, *_plugin(config, role)) for role in ROLES],
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "accepted": len(accepted),
+        "candidates": len(accepted) + len(rejected),
+        "rejected": dict(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "items_sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+
+
+def _model_facts(role: str, plugin: str, options: dict[str, Any]) -> dict[str, Any]:
+    name = str(options.get("model", ""))
+    known = {model.name: model for model in models.catalogue()}
+    if name not in known:
+        return {"role": role, "name": f"{plugin}:{name}", "licence": _preset_licence(plugin, name)}
+    model = known[name]
+    digest = hashlib.sha256(canonical(models.hashes(name)).encode()).hexdigest()
+    return {"role": role, "name": f"{plugin}:{name}", "licence": model.licence, "sha256": digest,
+            "credit": model.source}  # fmt: skip
+
+
+def _preset_licence(plugin: str, name: str) -> str:
+    if plugin == "diffusers":
+        from mossgen.imagers.diffusers import PRESETS
+
+        if name in PRESETS:
+            return PRESETS[name].licence
+    return "see the model's page"
+
+
+# -- reading runs --------------------------------------------------------------------------------------
+
+
+def verify_run(folder: Path) -> list[str]:
+    """What was altered or lost in a run: rows, ids, pictures, and outputs that are not what the rows give."""
+    with RunStore.open(folder) as store:
+        problems = store.problems()
+        config = read_config(folder / CONFIG)
+        path = folder / MANIFEST
+        if not path.is_file():
+            return [*problems, f"{path} is missing: run the same `mossgen expand` again to write it."]
+        try:
+            recorded = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            return [*problems, f"{path} cannot be read: {error}."]
+        if problems:  # rows that cannot be trusted cannot be compared with
+            return problems
+        fresh = build_manifest(config, store.items(State.ACCEPTED), store.items(State.REJECTED))
+        for key in ("type", "seed", "config", "accepted", "items_sha256"):
+            if recorded.get(key) != fresh[key]:
+                problems.append(f"{path}: `{key}` is not what the run's items give: the manifest was altered.")
+        return [*problems, *_altered_outputs(folder, store)]
+
+
+def _altered_outputs(folder: Path, store: RunStore) -> list[str]:
+    """Pictures in the exports that are not the items' own."""
+    digests = {item.id: item.image for item in store.items(State.ACCEPTED)}
+    found = []
+    for path in sorted((folder / "imagefolder").rglob("*.png")):
+        if digests.get(path.stem) != hashlib.sha256(path.read_bytes()).hexdigest():
+            found.append(f"{path} is not the picture of an accepted item: it was altered or added.")
+    present = {path.stem for path in (folder / "imagefolder").rglob("*.png")}
+    return found + [
+        f"Item {i}: its picture is missing from {folder / 'imagefolder'}." for i in digests if i not in present
+    ]

@@ -1,0 +1,104 @@
+"""Near-duplicates: CLIP vectors searched exactly with FAISS, greedy in plan order, one survivor a cluster.
+
+An item duplicates what is kept if a channel's cosine reaches that channel's threshold. Channels are the
+question (text), the picture (image) and both together (pair: the mean of the two cosines). Only kept items
+are compared with, so chains do not remove more than they should, and each rejected item names its survivor.
+Plan order rather than id order decides: it is as fixed as ids are, and a run can grow without a decision
+about an earlier item ever changing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+CHANNELS = ("text", "image", "pair")
+
+
+@dataclass(frozen=True)
+class Near:
+    """The kept thing nearest to an item in one channel."""
+
+    label: str
+    score: float
+    channel: str
+
+    def sentence(self) -> str:
+        """The reason of a rejection."""
+        return f"too near to {self.label} by {self.channel} (cosine {self.score:.3f})"
+
+
+class Neighbours:
+    """One channel's kept vectors: float32 unit rows, searched by inner product, exactly."""
+
+    def __init__(self, channel: str, dim: int) -> None:
+        import faiss
+
+        self.channel = channel
+        self._index = faiss.IndexFlatIP(dim)
+        self._labels: list[str] = []
+
+    def add(self, labels: Sequence[str], vectors: np.ndarray) -> None:
+        """Keeps [n, dim] vectors under n labels."""
+        if len(labels):
+            self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+            self._labels += labels
+
+    def nearest(self, vectors: np.ndarray) -> list[Near | None]:
+        """The nearest kept row of each of [n, dim] vectors, in one search; None while nothing is kept."""
+        if not self._labels:
+            return [None] * len(vectors)
+        scores, rows = self._index.search(np.ascontiguousarray(vectors, dtype=np.float32), 1)
+        return [Near(self._labels[r], float(s), self.channel) for s, r in zip(scores[:, 0], rows[:, 0], strict=True)]
+
+
+class Deduplicator:
+    """What is kept, in all channels, with the thresholds at which something duplicates it."""
+
+    def __init__(self, dim: int, thresholds: Mapping[str, float]) -> None:
+        self.thresholds = {channel: thresholds[channel] for channel in CHANNELS}
+        self._kept = {c: Neighbours(c, 2 * dim if c == "pair" else dim) for c in CHANNELS}
+
+    def keep_texts(self, labels: Sequence[str], texts: np.ndarray) -> None:
+        """Keeps questions that come without a picture (seeds), [n, dim]."""
+        self._kept["text"].add(labels, texts)
+
+    def keep(self, labels: Sequence[str], texts: np.ndarray, images: np.ndarray) -> None:
+        """Keeps whole items: [n, dim] of their questions and of their pictures."""
+        for channel, vectors in _channels(texts, images).items():
+            self._kept[channel].add(labels, vectors)
+
+    def near_texts(self, texts: np.ndarray) -> list[Near | None]:
+        """For each of [n, dim] questions, the kept one it duplicates; None where it is new."""
+        return [near if self._duplicates(near) else None for near in self._kept["text"].nearest(texts)]
+
+    def greedy(self, labels: Sequence[str], texts: np.ndarray, images: np.ndarray) -> list[Near | None]:
+        """For each of n items in plan order, what it duplicates; those that are new are kept at once."""
+        vectors = _channels(texts, images)
+        before = {c: self._kept[c].nearest(vectors[c]) for c in CHANNELS}
+        within = {c: vectors[c] @ vectors[c].T for c in CHANNELS}
+        survivors: list[int] = []
+        found: list[Near | None] = []
+        for row in range(len(labels)):
+            candidates = [before[c][row] for c in CHANNELS]
+            candidates += [Near(labels[s], float(within[c][row, s]), c) for c in CHANNELS for s in survivors]
+            near = self._worst(candidates)
+            found.append(near)
+            if near is None:
+                survivors.append(row)
+        self.keep([labels[s] for s in survivors], texts[survivors], images[survivors])
+        return found
+
+    def _duplicates(self, near: Near | None) -> bool:
+        return near is not None and near.score >= self.thresholds[near.channel]
+
+    def _worst(self, candidates: Sequence[Near | None]) -> Near | None:
+        duplicates = [near for near in candidates if near is not None and self._duplicates(near)]
+        return max(duplicates, key=lambda n: n.score - self.thresholds[n.channel], default=None)
+
+
+def _channels(texts: np.ndarray, images: np.ndarray) -> dict[str, np.ndarray]:
+    pair = np.concatenate([texts, images], axis=1) / np.sqrt(np.float32(2))
+    return {"text": texts, "image": images, "pair": pair}
