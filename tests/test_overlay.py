@@ -122,7 +122,7 @@ def test_colours_and_places_vary_with_the_seed():
     ],
 )
 def test_what_cannot_be_set_is_refused_in_one_sentence(form, text, size, says):
-    with pytest.raises(ConfigError, match="Overlay|overlay") as caught:
+    with pytest.raises(ConfigError, match=r"Overlay|overlay") as caught:
         composite(Image.new("RGB", size), form, text, 1)
     assert says in str(caught.value)
 

@@ -33,7 +33,7 @@ class Options(BaseModel):
     edges: float = Field(
         default=4.0,
         ge=0,
-        description="least step in grey levels that 0.5% of neighbours exceed (scenes 5 and up)",
+        description="least step in grey levels that 0.2% of neighbours exceed (scenes 5 and up)",
     )
     smooth: float = Field(
         default=0.4, ge=-1, le=1, description="least correlation of neighbours (scenes 0.58 and up, noise 0)"
@@ -122,7 +122,7 @@ def measure(image: Image, overlay: Mapping[str, Any] | None = None) -> Measures:
     colours = (np.asarray(small).astype(int) // 16)[seen] @ np.array([256, 16, 1])
     return Measures(
         spread=float(grey[seen].std()),
-        edges=float(np.percentile(steps, 99.5)) if len(steps) else 0.0,
+        edges=float(np.percentile(steps, 99.8)) if len(steps) else 0.0,
         smooth=min(_correlation(*across), _correlation(*down)),
         flat=float(np.bincount(colours).max() / len(colours)),
         seen=float(seen.mean()),
