@@ -65,13 +65,9 @@ _PAPER = (252, 248, 238)
 _INK = tuple(Palette(_PAPER, ink, ink) for ink in ((182, 20, 34), (24, 50, 128), (20, 92, 52), (60, 20, 92)))
 
 LETTERING = {
-    "hashtag": _Lettering(
-        ("band", "pill", "card"), ("top", "bottom"), _POSTER, 2, 0.13, 0.24, (0, 4), (0.90, 1)
-    ),
-    "slogan": _Lettering(
-        ("band", "ribbon", "card"), ("top", "bottom"), _POSTER, 3, 0.105, 0.30, (0, 3), (0.92, 1)
-    ),
-    "stamp": _Lettering(("stamp",), ("top", "bottom", "centre"), _INK, 3, 0.15, 0.28, (5, 13), (0.80, 0.92)),
+    "hashtag": _Lettering(("band", "pill", "card"), ("top", "bottom"), _POSTER, 2, 0.13, 0.24, (0, 4), (0.90, 1)),
+    "slogan": _Lettering(("band", "ribbon", "card"), ("top", "bottom"), _POSTER, 3, 0.105, 0.30, (0, 3), (0.92, 1)),
+    "stamp": _Lettering(("stamp",), ("top", "bottom", "centre"), _INK, 3, 0.125, 0.24, (5, 13), (0.80, 0.92)),
 }
 
 
@@ -118,9 +114,7 @@ def _turned(wide: float, high: float, angle: float) -> tuple[float, float]:
     return wide * cos + high * sin, wide * sin + high * cos
 
 
-def lettering(
-    image: Image.Image, form: str, text: str, draw: random.Random
-) -> tuple[Image.Image, dict[str, Any]]:
+def lettering(image: Image.Image, form: str, text: str, draw: random.Random) -> tuple[Image.Image, dict[str, Any]]:
     """The picture with `text` set in one of LETTERING's forms, and its record; see overlay.composite."""
     look = LETTERING[form]
     _refuse(form, text)
@@ -157,13 +151,9 @@ def _text_contrast(colours: Palette, opacity: float, beneath: np.ndarray) -> flo
 def _refuse(form: str, text: str) -> None:
     """Raises ConfigError for text that cannot be set."""
     if not text:
-        raise ConfigError(
-            f"Overlay form {form!r} got no text: give the words it shall show, or use cross or ring."
-        )
+        raise ConfigError(f"Overlay form {form!r} got no text: give the words it shall show, or use cross or ring.")
     if len(text) > LONGEST:
-        raise ConfigError(
-            f"Overlay text {text[:30]!r}... has {len(text)} characters: at most {LONGEST} stay readable."
-        )
+        raise ConfigError(f"Overlay text {text[:30]!r}... has {len(text)} characters: at most {LONGEST} stay readable.")
     font = ImageFont.load_default(40)
     absent = font.getbbox("\uffff"), bytes(font.getmask("\uffff"))
     missing = [
@@ -183,13 +173,9 @@ def _laid_out(size: tuple[int, int], form: str, text: str, draw: random.Random) 
     look, (wide, high), side = LETTERING[form], size, min(size)
     style = draw.choice(look.styles)
     tilt = 0.0 if style in ("band", "ribbon") else draw.uniform(*look.tilt) * draw.choice((-1, 1))
-    tail = (
-        0.09 * side if style == "ribbon" else 0.0
-    ) + 1.3 * look.largest * side  # the plate beyond the text
+    tail = (0.09 * side if style == "ribbon" else 0.0) + 1.3 * look.largest * side  # the plate beyond the text
     most_wide = (0.95 * wide - (look.height + 0.1) * high * abs(math.sin(math.radians(tilt)))) - tail
-    lines, widths, em = _fit(
-        _pieces(text, form), (most_wide, look.height * high, look.largest * side), look.lines
-    )
+    lines, widths, em = _fit(_pieces(text, form), (most_wide, look.height * high, look.largest * side), look.lines)
     least = max(_LEAST_CAP_PX, _LEAST_CAP * side) / _CAP
     if em < least:
         raise ConfigError(
@@ -306,9 +292,7 @@ def _stamp(pen: ImageDraw.ImageDraw, box: Box, colours: Palette, alpha: int) -> 
     pen.rounded_rectangle(box, 0.14 * high, fill=(*colours.plate, alpha))
     for inset, width in ((0.05, 0.05), (0.14, 0.018)):
         line = max(1, round(width * high))
-        pen.rounded_rectangle(
-            _inset(box, inset * high), (0.13 - 0.6 * inset) * high, outline=colours.ink, width=line
-        )
+        pen.rounded_rectangle(_inset(box, inset * high), (0.13 - 0.6 * inset) * high, outline=colours.ink, width=line)
 
 
 _STYLES: dict[str, Callable[[ImageDraw.ImageDraw, Box, Palette, int], None]] = {
