@@ -42,7 +42,6 @@ class _Lettering(NamedTuple):
     """What a form of lettering may look like; sizes are shares of the picture's sides."""
 
     styles: tuple[str, ...]
-    places: tuple[str, ...]
     palettes: tuple[Palette, ...]
     lines: int
     largest: float  # font size, of the shorter side
@@ -65,9 +64,9 @@ _PAPER = (252, 248, 238)
 _INK = tuple(Palette(_PAPER, ink, ink) for ink in ((182, 20, 34), (24, 50, 128), (20, 92, 52), (60, 20, 92)))
 
 LETTERING = {
-    "hashtag": _Lettering(("band", "pill", "card"), ("top", "bottom"), _POSTER, 2, 0.13, 0.24, (0, 4), (0.90, 1)),
-    "slogan": _Lettering(("band", "ribbon", "card"), ("top", "bottom"), _POSTER, 3, 0.105, 0.30, (0, 3), (0.92, 1)),
-    "stamp": _Lettering(("stamp",), ("top", "bottom", "centre"), _INK, 3, 0.125, 0.24, (5, 13), (0.80, 0.92)),
+    "hashtag": _Lettering(("band", "pill", "card"), _POSTER, 2, 0.13, 0.24, (0, 4), (0.90, 1)),
+    "slogan": _Lettering(("band", "ribbon", "card"), _POSTER, 3, 0.105, 0.30, (0, 3), (0.92, 1)),
+    "stamp": _Lettering(("stamp",), _INK, 3, 0.125, 0.24, (5, 13), (0.80, 0.92)),
 }
 
 
@@ -188,7 +187,7 @@ def _laid_out(size: tuple[int, int], form: str, text: str, draw: random.Random) 
         tilt *= 0.7  # a flat picture
     reach_x, reach_y = (v / 2 for v in _turned(plate_wide, plate_high, tilt))
     edge = draw.choice((0.0, 0.03)) * high if style == "band" else 0.03 * high
-    y = {"top": reach_y + edge, "bottom": high - reach_y - edge, "centre": high / 2}[draw.choice(look.places)]
+    y = draw.choice((reach_y + edge, high - reach_y - edge))  # never the middle: what is negated must be seen
     slack = max(0.0, 0.48 * wide - reach_x)
     x = wide / 2 + (0.0 if style in ("band", "ribbon") else slack * draw.uniform(-0.7, 0.7))
     return _Plate(style, x, y, plate_wide, plate_high, tilt, lines, widths, em)
