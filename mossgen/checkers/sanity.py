@@ -22,7 +22,7 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Options(BaseModel):
-    """Thresholds, chosen on 120 drawn scenes, plain, blurred and overlaid, against blank, flat and noisy pictures."""
+    """Thresholds, chosen on 40 drawn scenes, plain, blurred and overlaid at two sizes, against blank, flat and noisy pictures."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     side: int = Field(default=128, ge=1, description="least length of a side in pixels")
@@ -33,10 +33,10 @@ class Options(BaseModel):
     edges: float = Field(
         default=4.0,
         ge=0,
-        description="least step in grey levels that 0.2% of neighbours exceed (scenes 5 and up)",
+        description="least step in grey levels that 0.2% of neighbours exceed (scenes 6 and up)",
     )
     smooth: float = Field(
-        default=0.4, ge=-1, le=1, description="least correlation of neighbours (scenes 0.58 and up, noise 0)"
+        default=0.4, ge=-1, le=1, description="least correlation of neighbours (scenes 0.79 and up, noise 0)"
     )
     flat: _Share = Field(default=0.97, description="most of the picture in one of 4096 colours")
     main: _Share = Field(default=0.005, description="least of the picture in its commonest of 4096 colours")
