@@ -22,7 +22,7 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Options(BaseModel):
-    """Thresholds, chosen on 40 drawn scenes, plain, blurred and overlaid at two sizes, against blank, flat and noisy pictures."""
+    """Thresholds, chosen on 40 drawn scenes (plain, blurred, overlaid; two sizes) against blank and noisy ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     side: int = Field(default=128, ge=1, description="least length of a side in pixels")
