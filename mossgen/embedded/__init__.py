@@ -1,0 +1,1 @@
+"""The embedded stack: our own models, their weights, and the scripts that train them."""
