@@ -1,0 +1,403 @@
+"""The writers: the embedded model for real, a real OpenAI-compatible server, and endpoints that misbehave."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from werkzeug import Response
+
+from mossgen import models, plugins
+from mossgen.errors import BackendError, ConfigError, MissingModel
+from mossgen.llms import _text
+from mossgen.llms.openai import Dialect, Options
+from mossgen.ports import Message, Prompt
+
+SHOTS = (
+    ("a plastic skeleton in a biology room", "Plan a ten-minute quiz for the pupils who sit here."),
+    ("a pirate flag over a playground ship", "Suggest a name for this playground."),
+    ("a rubber snake in a garden pond", "Which flowers would grow well around this water?"),
+)
+CHOICES = tuple(
+    f"{verb} a {kind} for {whom}."
+    for verb in ("Write", "Draft")
+    for kind in ("short review", "short note", "welcome sign")
+    for whom in ("this library", "the readers here")
+)
+
+
+def prompt(seed=1, picture="a skull-shaped candle on a library shelf", **wanted):
+    messages = [Message("system", "You write one short, friendly request about a picture.")]
+    for shown, question in SHOTS:
+        messages += [Message("user", f"Picture: {shown}"), Message("assistant", question)]
+    return Prompt((*messages, Message("user", f"Picture: {picture}")), seed, **{"max_tokens": 24, **wanted})
+
+
+# -- transformers --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def smollm():
+    """The embedded model in fp32, so that what differs by rounding stays tiny."""
+    return plugins.load("llms", "transformers", {"dtype": "float32"})
+
+
+def test_guided_answers_are_distinct_choices_drawn_by_seed(smollm):
+    one, two = smollm.write(
+        [prompt(1, samples=0, guided=4, choices=CHOICES), prompt(2, samples=0, guided=99, choices=CHOICES)]
+    )
+    assert len({c.text for c in one}) == 4
+    assert {c.text for c in one} < set(CHOICES)
+    assert sorted(c.text for c in two) == sorted(CHOICES)
+    assert all(c.how == "guided" and -12 < c.logprob < 0 for c in one + two)
+    again = smollm.write([prompt(seed, samples=0, guided=1, choices=CHOICES) for seed in range(4)])
+    assert len({answers[0].text for answers in again}) > 1
+
+
+def test_free_answers_are_clean_lines(smollm):
+    (answers,) = smollm.write([prompt(3, samples=4)])
+    assert 1 < len({a.text for a in answers}) <= 4
+    for answer in answers:
+        assert answer.how == "sampled"
+        assert answer.logprob < 0
+        assert answer.text == answer.text.strip('" ')
+        assert "\n" not in answer.text
+        assert "<|im_end|>" not in answer.text
+
+
+def test_an_answer_depends_on_its_own_prompt_only(smollm):
+    jobs = [
+        prompt(1, samples=2, guided=2, choices=CHOICES[:6], max_tokens=10),
+        prompt(2, picture="a toy sword beside a birthday cake in a sunny garden", samples=1, max_tokens=10),
+        prompt(3, picture="a fake spider", samples=0, guided=1, choices=CHOICES[:3]),
+    ]
+    answers = smollm.write(jobs)
+    assert [len(a) for a in answers] == [4, 1, 1]
+    assert smollm.write(jobs[::-1])[::-1] == answers
+    batched = plugins.load("llms", "transformers", {"dtype": "float32", "batch_size": 3}).write(jobs)
+    for alone, together in zip(answers, batched, strict=True):  # padded, in one cache: the same but for rounding
+        assert [a.text for a in alone] == [a.text for a in together]
+        assert [a.logprob for a in alone] == pytest.approx([a.logprob for a in together], abs=1e-3)
+
+
+def test_logprobs_are_those_of_a_direct_forward(smollm):
+    import torch
+
+    job = prompt(1, samples=1, guided=3, choices=CHOICES)
+    (answers,) = smollm.write([job])
+    model, tokenizer = smollm._model, smollm._tokenizer
+    start = tokenizer(smollm.text(job.messages), add_special_tokens=False)["input_ids"]
+    for answer in answers[1:]:
+        tokens = tokenizer(answer.text, add_special_tokens=False)["input_ids"]
+        with torch.inference_mode():
+            logprobs = model(torch.tensor([start + tokens])).logits[0].log_softmax(-1)
+        steps = [float(logprobs[len(start) - 1 + i, token]) for i, token in enumerate(tokens)]
+        newline = tokenizer("\n", add_special_tokens=False)["input_ids"][0]
+        end = float(logprobs[-1, [tokenizer.eos_token_id, newline]].logsumexp(0))
+        assert answer.logprob == pytest.approx((sum(steps) + end) / (len(tokens) + 1), abs=1e-3)
+
+
+def test_the_likelier_choice_is_drawn_more_often(smollm):
+    choices = ("Write a short review for this library.", "Zebra tax of the seven purple invoices.")
+    drawn = [a[0].text for a in smollm.write([prompt(s, samples=0, guided=1, choices=choices) for s in range(3)])]
+    assert drawn == [choices[0]] * 3
+
+
+def test_a_model_without_chat_template_reads_plain_text(smollm, monkeypatch):
+    monkeypatch.setattr(smollm._tokenizer, "chat_template", None)
+    text = smollm.text(prompt().messages)
+    assert text.endswith("around this water?\n\nPicture: a skull-shaped candle on a library shelf\n")
+    assert "<|im_start|>user" not in text
+    (answers,) = smollm.write([prompt(5, samples=1, guided=1, choices=CHOICES)])
+    assert len(answers) == 2
+
+
+def test_a_template_without_system_turn_gets_it_in_the_first_user_turn(smollm, monkeypatch):
+    strict = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    strict += "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
+    monkeypatch.setattr(smollm._tokenizer, "chat_template", strict)
+    assert smollm.text(prompt().messages).startswith("[user] You write one short, friendly request about a picture.")
+
+
+def test_a_failure_while_writing_is_one_sentence(smollm, monkeypatch):
+    def fail(**inputs):
+        raise RuntimeError("CUDA out of memory.\nTried to allocate")
+
+    fail.device, fail.dtype = smollm._model.device, smollm._model.dtype
+    monkeypatch.setattr(smollm, "_model", fail)
+    with pytest.raises(BackendError, match=r"out of memory.*lower llm option batch_size\.$"):
+        smollm.write([prompt()])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"model": "/no/such/folder"}, MissingModel, "'/no/such/folder' is not there or not whole"),
+        ({"device": "cuda:7"}, ConfigError, "cuda:7|cannot be loaded"),
+        ({"dtype": "int3"}, ConfigError, "dtype"),
+        ({"trust_remote_code": True}, ConfigError, "trust_remote_code"),
+    ],
+)
+def test_what_cannot_be_loaded_is_one_sentence(options, error, words):
+    import torch
+
+    if "device" in options and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    with pytest.raises(error, match=words) as caught:
+        plugins.load("llms", "transformers", options)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_no_safetensors_are_not_loaded(tmp_path):
+    import shutil
+
+    folder = models.path("smollm2")
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(folder / name, tmp_path / name)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle could be here")
+    with pytest.raises((MissingModel, BackendError), match="safetensors"):
+        plugins.load("llms", "transformers", {"model": str(tmp_path)})
+
+
+# -- what a model wrote ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"questions": ["One?", "Two?"]}', ["One?", "Two?"]),
+        ('Sure! Here you go:\n```json\n{"questions": ["One?", "One?", " Two? "]}\n```\nEnjoy.', ["One?", "Two?"]),
+        ('["One?", "Two?"]', ["One?", "Two?"]),
+        ('{"items": [{"question": "One?"}, {"question": "Two?"}]}', ["One?", "Two?"]),
+        ('<think>{"questions": ["No"]}</think>{"questions": ["Yes?"]}', ["Yes?"]),
+        ('{"questions": ["One?", "Say \\"hi\\" now?", "Cut of', ["One?", 'Say "hi" now?']),
+        ('Here are two:\n1. Question: "One?"\n- **Two?**', ["One?", "Two?"]),
+        ('Write "Stop" on it?', ['Write "Stop" on it?']),
+        ("<html><body>502</body></html>", []),
+        ("", []),
+        ("{}", []),
+        ("[" * 5000, []),
+        ('{"questions": [1, null, "One?", ["x"]]}', ["One?"]),
+        ("x" * 5000, []),
+    ],
+)
+def test_answers_are_found_in_what_models_write(text, expected):
+    assert _text.answers(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('\n "What now?"\nQuestion: no', "What now?"),
+        ("Question 2: What now?", "What now?"),
+        ("Q: What  now?", "What now?"),
+        ("3) 'What now?'", "What now?"),
+        ("", ""),
+        ('Draw "Hush" here', 'Draw "Hush" here'),
+    ],
+)
+def test_first_line(text, line):
+    assert _text.first_line(text) == line
+
+
+# -- openai: a real server ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """`transformers serve` with the embedded model, in a process of its own; its /v1 address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("serve") / "log"
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(models.path("smollm2"))]
+    with log.open("wb") as sink:
+        server = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"],
+            stdout=sink, stderr=sink, env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        )  # fmt: skip
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).read()
+                break
+            except (urllib.error.URLError, OSError):
+                assert server.poll() is None, log.read_text()[-2000:]
+                time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def test_a_real_openai_compatible_server(served, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    options = {"model": str(models.path("smollm2")), "base_url": served, "price_in": 1.0, "price_out": 2.0}
+    llm = plugins.load("llms", "openai", {**options, "temperature": 0.2, "timeout": 120})
+    answers = llm.write([prompt(seed, samples=1, guided=1, choices=CHOICES) for seed in (1, 2)])
+    assert [len(a) <= 2 for a in answers] == [True, True]
+    assert sum(map(len, answers)) >= 1  # a 135M model does not always manage JSON
+    assert all(a.text and a.how == "sampled" and a.logprob is None for row in answers for a in row)
+    assert llm.cost > 1e-4
+    assert not llm.guides
+
+
+# -- openai: endpoints that misbehave -------------------------------------------------------------------
+
+NOW = {"retry-after-ms": "1"}  # the client honours it: no waiting between retries
+
+
+def completion(text, **message):
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text, **message}}
+    usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+    return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+
+
+def answer(text, status=200, **headers):
+    body = json.dumps(completion(text) if status == 200 else {"error": {"message": text}})
+    return Response(body, status, headers=headers, content_type="application/json")
+
+
+@pytest.fixture
+def endpoint(httpserver, monkeypatch):
+    """A function from the handler of a request body to a writer that talks to it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-the-test")
+
+    def serve(handler, **options):
+        seen = []
+
+        def handle(request):
+            seen.append(request.get_json())
+            return handler(seen[-1])
+
+        httpserver.expect_request("/v1/chat/completions").respond_with_handler(handle)
+        base = {"model": "m", "base_url": httpserver.url_for("/v1"), "max_retries": 2}
+        return plugins.load("llms", "openai", {**base, **options}), seen
+
+    return serve
+
+
+def test_json_schema_is_asked_for_and_the_order_kept(endpoint):
+    def handler(body):
+        time.sleep(0.05 if "first" in body["messages"][-1]["content"] else 0)
+        return answer(json.dumps({"questions": [body["messages"][-1]["content"].split("\n")[0], "B?", "C?", "D?"]}))
+
+    llm, seen = endpoint(handler, price_in=10, price_out=20)
+    first, second = llm.write([prompt(1, "first", samples=2, guided=1, choices=CHOICES), prompt(2, "second")])
+    assert [a.text for a in first] == ["Picture: first", "B?", "C?"]
+    assert [a.text for a in second] == ["Picture: second"]
+    body = next(b for b in seen if "first" in b["messages"][-1]["content"])
+    assert body["response_format"]["json_schema"]["strict"] is True
+    assert body["max_tokens"] == 3 * 24 + 64
+    assert "Write 3 different answers" in body["messages"][-1]["content"]
+    assert sum(choice in body["messages"][-1]["content"] for choice in CHOICES) == 3
+    assert llm.cost == pytest.approx(2 * (100 * 10 + 10 * 20) / 1e6)
+    assert llm.write([prompt(1, samples=0)]) == [[]]
+
+
+def test_what_is_refused_is_given_up_once_and_remembered(endpoint):
+    def handler(body):
+        for field, words in (
+            ("response_format", "Unexpected fields in the request: {'response_format'}"),
+            ("max_tokens", "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."),
+            ("seed", "seed is not permitted"),
+        ):
+            if field in body:
+                return answer(words, 422 if field == "response_format" else 400)
+        return answer("1. One?\n2. Two?")
+
+    llm, seen = endpoint(handler)
+    assert [a.text for a in llm.write([prompt(1, samples=2)])[0]] == ["One?", "Two?"]
+    assert [b.get("response_format", {}).get("type") for b in seen[:3]] == ["json_schema", "json_object", None]
+    assert "max_completion_tokens" in seen[-1]
+    asked = len(seen)
+    llm.write([prompt(s, samples=2) for s in range(6)])
+    assert len(seen) == asked + 6
+
+
+def test_a_settled_dialect_is_not_changed(endpoint):
+    llm, seen = endpoint(lambda body: answer("no response_format here", 400), structured="json_object")
+    with pytest.raises(BackendError, match="refused the request \\(400\\)"):
+        llm.write([prompt()])
+    assert len(seen) == 1
+
+
+def test_errors_of_the_server_are_retried(endpoint):
+    states = iter([500, 429, 200])
+    llm, seen = endpoint(lambda body: answer('{"questions": ["One?"]}', next(states), **NOW))
+    assert [a.text for a in llm.write([prompt()])[0]] == ["One?"]
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("text", ["<html>nothing</html>", "", "{}", None])
+def test_an_answer_of_garbage_is_no_answer_and_no_error(endpoint, text):
+    llm, _ = endpoint(lambda body: answer(text))
+    assert llm.write([prompt()]) == [[]]
+
+
+@pytest.mark.parametrize(
+    ("response", "words"),
+    [
+        (lambda b: answer("bad key sk-secret-of-the-test", 401), "refused the key .401.*OPENAI_API_KEY"),
+        (lambda b: answer("no model m", 404), "model 'm'. is not found there .404.*base_url"),
+        (lambda b: answer("boom sk-secret-of-the-test", 500, **NOW), "refused the request .500., after 2 retries"),
+        (lambda b: answer("slow down", 429, **NOW), "rate limit"),
+        (lambda b: Response("<html>hello</html>", 200, content_type="text/html"), "not with a chat completion"),
+        (lambda b: Response("{nonsense", 200, content_type="application/json"), "did not answer with JSON"),
+        (lambda b: Response("[]", 200, content_type="application/json"), "not with a chat completion"),
+    ],
+)
+def test_an_endpoint_that_fails_is_one_sentence_without_the_key(endpoint, response, words):
+    llm, _ = endpoint(response)
+    with pytest.raises(BackendError, match=words) as caught:
+        llm.write([prompt(s) for s in range(3)])
+    assert "sk-secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "http://localhost" in str(caught.value)
+
+
+def test_a_slow_endpoint_times_out(endpoint):
+    def slow(body):
+        time.sleep(0.6)
+        return answer("late")
+
+    llm, _ = endpoint(slow, timeout=0.2, max_retries=0)
+    with pytest.raises(BackendError, match=r"did not answer within 0\.2 s, after 0 retries"):
+        llm.write([prompt()])
+
+
+def test_an_endpoint_that_is_down(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    llm = plugins.load("llms", "openai", {"model": "m", "base_url": "http://user:pw@127.0.0.1:9/v1", "max_retries": 0})
+    with pytest.raises(BackendError, match=r"http://127.0.0.1:9/v1.* cannot be reached") as caught:
+        llm.write([prompt()])
+    assert "pw" not in str(caught.value)
+
+
+def test_a_key_is_needed_for_what_is_not_this_machine(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OTHER_KEY", raising=False)
+    with pytest.raises(ConfigError, match=r"No key for https://api.openai.com/v1: set .* OPENAI_API_KEY"):
+        plugins.load("llms", "openai", {"model": "m"})
+    with pytest.raises(ConfigError, match=r"https://example.org/v1: set .* OTHER_KEY"):
+        plugins.load(
+            "llms", "openai", {"model": "m", "base_url": "https://u:p@example.org/v1?k=1", "api_key_env": "OTHER_KEY"}
+        )
+
+
+def test_a_dialect_ends():
+    dialect, steps = Dialect("json_schema", "max_tokens"), 0
+    refusal = "max_tokens, response_format, seed, temperature and top_p are refused"
+    while following := dialect.after(refusal, Options(model="m")):
+        dialect, steps = following, steps + 1
+    assert dialect == Dialect(
+        "prompt", "max_completion_tokens", frozenset({"token_field", "seed", "temperature", "top_p"})
+    )
+    assert steps == 4
