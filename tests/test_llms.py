@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -110,6 +111,51 @@ def test_the_likelier_choice_is_drawn_more_often(smollm):
     assert drawn == [choices[0]] * 3
 
 
+def tiny_model(kind, folder):
+    """A real architecture at toy size with random weights, under the embedded model's tokenizer."""
+    import torch
+    import transformers as hf
+
+    common = {"vocab_size": 49152, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2, "hidden_size": 32}
+    common |= {"num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16}
+    common |= {"intermediate_size": 64}
+    state = {"mamba_d_ssm": 32, "mamba_n_heads": 2, "mamba_d_head": 16, "mamba_d_state": 8, "mamba_n_groups": 1}
+    layers = {"sliding_window": 512, "layer_types": ["sliding_attention", "full_attention"]}
+    config = {
+        "gpt2": lambda: hf.GPT2Config(vocab_size=49152, n_embd=32, n_layer=2, n_head=2, eos_token_id=2),
+        "gemma3": lambda: hf.Gemma3TextConfig(**common, **layers),
+        "falcon_h1": lambda: hf.FalconH1Config(**common, **state),
+    }[kind]()
+    config.initializer_range = 0.3  # opinionated enough for a wrong mask to show in the likelihoods
+    torch.manual_seed(0)
+    hf.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copy(models.path("smollm2") / name, folder / name)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "gemma3", "falcon_h1"])
+def test_other_architectures(kind, tmp_path):
+    import torch
+
+    tiny_model(kind, tmp_path)
+    llm = plugins.load("llms", "transformers", {"model": str(tmp_path), "dtype": "float32", "batch_size": 2})
+    assert llm.name == f"transformers/{tmp_path.name}"
+    assert llm.guides == (kind != "falcon_h1")  # a recurrent state does not branch
+    wanted = {"samples": 1, "guided": 2, "choices": CHOICES[:4], "max_tokens": 4}
+    jobs = [prompt(1, **wanted), prompt(2, picture="a much longer description of a kite over a beach", **wanted)]
+    answers = llm.write(jobs)
+    assert [len([a for a in row if a.how == "guided"]) for row in answers] == ([2, 2] if llm.guides else [0, 0])
+    for job, row in zip(jobs, answers, strict=True):
+        start = llm._tokens(llm.text(job.messages))
+        for answer in (a for a in row if a.how == "guided"):
+            tokens = llm._tokens(answer.text)
+            with torch.inference_mode():
+                logprobs = llm._model(torch.tensor([start + tokens])).logits[0].log_softmax(-1)
+            steps = [float(logprobs[len(start) - 1 + i, token]) for i, token in enumerate(tokens)]
+            end = float(logprobs[-1, llm._ends].logsumexp(0))
+            assert answer.logprob == pytest.approx((sum(steps) + end) / (len(tokens) + 1), abs=1e-3)
+
+
 def test_a_model_without_chat_template_reads_plain_text(smollm, monkeypatch):
     monkeypatch.setattr(smollm._tokenizer, "chat_template", None)
     text = smollm.text(prompt().messages)
@@ -156,8 +202,6 @@ def test_what_cannot_be_loaded_is_one_sentence(options, error, words):
 
 
 def test_weights_that_are_no_safetensors_are_not_loaded(tmp_path):
-    import shutil
-
     folder = models.path("smollm2")
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         shutil.copy(folder / name, tmp_path / name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -78,7 +79,8 @@ class TransformersLLM:
     cost = 0.0
 
     def __init__(self, options: Options, tokenizer: Any, model: Any) -> None:
-        self.name = f"transformers/{options.model}"
+        folder = Path(options.model)
+        self.name = f"transformers/{folder.name if folder.is_dir() else options.model}"  # no path in a dataset
         self.guides = not getattr(model, "_is_stateful", False)  # a recurrent state cannot branch into a tree
         self._options = options
         self._tokenizer = tokenizer
