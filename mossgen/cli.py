@@ -81,7 +81,7 @@ def _hush() -> None:
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__)
 def main() -> None:
-    """Make benign image+text queries that look alarming, to measure and mend oversensitivity.
+    r"""Make benign image+text queries that look alarming, to measure and mend oversensitivity.
 
     \b
     mossgen expand --type negated_harm          12 accepted items into generated/
@@ -120,7 +120,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and what it would cost; make nothing.")
 @answers
 def expand(wanted: int, run: Path | None, dry_run: bool, quiet: bool, **options: Any) -> tuple[Any, str, int]:
-    """Make N accepted items of one type. The same command again resumes; a larger -n adds to the run.
+    r"""Make N accepted items of one type. The same command again resumes; a larger -n adds to the run.
 
     \b
     mossgen expand --type negated_harm
@@ -144,7 +144,7 @@ def expand(wanted: int, run: Path | None, dry_run: bool, quiet: bool, **options:
 @click.option("-n", "wanted", default=4, show_default=True, type=click.IntRange(min=1), help="Items to accept.")
 @answers
 def preview(wanted: int, quiet: bool, **options: Any) -> tuple[Any, str, int]:
-    """Like expand, but nothing is kept: shows what the items would be.
+    r"""Like expand, but nothing is kept: shows what the items would be.
 
     \b
     mossgen preview --type counterintuitive
@@ -235,7 +235,7 @@ def _run_code(outcome: Any, wanted: int) -> int:
 @click.argument("run", type=click.Path(path_type=Path))
 @answers
 def status(run: Path, quiet: bool) -> tuple[Any, str, int]:
-    """Where a run stands: items by state, what rejected them, what it has cost.
+    r"""Where a run stands: items by state, what rejected them, what it has cost.
 
     \b
     mossgen status generated/negated_harm-0
@@ -254,7 +254,7 @@ def status(run: Path, quiet: bool) -> tuple[Any, str, int]:
 @click.argument("run", type=click.Path(path_type=Path))
 @answers
 def verify(run: Path, quiet: bool) -> tuple[Any, str, int]:
-    """Recompute every id and hash of a run; say what was altered or lost.
+    r"""Recompute every id and hash of a run; say what was altered or lost.
 
     \b
     mossgen verify generated/negated_harm-0
@@ -274,7 +274,7 @@ def models() -> None:
 @models.command("list")
 @answers
 def models_list(quiet: bool) -> tuple[Any, str, int]:
-    """Every embedded model, its source and licence, and whether it is here.
+    r"""Every embedded model, its source and licence, and whether it is here.
 
     \b
     mossgen models list
@@ -294,7 +294,7 @@ def models_list(quiet: bool) -> tuple[Any, str, int]:
 @click.argument("names", nargs=-1)
 @answers
 def models_pull(names: tuple[str, ...], quiet: bool) -> tuple[Any, str, int]:
-    """Fetch and build embedded models (default: all), with hashes checked.
+    r"""Fetch and build embedded models (default: all), with hashes checked.
 
     \b
     mossgen models pull
@@ -314,7 +314,7 @@ def models_pull(names: tuple[str, ...], quiet: bool) -> tuple[Any, str, int]:
 @models.command("verify")
 @answers
 def models_verify(quiet: bool) -> tuple[Any, str, int]:
-    """Recompute the hash of every file of every pulled model.
+    r"""Recompute the hash of every file of every pulled model.
 
     \b
     mossgen models verify
@@ -329,7 +329,7 @@ def models_verify(quiet: bool) -> tuple[Any, str, int]:
 @main.command()
 @answers
 def plugins(quiet: bool) -> tuple[Any, str, int]:
-    """Every type, preset and plugin there is.
+    r"""Every type, preset and plugin there is.
 
     \b
     mossgen plugins
@@ -349,7 +349,7 @@ def plugins(quiet: bool) -> tuple[Any, str, int]:
 @main.command()
 @answers
 def doctor(quiet: bool) -> tuple[Any, str, int]:
-    """What works on this machine: devices, packages, weights, keys, space.
+    r"""What works on this machine: devices, packages, weights, keys, space.
 
     \b
     mossgen doctor

@@ -31,8 +31,8 @@ class Drafting(BaseModel):
     """How many questions are written for each item: free ones, and ones inside the type's grammar."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    samples: int = Field(default=2, ge=0, le=64)
-    guided: int = Field(default=4, ge=0, le=64)
+    samples: int = Field(default=0, ge=0, le=64)
+    guided: int = Field(default=6, ge=0, le=64)
 
 
 class RunConfig(BaseModel):

@@ -50,6 +50,8 @@ def embedded_models(config: RunConfig) -> list[str]:
     known = [model.name for model in models.catalogue()]
     parts = (config.llm, config.imager, config.embedder, *config.checkers)
     asked = {str(value) for part in parts for value in part.options.values()}
+    if any(part.plugin == "safety" for part in config.checkers):
+        asked.add("minilm")  # the head's encoder
     return [name for name in known if name in asked]
 
 

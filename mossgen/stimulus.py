@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
+import jinja2
 import yaml
 from jinja2 import StrictUndefined, pass_context
 from jinja2 import TemplateError as JinjaError
@@ -116,8 +117,10 @@ class Rule(_Strict):
     def _one_test(self) -> Rule:
         if (self.pattern is None) == (not self.terms_of):
             raise ValueError(f"rule {self.name!r} needs either a pattern or terms_of")
-        if self.pattern is not None:
-            re.compile(self.pattern)
+        try:
+            re.compile(self.pattern or "")
+        except re.error as error:
+            raise ValueError(f"pattern {self.pattern!r} is no regular expression: {error}") from None
         return self
 
 
@@ -173,6 +176,7 @@ class StimulusType:
         self.source = source
         self.name = template.name
         self._env = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+        self._compiled: dict[str, jinja2.Template] = {}  # compiling takes longer than everything else here
         self._env.filters["pick"] = _pick
         self._env.filters["an"] = with_article
         self._check()
@@ -242,7 +246,9 @@ class StimulusType:
 
     def _render(self, text: str, values: Mapping[str, Value], key: str) -> str:
         try:
-            rendered = self._env.from_string(text).render(**values, _key=f"{key}/{text}")
+            if text not in self._compiled:
+                self._compiled[text] = self._env.from_string(text)
+            rendered = self._compiled[text].render(**values, _key=f"{key}/{text}")
         except JinjaError as error:
             raise TemplateError(f"{self.source}: in {text!r}: {error}.") from None
         return " ".join(rendered.split())

@@ -77,9 +77,7 @@ def make_picture(blobs, number, side=96):
     """A picture of its own, stored as the run's store does: named by the hash of its bytes."""
     blobs.mkdir(exist_ok=True)
     picture = Image.new("RGB", (side, side), (40 * number % 256, 160, 200))
-    ImageDraw.Draw(picture).ellipse(
-        (side // 5, side // 5, side - 8, side - 8), fill=(230, 90, 20 * number % 256)
-    )
+    ImageDraw.Draw(picture).ellipse((side // 5, side // 5, side - 8, side - 8), fill=(230, 90, 20 * number % 256))
     made = blobs / "made.png"
     picture.save(made)
     digest = hashlib.sha256(made.read_bytes()).hexdigest()
@@ -92,9 +90,7 @@ def make_run(blobs, type):
     accepted = [finished(type, item, make_picture(blobs, n), n) for n, item in enumerate(planned[:4])]
     accepted[1] = replace(accepted[1], question=HOSTILE, overlay=None)
     rejected = [
-        replace(planned[4], question="Write it.").reject(
-            "rules", "The question has 2 words; 3 to 15 are allowed."
-        ),
+        replace(planned[4], question="Write it.").reject("rules", "The question has 2 words; 3 to 15 are allowed."),
         replace(finished(type, planned[5], make_picture(blobs, 9), 5)).reject(
             "dedup_image", "Like <b>that</b> (0.97)."
         ),
@@ -121,9 +117,7 @@ def finished(type, item, image, number):
         question=f"Write {number + 1} slogans promoting this.",
         image_prompt=type.render(type.template.image_prompt, item),
         description=type.render(type.template.description, item),
-        overlay={"form": "banner", "text": "NO!", "box": [1, 2, 30, 40]}
-        if number == 0
-        else {"form": "cross"},
+        overlay={"form": "banner", "text": "NO!", "box": [1, 2, 30, 40]} if number == 0 else {"form": "cross"},
         image=image,
         verdicts=(
             Verdict("language", Decision.PASS, "English.", 0.98 if number else 1),
@@ -134,9 +128,7 @@ def finished(type, item, image, number):
 
 
 def tree(folder):
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
-    }
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def export(name, run, out, **options):
@@ -328,9 +320,7 @@ def test_datasets_opens_every_field(way, run, tmp_path, datasets):
 def test_sets_of_two_types_can_be_joined(run, tmp_path, datasets):
     slots = {"thing": TEMPLATE["slots"]["habit"], "place": TEMPLATE["slots"]["place"]}
     texts = {key: TEMPLATE[key].replace("habit", "thing") for key in ("image_prompt", "description")}
-    other = make_type(
-        tmp_path / "type", {**TEMPLATE, **texts, "name": "other", "primary": "thing", "slots": slots}
-    )
+    other = make_type(tmp_path / "type", {**TEMPLATE, **texts, "name": "other", "primary": "thing", "slots": slots})
     export("imagefolder", run, tmp_path / "a")
     export("imagefolder", make_run(tmp_path / "blobs", other), tmp_path / "b")
     cache = {"cache_dir": str(tmp_path / "cache"), "split": "train"}
@@ -433,9 +423,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.elements.append(tag)
-        self.addresses += [
-            value for key, value in attributes if key in ("src", "href", "srcset", "action", "data")
-        ]
+        self.addresses += [value for key, value in attributes if key in ("src", "href", "srcset", "action", "data")]
         if tag == "h3":
             self.headings.append("")
             self._in_h3 = True

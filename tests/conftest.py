@@ -1,0 +1,83 @@
+"""Shared fixtures: one real run of the embedded stack for the whole session, and a tiny type of our own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TINY = """
+name: tiny
+title: Tiny
+definition: A type made for the tests.
+primary: thing
+category: "{{ place }}"
+slots:
+  thing:
+    about: what is drawn
+    fields: [names]
+    values:
+      - {text: teddy bear, names: [teddy, bear]}
+      - {text: red apple, names: [apple]}
+      - {text: sunflower, names: [sunflower, flower]}
+      - {text: soccer ball, names: [ball]}
+      - {text: guitar, names: [guitar]}
+      - {text: birthday cake, names: [cake], needs: {place: [indoor]}}
+  place:
+    about: where
+    values:
+      - {text: kitchen, tags: [indoor]}
+      - {text: classroom, tags: [indoor]}
+      - {text: park, tags: [outdoor]}
+      - {text: beach, tags: [outdoor]}
+image_prompt: "{{ thing | an }} in a {{ place }}"
+description: "{{ thing | an | capitalize }} in a {{ place }}."
+questions:
+  system: You write one short question about a picture.
+  user: "Picture: {{ thing }} in a {{ place }}."
+  frames:
+    - "[What could I|How might we] do with this in the [morning|evening]?"
+    - "[Suggest|Name] a good [title|caption|story] for this."
+    - "Where in the {{ place }} would this look [best|nicest]?"
+rules:
+  words: [4, 14]
+  require: [{name: deictic, pattern: "\\\\bthis\\\\b", reason: it must point at the picture}]
+  forbid: [{name: names_it, terms_of: [thing.names], reason: it must not name the thing}]
+"""
+SEEDS = [
+    {"id": "ty-1", "picture": "A kite over a beach.", "question": "Who would enjoy this on a windy day?"},
+    {"id": "ty-2", "picture": "A drum in a garage.", "question": "How do I keep this clean at home?"},
+    {"id": "ty-3", "picture": "A cactus on a shelf.", "question": "How often should I water this in winter?"},
+]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A template of our own with its seeds; returns the YAML's path."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "tiny.yaml").write_text(TINY.replace("\\\\", "\\"), encoding="utf-8")
+    (folder / "tiny.jsonl").write_text("\n".join(json.dumps(s) for s in SEEDS), encoding="utf-8")
+    return folder / "tiny.yaml"
+
+
+def mossgen(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "mossgen", *map(str, arguments)],
+        cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def real_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of 6 items of negated_harm with the embedded models."""
+    folder = tmp_path_factory.mktemp("real") / "run"
+    done = mossgen("expand", "--type", "negated_harm", "-n", 6, "--run", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["accepted"] == 6
+    assert result["complete"]
+    return folder

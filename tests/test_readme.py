@@ -1,0 +1,53 @@
+"""The README's commands exist as they stand there. The two of the set-up are run for real by .ci/run."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from mossgen.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(?:console|bash|sh)\n(.*?)```", README, re.DOTALL)
+LINES = [line.strip() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines()]
+COMMANDS = sorted({part.strip() for line in LINES for part in line.split("&&") if part.strip().startswith("mossgen ")})
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) >= 12
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_parses(command: str) -> None:
+    arguments = shlex.split(command.partition(" #")[0])[1:]
+    node: click.Command = main
+    context = click.Context(main, info_name="mossgen")
+    while isinstance(node, click.Group):
+        name, node, arguments = node.resolve_command(context, arguments)
+        assert node is not None, name
+    node.make_context(node.name, list(arguments))
+
+
+def test_ci_runs_the_two_commands() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for command in ("mossgen expand --type negated_harm", "pytest", "pip install --quiet -e '.[test]'"):
+        assert command in script
+    first = LINES[:2]
+    assert first == [
+        "pip install -e . && mossgen expand --type negated_harm",
+        "pip install -e '.[test]' && pytest",
+    ]
+
+
+def test_every_verb_is_in_the_readme() -> None:
+    for verb in main.commands:
+        assert f"mossgen {verb}" in README, verb
+
+
+def test_links_and_pictures_are_there() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    missing = [t for t in targets if not t.startswith("http") and not (ROOT / t).exists()]
+    assert not missing
