@@ -22,7 +22,7 @@ from mossgen.references import Reference
 from mossgen.stages.check import check
 from mossgen.stages.dedup import Deduplicator, Near
 from mossgen.stages.draft import Draft, draft
-from mossgen.stages.render import render, to_png
+from mossgen.stages.render import Rendered, render, to_png
 from mossgen.stimulus import StimulusType
 from mossgen.store import RunStore
 
@@ -186,15 +186,21 @@ class _Run:
 
     def _picture(self, chunk: Sequence[Item]) -> None:
         with self._batch("render"):
-            pictures = render(chunk, self.stimulus, self.backends.imager)
+            rendered = render(chunk, self.stimulus, self.backends.imager)
         self.report(Progress("check", self.store.counts()))
         with self._batch("check"):
-            items = [replace(item, image=self.store.put_blob(to_png(image)), state=State.RENDERED)
-                     for item, image in pictures]  # fmt: skip
-            items = self._checked([(i, image) for i, (_, image) in zip(items, pictures, strict=True)], "image")
-            images = self.backends.embedder.images([image for _, image in pictures])
+            items = [self._with_picture(r) for r in rendered]
+            items = self._checked([(i, r.picture) for i, r in zip(items, rendered, strict=True)], "image")
+            # the bare picture: a prompt does not speak of the overlay, and another overlay makes no new picture
+            images = self.backends.embedder.images([r.bare for r in rendered])
             items = self._matched(items, images)
             self.store.put(self._deduplicated(items, images))
+
+    def _with_picture(self, rendered: Rendered) -> Item:
+        item = replace(rendered.item, image=self.store.put_blob(to_png(rendered.picture)))
+        if rendered.bare is not rendered.picture:
+            item = item.noted(bare_image=self.store.put_blob(to_png(rendered.bare)))
+        return item if item.state is State.REJECTED else replace(item, state=State.RENDERED)
 
     def _matched(self, items: Sequence[Item], images: np.ndarray) -> list[Item]:
         """Adds the match verdict: the picture's cosine with its own prompt against the embedder's threshold."""

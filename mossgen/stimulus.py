@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jinja2
 import yaml
@@ -22,149 +22,15 @@ from jinja2 import StrictUndefined, pass_context
 from jinja2 import TemplateError as JinjaError
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from mossgen.errors import TemplateError
 from mossgen.items import Item, derived_seed, item_id, rng
+from mossgen.schema import Seed, Template, Value
 
 MAX_BYTES = 4_000_000  # of one template or seed file: far above any real one, far below trouble
 MAX_CHOICES = 48  # guided questions offered to the language model for one item
 _ALTERNATIVES = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Value(BaseModel):
-    """One value of a slot. Extra fields are those its slot declares.
-
-    `needs` and `avoid` say what it goes with: for another slot, texts or tags that the value chosen there
-    must have (needs) or must not have (avoid).
-    """
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    text: str = Field(min_length=1)
-    tags: tuple[str, ...] = ()
-    needs: Mapping[str, tuple[str, ...]] = {}
-    avoid: Mapping[str, tuple[str, ...]] = {}
-
-    def __str__(self) -> str:
-        return self.text
-
-    def has(self, words: Sequence[str]) -> bool:
-        """Whether its text or one of its tags is among `words`."""
-        return self.text in words or any(tag in words for tag in self.tags)
-
-
-class Slot(_Strict):
-    """One axis of variation: the fields its values carry besides `text` and `tags`, and the values."""
-
-    about: str
-    fields: tuple[str, ...] = ()
-    values: tuple[Value, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _values_fit(self) -> Slot:
-        seen: set[str] = set()
-        for value in self.values:
-            extra = set(value.model_extra or {})
-            if extra != set(self.fields):
-                wrong = ", ".join(sorted(extra ^ set(self.fields)))
-                raise ValueError(f"value {value.text!r} must have exactly the slot's fields; look at: {wrong}")
-            if value.text in seen:
-                raise ValueError(f"value {value.text!r} stands twice")
-            seen.add(value.text)
-        return self
-
-
-class Questions(_Strict):
-    """How questions are written: the instruction, what the model is told of the picture, and the grammar.
-
-    `frames` are Jinja texts in which `[a|b|]` offers alternatives; `frames_of` names list fields of slots
-    (`scene.asks`) that hold more of them.
-    """
-
-    system: str
-    user: str
-    frames: tuple[str, ...] = ()
-    frames_of: tuple[str, ...] = ()
-    few_shots: int = Field(default=4, ge=0, le=16)
-
-    @model_validator(mode="after")
-    def _some_frames(self) -> Questions:
-        if not self.frames and not self.frames_of:
-            raise ValueError("give frames or frames_of: the grammar would be empty")
-        return self
-
-
-class OverlaySpec(_Strict):
-    """What is composited over the picture: a Jinja text naming the form, and the text by form."""
-
-    form: str
-    texts: Mapping[str, str] = {}
-
-
-class Rule(_Strict):
-    """One test of the question: a pattern, or the words in fields of the item's slot values."""
-
-    name: str
-    reason: str
-    pattern: str | None = None
-    terms_of: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _one_test(self) -> Rule:
-        if (self.pattern is None) == (not self.terms_of):
-            raise ValueError(f"rule {self.name!r} needs either a pattern or terms_of")
-        try:
-            re.compile(self.pattern or "")
-        except re.error as error:
-            raise ValueError(f"pattern {self.pattern!r} is no regular expression: {error}") from None
-        return self
-
-
-class Rules(_Strict):
-    """The type's own test of a question: each of `require` must hold, none of `forbid` may."""
-
-    words: tuple[int, int]
-    require: tuple[Rule, ...] = ()
-    forbid: tuple[Rule, ...] = ()
-
-
-class JudgeQuestion(_Strict):
-    """One yes/no question to a judge who sees the pair, and the answer a good item gets."""
-
-    id: str
-    ask: str
-    expect: bool
-
-
-class Seed(_Strict):
-    """One hand-written example: what the picture shows, and the question that goes with it."""
-
-    id: Annotated[str, Field(pattern=r"^[a-z]+-\d+$")]
-    picture: str = Field(min_length=8)
-    question: str = Field(min_length=8)
-
-
-class Template(_Strict):
-    """The schema of templates/<type>.yaml."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    title: str
-    mossbench: str | None = None
-    definition: str
-    primary: str
-    category: str
-    slots: Mapping[str, Slot]
-    image_prompt: str
-    negative_prompt: str = ""
-    description: str
-    questions: Questions
-    overlay: OverlaySpec | None = None
-    rules: Rules
-    judge: tuple[JudgeQuestion, ...] = ()
 
 
 class StimulusType:

@@ -10,8 +10,6 @@ from mossgen.items import Item, derived_seed
 from mossgen.ports import LLM, Completion, Message, Prompt
 from mossgen.stimulus import StimulusType
 
-EXAMPLES = 5  # strings of the grammar shown to a model that cannot decode inside it
-
 
 @dataclass(frozen=True)
 class Draft:
@@ -26,22 +24,19 @@ def draft(items: Sequence[Item], stimulus: StimulusType, llm: LLM, samples: int,
 
     Of each item `samples` free and `guided` grammar-bound answers are asked for (see ports.Prompt).
     """
-    prompts = [_prompt(item, stimulus, llm, samples, guided) for item in items]
+    prompts = [_prompt(item, stimulus, samples, guided) for item in items]
     return [
         _select(item, stimulus, llm, completions) for item, completions in zip(items, llm.write(prompts), strict=True)
     ]
 
 
-def _prompt(item: Item, stimulus: StimulusType, llm: LLM, samples: int, guided: int) -> Prompt:
+def _prompt(item: Item, stimulus: StimulusType, samples: int, guided: int) -> Prompt:
     texts = stimulus.template.questions
     choices = stimulus.choices(item)
-    user = stimulus.render(texts.user, item)
     messages = [Message("system", stimulus.render(texts.system, item))]
     for seed in stimulus.few_shots(item):
         messages += [Message("user", f"Picture: {seed.picture}"), Message("assistant", seed.question)]
-    if not llm.guides:
-        user += "\nIn the style of: " + " / ".join(choices[:EXAMPLES])
-    messages.append(Message("user", user))
+    messages.append(Message("user", stimulus.render(texts.user, item)))
     return Prompt(tuple(messages), derived_seed(item.id, "draft"), samples, choices, guided)
 
 

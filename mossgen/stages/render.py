@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from mossgen.errors import ConfigError
 from mossgen.items import Item, derived_seed
 from mossgen.ports import Drawing, Imager
 from mossgen.stages.overlay import composite
@@ -16,8 +17,19 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def render(items: Sequence[Item], stimulus: StimulusType, imager: Imager) -> list[tuple[Item, Image]]:
-    """Each item with its finished RGB picture, in order; the overlay, where the type has one, is recorded."""
+class Rendered(NamedTuple):
+    """An item with its picture as drawn and as finished (the same object where there is no overlay)."""
+
+    item: Item
+    bare: Image
+    picture: Image
+
+
+def render(items: Sequence[Item], stimulus: StimulusType, imager: Imager) -> list[Rendered]:
+    """Each item with its RGB picture, in order; the overlay, where the type has one, is recorded.
+
+    An item whose overlay cannot be set is rejected, and keeps its bare picture.
+    """
     template = stimulus.template
     drawings = [
         Drawing(
@@ -31,15 +43,18 @@ def render(items: Sequence[Item], stimulus: StimulusType, imager: Imager) -> lis
     return [_overlaid(item, picture, stimulus, imager) for item, picture in zip(items, pictures, strict=True)]
 
 
-def _overlaid(item: Item, picture: Image, stimulus: StimulusType, imager: Imager) -> tuple[Item, Image]:
+def _overlaid(item: Item, bare: Image, stimulus: StimulusType, imager: Imager) -> Rendered:
     item = item.noted(imager=imager.name)
     spec = stimulus.template.overlay
     if spec is None:
-        return item, picture
+        return Rendered(item, bare, bare)
     form = stimulus.render(spec.form, item)
     text = stimulus.render(spec.texts[form], item) if form in spec.texts else ""
-    marked, record = composite(picture, form, text, derived_seed(item.id, "overlay"))
-    return replace(item, overlay=record), marked
+    try:
+        marked, record = composite(bare, form, text, derived_seed(item.id, "overlay"))
+    except ConfigError as error:  # a text that cannot be set: this item's fault, not the run's
+        return Rendered(item.reject("overlay", str(error)), bare, bare)
+    return Rendered(replace(item, overlay=record), bare, marked)
 
 
 def to_png(image: Image) -> bytes:
