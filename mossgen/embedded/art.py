@@ -1,0 +1,168 @@
+"""Training art: emoji drawings fetched from the npm registry, rasterised and varied. Used by training only.
+
+The packages hold SVG bodies as JSON (`icons.json`: name -> {"body", "width"?, "height"?}). The art itself is never
+committed; model cards credit it: Fluent Emoji (MIT, Microsoft), Noto Emoji (Apache-2.0, Google), Twemoji (CC BY 4.0,
+X Corp. and contributors).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from mossgen.embedded.vocabulary import Object
+
+STYLES = ("fluent-emoji-flat", "noto", "twemoji")
+TONES = ("light", "medium-light", "medium", "medium-dark", "dark")
+# an icon of an unmirrorable thing: writing, a clock face, a flag, a way to point
+ONE_WAY = frozenset(
+    [
+        "alarm-clock",
+        "calendar",
+        "placard",
+        "newspaper",
+        "world-map",
+        "keyboard",
+        "stop-sign",
+        "mahjong",
+        "globe-showing-europe-africa",
+        "abacus",
+        "medical-symbol",
+        "no-smoking",
+        "no-littering",
+        "prohibited",
+        "joker",
+        "chart-increasing",
+        "chart-decreasing",
+        "slot-machine",
+    ]
+)
+
+
+def fetch(folder: Path, styles: tuple[str, ...] = STYLES) -> Path:
+    """Download the art packages with the npm client into `folder`, those that are not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for style in styles:
+        if (folder / style / "icons.json").exists():
+            continue
+        command = ["npm", "pack", f"@iconify-json/{style}", "--silent", "--pack-destination", str(folder)]
+        name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
+        with tarfile.open(folder / name) as archive:
+            member = archive.extractfile("package/icons.json")
+            if member is None:
+                raise FileNotFoundError(f"{name} holds no icons.json")
+            (folder / style).mkdir(exist_ok=True)
+            (folder / style / "icons.json").write_bytes(member.read())
+        (folder / name).unlink()
+    return folder
+
+
+@dataclass(frozen=True)
+class Icon:
+    """One drawing of an object: its SVG body, side of its view box, and the caption that fits this variant."""
+
+    name: str
+    body: str
+    size: tuple[int, int]
+    captions: tuple[str, ...]
+    mirrored: bool
+
+    def svg(self) -> str:
+        """The drawing as an SVG document."""
+        width, height = self.size
+        return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">{self.body}</svg>'
+
+
+class ArtSet:
+    """All icons of one style."""
+
+    def __init__(self, folder: Path, style: str = STYLES[0]) -> None:
+        data: dict[str, Any] = json.loads((folder / style / "icons.json").read_text(encoding="utf-8"))
+        self.icons: dict[str, dict[str, Any]] = data["icons"]
+        self.size = int(data.get("width", 16)), int(data.get("height", 16))
+        self.style = style
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.icons
+
+    def icon(self, name: str, captions: tuple[str, ...] = ()) -> Icon:
+        """The icon of that name; KeyError if this style lacks it."""
+        raw = self.icons[name]
+        size = int(raw.get("width", self.size[0])), int(raw.get("height", self.size[1]))
+        return Icon(name, raw["body"], size, captions or (name.replace("-", " "),), name not in ONE_WAY)
+
+    def variants(self, thing: Object) -> list[Icon]:
+        """Every drawing of a thing: people as man and woman where the style has both, in all skin tones."""
+        found: list[Icon] = []
+        for icon, captions in _genders(thing, self):
+            names = [n for tone in TONES if (n := self._toned(icon, tone)) in self] or [icon]
+            found += [self.icon(name, captions) for name in names if name in self]
+        return found
+
+    def _toned(self, icon: str, tone: str) -> str:
+        short = f"{icon}-{tone}"
+        return short if short in self else f"{icon}-{tone}-skin-tone"
+
+
+def _genders(thing: Object, art: ArtSet) -> list[tuple[str, tuple[str, ...]]]:
+    """(icon, captions) for the neutral icon or, where both exist, for its man and its woman."""
+    base = thing.icon.removeprefix("person-")
+    man, woman = f"man-{base}", f"woman-{base}"
+    if thing.icon.startswith(("man", "woman")) or man not in art or woman not in art:
+        return [(thing.icon, thing.captions)]
+    found = []
+    for icon, noun, adjective in ((man, "man", "male"), (woman, "woman", "female")):
+        own = tuple(c.replace("person", noun) if "person" in c else f"{adjective} {c}" for c in thing.captions)
+        found.append((icon, thing.captions + own))
+    return found
+
+
+def rasterise(svg: str, side: int) -> Image.Image:
+    """Render an SVG document to a square RGBA picture of `side` pixels."""
+    import resvg_py
+
+    data = resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side, skip_system_fonts=True)
+    return Image.open(io.BytesIO(bytes(data))).convert("RGBA")
+
+
+def vary(picture: Image.Image, rng: np.random.Generator, side: int, mirrored: bool = True) -> Image.Image:
+    """A random small change of an RGBA sprite: mirrored, turned, resized, moved, tinted; returned at `side` pixels."""
+    if mirrored and rng.random() < 0.5:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    picture = picture.convert("RGBa").rotate(float(rng.normal(0, 4)), Image.Resampling.BICUBIC)
+    scale = float(rng.uniform(0.86, 0.97))
+    size = max(8, round(side * scale))
+    small = picture.resize((size, size), Image.Resampling.LANCZOS).convert("RGBA")
+    canvas = Image.new("RGBA", (side, side))
+    room = side - size
+    canvas.paste(small, (int(rng.integers(0, room + 1)), int(rng.integers(0, room + 1))))
+    return tint(canvas, rng)
+
+
+def tint(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Change the brightness and the colour balance of an RGBA picture a little."""
+    pixels = np.asarray(picture).astype(np.float32)
+    gain = rng.normal(1, 0.03, 3) * rng.normal(1, 0.04)
+    pixels[..., :3] = np.clip(pixels[..., :3] * gain, 0, 255)
+    return Image.fromarray(pixels.astype(np.uint8), "RGBA")
+
+
+def soften(picture: Image.Image, radius: float) -> Image.Image:
+    """Blur a picture; used to make calm background fixtures."""
+    return picture.filter(ImageFilter.GaussianBlur(radius))
+
+
+def to_array(picture: Image.Image) -> NDArray[np.float32]:
+    """RGBA picture -> (4, side, side) in [-1, 1], colours premultiplied over mid-grey (0): clear pixels are 0."""
+    pixels = np.asarray(picture.convert("RGBA")).astype(np.float32).transpose(2, 0, 1)
+    alpha = pixels[3:] / 255
+    return np.concatenate([(pixels[:3] / 127.5 - 1) * alpha, alpha * 2 - 1])

@@ -1,0 +1,68 @@
+"""What the embedded text-to-image model draws by name: its objects and its scenes, read from vocabulary.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+PATH = Path(__file__).with_name("vocabulary.yaml")
+PEOPLE_KINDS = frozenset({"person", "child"})
+
+
+@dataclass(frozen=True)
+class Object:
+    """A thing with a caption, the name of its icon in the emoji sets, and where in a picture it belongs."""
+
+    name: str
+    icon: str
+    kind: str
+    anchor: str = "ground"
+    also: tuple[str, ...] = ()
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """Every caption for it, the usual one first."""
+        return (self.name, *self.also)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A background: its caption, and whether it is indoor, outdoor or plain."""
+
+    name: str
+    setting: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """Every caption for it, the usual one first."""
+        return (self.name, *self.also)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All objects and scenes, in file order."""
+
+    objects: tuple[Object, ...]
+    scenes: tuple[Scene, ...]
+
+
+@lru_cache(maxsize=1)
+def load() -> Vocabulary:
+    """Read vocabulary.yaml once."""
+    raw = yaml.load(PATH.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    objects = tuple(
+        Object(
+            name=entry["name"],
+            icon=entry.get("icon", entry["name"].replace(" ", "-")),
+            kind=entry["kind"],
+            anchor=entry.get("anchor", "ground"),
+            also=tuple(entry.get("also", ())),
+        )
+        for entry in raw["objects"]
+    )
+    scenes = tuple(Scene(entry["name"], entry["setting"], tuple(entry.get("also", ()))) for entry in raw["scenes"])
+    return Vocabulary(objects, scenes)
