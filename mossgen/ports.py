@@ -28,8 +28,8 @@ class Message:
 class Prompt:
     """One writing job: `samples` free answers wanted, and `guided` answers from the template's grammar.
 
-    `choices` is that grammar: every string a guided answer may be. A local model decodes inside it token
-    by token; an endpoint that cannot is given some of them as examples by the stage and writes freely.
+    `choices` is that grammar: every string a guided answer may be. A local model chooses among them by its own
+    likelihood; a backend that cannot (`guides` is false) writes freely, shown some of them as examples.
     `seed` makes the job repeatable where the backend can be.
     """
 
@@ -54,7 +54,7 @@ class LLM(Protocol):
     """Writes text. `name` goes into provenance."""
 
     name: str
-    guides: bool  # can decode inside Prompt.choices
+    guides: bool  # can keep its answers inside Prompt.choices
     cost: float  # US dollars spent so far by this object, as far as known
 
     def write(self, prompts: Sequence[Prompt]) -> list[list[Completion]]:
