@@ -64,11 +64,11 @@ def sentence(forecast: dict[str, Any]) -> str:
     """The forecast for a person."""
     size = sum(forecast["downloads"].values()) / 1e6
     known = forecast["seconds"]
+    duration = f"about {known:.0f} s" if known else "time not known before a first run"
     lines = [
         f"Would try about {forecast['candidates']} candidates and draw at most {forecast['pictures']} pictures "
         f"for {forecast['wanted']} accepted items ({forecast['accepted']} are there) in {forecast['run']}.",
-        f"Cost: {_dollars(forecast['cost'])}, {f'about {known:.0f} s' if known else 'time not known before a first run'}; "
-        f"downloads: {f'{size:.0f} MB' if size else 'none'}.",
+        f"Cost: {_dollars(forecast['cost'])}, {duration}; downloads: {f'{size:.0f} MB' if size else 'none'}.",
         "The plan begins:",
         *(f"  {text}" for text in forecast["plan"]),
     ]

@@ -29,9 +29,7 @@ def read(data_dir):
         digits = re.findall(r"\d", problem["metadata"]["over"])
         kind = int(digits[0]) - 1
         type_rejects[kind] += 0  # an index out of range stops the runner here
-        if kind < 0 or any(
-            problem["metadata"][flag] not in (0, 1) for flag in ("human", "child", "syn", "ocr")
-        ):
+        if kind < 0 or any(problem["metadata"][flag] not in (0, 1) for flag in ("human", "child", "syn", "ocr")):
             raise ValueError(f"pid {pid} has metadata out of range: {problem['metadata']}")
         if not all(isinstance(code, int) for code in problem["metadata"]["harm"]):
             raise ValueError(f"pid {pid} has harm codes that are no integers")
