@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -242,9 +243,16 @@ class _Run:
         checked = {item.id: item for item in check(cases, checkers)} if cases else {}
         return [checked.get(item.id, item) for item, _ in pairs]
 
-    def _batch(self, stage: str) -> _Batch:
+    @contextmanager
+    def _batch(self, stage: str) -> Iterator[None]:
+        """One transaction. Its seconds and dollars are booked on the stage even if it fails: they are gone."""
         self.report(Progress(stage, self.store.counts()))
-        return _Batch(self, stage)
+        started, usd = time.monotonic(), self._usd()
+        try:
+            with self.store.transaction():
+                yield
+        finally:
+            self.store.spend(stage, time.monotonic() - started, self._usd() - usd)
 
     def _load_kept(self, references: Sequence[Reference]) -> Deduplicator:
         embedder = self.backends.embedder
@@ -258,24 +266,6 @@ class _Run:
         if texts:
             kept.keep(list(texts), np.stack(list(texts.values())), np.stack([images[i] for i in texts]))
         return kept
-
-
-class _Batch:
-    """One transaction whose seconds and dollars are booked on a stage."""
-
-    def __init__(self, run: _Run, stage: str) -> None:
-        self.run, self.stage = run, stage
-        self.transaction = run.store.transaction()
-
-    def __enter__(self) -> None:
-        self.started, self.usd = time.monotonic(), self.run._usd()
-        self.transaction.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        if error[0] is None:
-            seconds = time.monotonic() - self.started
-            self.run.store.spend(self.stage, seconds, self.run._usd() - self.usd)
-        self.transaction.__exit__(*error)  # type: ignore[arg-type]
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -125,7 +125,8 @@ class RunStore:
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite has rolled back by itself where the disk is full
+                self._execute("ROLLBACK")
             raise
         self._execute("COMMIT")
 

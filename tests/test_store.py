@@ -87,6 +87,20 @@ def test_errors_are_sentences(tmp_path: Path) -> None:
             store.put([item(0)])
 
 
+def test_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path) as store:
+        store.put([item(0)])
+        pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+        store._db.execute(f"PRAGMA max_page_count = {pages}")  # SQLite meets its limit as it meets a full disk
+        with pytest.raises(StoreError, match="full.*what was committed before is kept"), store.transaction():
+            store.put([item(number) for number in range(1, 500)])
+        assert store.items() == [item(0)]
+        store._db.execute("PRAGMA max_page_count = 100000")
+        with store.transaction():
+            store.put([item(1)])
+        assert len(store.items()) == 2
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     with RunStore.create(tmp_path) as store:
         store._db.execute("PRAGMA user_version = 99")
