@@ -19,10 +19,10 @@ INTERRUPTED = 130
 
 
 class Verbs(click.Group):
-    """A group whose commands end with one sentence and an exit code, never with a traceback of ours."""
+    """A group that lists its commands in the order written, which is the order of use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order written, which is the order of use."""
+        """Their names, unsorted."""
         return list(self.commands)
 
 
@@ -37,11 +37,12 @@ def answers(command: Callable[..., Any]) -> Callable[..., Any]:
         if not verbose:
             _hush()
         try:
-            result, text, code = command(quiet=quiet or as_json, **options)
+            result, text, code = command(quiet=quiet, **options)
         except MossgenError as error:
-            if verbose:
-                raise
-            _fail(str(error), error.exit_code, as_json)
+            _fail(str(error), error.exit_code, as_json, verbose)
+        except OSError as error:  # where no boundary is nearer: a name too long, no folder for temporary files
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(f"{where}{error.strerror or error}; what was made before is kept.", 1, as_json, verbose)
         except KeyboardInterrupt:
             _fail(
                 "Interrupted: what was made is kept; run the same command again to go on.",
@@ -57,7 +58,11 @@ def answers(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _fail(sentence: str, code: int, as_json: bool) -> NoReturn:
+def _fail(sentence: str, code: int, as_json: bool, verbose: bool = False) -> NoReturn:
+    if verbose:
+        import traceback
+
+        traceback.print_exc()
     click.echo(f"Error: {sentence}", err=True)
     if as_json:
         click.echo(json.dumps({"error": sentence, "exit_code": code}, ensure_ascii=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -154,13 +155,23 @@ def parse_settings(settings: Sequence[str], known: Sequence[str]) -> dict[str, d
 
 def _complete(kind: str, part: Part, changes: Mapping[str, Mapping[str, Any]], role: str) -> Part:
     asked = {**part.options, **changes.get(part.plugin, {}), **changes.get(role, {})}
+    for option, value in asked.items():
+        if isinstance(value, str) and re.match(r"\w+://[^/]*@", value):  # run.json and the manifest would show it
+            raise ConfigError(
+                f"Option {part.plugin}.{option} is an address with a user or a password in it: "
+                "leave them out, and put the key into the environment."
+            )
     options: BaseModel = plugins.parse(kind, part.plugin, asked)
     return Part(plugin=part.plugin, options=options.model_dump(mode="json"))
 
 
-def freeze(config: RunConfig, path: Path) -> None:
-    """Writes run.json, or checks the one that is there. Raises ConfigError naming the first field that differs."""
-    if path.is_file():
+def freeze(config: RunConfig, path: Path, empty: bool = False) -> None:
+    """Writes run.json, or checks the one that is there. Raises ConfigError naming the first field that differs.
+
+    In an `empty` run nothing was made with the old configuration (a wrong model path, an endpoint that was
+    down), so the new one takes its place.
+    """
+    if path.is_file() and not empty:
         before = read_config(path)
         difference = _first_difference(before.model_dump(mode="json"), config.model_dump(mode="json"))
         if difference:

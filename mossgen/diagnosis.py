@@ -45,8 +45,10 @@ def _package(name: str) -> dict[str, Any]:
 
 
 def _device() -> dict[str, Any]:
-    import torch
-
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # OSError: a library that torch loads is missing
+        return _check("device", False, f"torch cannot be imported ({error}): run `pip install mossgen` again")
     if torch.cuda.is_available():
         return _check("device", True, f"CUDA: {torch.cuda.get_device_name(0)}")
     found = "Apple GPU" if torch.backends.mps.is_available() else f"CPU, {os.cpu_count()} cores"
@@ -73,4 +75,5 @@ def _weights() -> list[dict[str, Any]]:
 
 
 def _keys() -> list[dict[str, Any]]:
-    return [_check(key, key in os.environ, "set" if key in os.environ else "not set", needed=False) for key in KEYS]
+    there = {key: bool(os.environ.get(key)) for key in KEYS}
+    return [_check(key, ok, "set" if ok else "not set", needed=False) for key, ok in there.items()]

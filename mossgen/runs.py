@@ -85,7 +85,7 @@ def expand_run(
 
     references = [read_reference(Path(path)) for path in config.against]
     with RunStore.create(folder) as store, _locked(folder):
-        freeze(config, folder / CONFIG)
+        freeze(config, folder / CONFIG, empty=not store.counts())
         stopped = "quota"
         if store.counts().get(State.ACCEPTED, 0) < budget.accepted:
             loading("loading models")

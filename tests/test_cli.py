@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from conftest import mossgen
 
+from mossgen.config import build_config, freeze, read_config
+from mossgen.errors import ConfigError
+from mossgen.stimulus import load_type
+
 BAD = {
     # case: (arguments, exit code, what the sentence says)
     "unknown type": (["expand", "--type", "nonsense"], 2, "There is no type 'nonsense'"),
@@ -27,6 +31,9 @@ BAD = {
     "unknown embedded model": (["models", "pull", "gpt"], 2, "There is no embedded model 'gpt'"),
     "missing weights": (
         ["expand", "--type", "negated_harm", "--set", "diffusers.model=./no/such/pipeline"], 2, "no/such/pipeline"),
+    "password in an address": (
+        ["expand", "--type", "negated_harm", "--llm", "openai", "--set", "openai.model=m", "--set",
+         "openai.base_url=http://me:hunter2@127.0.0.1:9/v1"], 2, "put the key into the environment"),
     "endpoint without a key": (
         ["expand", "--type", "negated_harm", "--llm", "openai", "--set", "openai.model=m"], 2, "OPENAI_API_KEY"),
     "endpoint that is down": (
@@ -48,6 +55,29 @@ def test_bad_input_gets_one_sentence(case: str, tmp_path: Path) -> None:
 def test_errors_are_json_too(tmp_path: Path) -> None:
     done = mossgen("expand", "--type", "nonsense", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["exit_code"] == done.returncode == 2
+
+
+def test_verbose_keeps_the_exit_code_and_the_json(tmp_path: Path) -> None:
+    done = mossgen("expand", "--type", "nonsense", "--json", "-v", cwd=tmp_path)
+    assert json.loads(done.stdout)["exit_code"] == done.returncode == 2
+    assert "Traceback" in done.stderr
+
+
+def test_a_name_too_long_is_a_sentence(tmp_path: Path) -> None:
+    done = mossgen("status", "x" * 300, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "too long" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_made_nothing_takes_the_mended_command(tiny: Path, tmp_path: Path) -> None:
+    kind, path = load_type(str(tiny)), tmp_path / "run.json"
+    wrong, mended = (build_config(kind, settings=[f"diffusers.model={model}"]) for model in ("./no/such", "t2i"))
+    freeze(wrong, path)
+    with pytest.raises(ConfigError, match=r"`imager.options.model` is './no/such'"):
+        freeze(mended, path)
+    freeze(mended, path, empty=True)
+    assert read_config(path) == mended
 
 
 TEMPLATES = {
