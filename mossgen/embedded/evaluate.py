@@ -211,7 +211,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--sheet", type=Path, help="write a contact sheet of scenes here")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    pipe = LayeredDiffusionPipeline.from_pretrained(args.model, trust_remote_code=True)
+    pipe = LayeredDiffusionPipeline.from_pretrained(args.model, trust_remote_code=True)  # type: ignore[no-untyped-call]
     pipe.set_progress_bar_config(disable=True)
     if args.sheet:
         contact_sheet(draw(pipe, SHEET, args.seed, args.steps, args.guidance), SHEET, args.sheet)

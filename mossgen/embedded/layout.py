@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -39,7 +40,9 @@ _STYLE_TAIL = re.compile(
     r"4k|8k|hd|detailed|realistic|photorealistic|cartoon|icon|emoji))\.?$"
 )
 _ARTICLE = re.compile(r"^(?:an?|the|one|some|his|her|its|their|my|your|a single)\s+")
-_SCENE_PREPOSITION = r"(?:in front of|inside|in|at|on|by|near|under|against|over|across|outside|along|beside)"
+_SCENE_PREPOSITION = (
+    r"(?:in front of|next to|in the middle of|inside|in|at|on|by|near|under|against|over|across|outside|along|beside)"
+)
 _COUNTS = {
     "two": 2,
     "three": 3,
@@ -221,8 +224,9 @@ def _scene_name(text: str) -> str | None:
     """The scene that a whole phrase names, an adjective or two before it allowed."""
     words = text.split()
     for start in range(min(3, len(words))):
-        name = " ".join(words[start:])
-        if name in _scenes() and name not in _names():
+        before, name = " ".join(words[:start]), " ".join(words[start:])
+        adjectives = not _CONNECTOR.search(before) and _lookup(before) is None
+        if adjectives and name in _scenes() and name not in _names():
             return _scenes()[name]
     return None
 
@@ -387,7 +391,7 @@ def _lowered(box: Box) -> Box:
 
 
 # relation -> (size, shift right, shift of the lower edge, depth) in sizes of what it is attached to; side is -1 or 1
-_OFFSETS = {
+_OFFSETS: dict[str, Callable[[int, random.Random], tuple[float, float, float, int]]] = {
     "printed": lambda side, rng: (0.42, 0.0, -0.27, 1),
     "shaped": lambda side, rng: (0.9, 0.0, 0.0, 1),
     "holding": lambda side, rng: (0.5, 0.5 * side, -0.04, 1),

@@ -38,10 +38,18 @@ class _Job:
     negative: str
 
 
-class LayeredDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]
+class LayeredDiffusionPipeline(DiffusionPipeline):
     """Draws 256x256 illustrations from everyday English prompts ("a toy knife and a red apple in a kitchen")."""
 
     model_cpu_offload_seq = "text_encoder->unet->vae"
+    text_encoder: Any
+    tokenizer: Any
+    unet: Any
+    vae: Any
+    scheduler: Any
+    device: Any
+    progress_bar: Any
+    register_modules: Any
 
     def __init__(
         self,
@@ -51,7 +59,7 @@ class LayeredDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]
         vae: LayerAutoencoder,
         scheduler: FlowMatchEulerDiscreteScheduler,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.register_modules(text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, vae=vae, scheduler=scheduler)
 
     @torch.no_grad()
@@ -90,7 +98,7 @@ class LayeredDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]
         if (width, height) != (SIDE, SIDE):
             pictures = [picture.resize((width, height), Image.Resampling.LANCZOS) for picture in pictures]
         images = _as_output(pictures, output_type)
-        return ImagePipelineOutput(images=images) if return_dict else (images,)
+        return ImagePipelineOutput(images=images) if return_dict else (images,)  # type: ignore[no-untyped-call]
 
     def _jobs(
         self, prompts: list[str], negative: str | list[str] | None, generator: Generator | list[Generator] | None
@@ -184,7 +192,7 @@ def fit(sprite: Image.Image, layer: Layer) -> Image.Image:
     return sprite.resize(size, Image.Resampling.BICUBIC)
 
 
-def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _bytes(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """[-1, 1] -> 0..255."""
     return np.asarray(np.clip(np.round((values + 1) * 127.5), 0, 255), np.uint8)
 

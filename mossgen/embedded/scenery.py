@@ -6,10 +6,10 @@ objects will stand.
 
 from __future__ import annotations
 
-from mossgen.embedded import scenery_indoor, scenery_outdoor
+from mossgen.embedded import scenery_home, scenery_nature, scenery_public, scenery_town
 from mossgen.embedded.scenery_parts import Rng
 
-PAINTERS = scenery_indoor.PAINTERS | scenery_outdoor.PAINTERS
+PAINTERS = scenery_home.PAINTERS | scenery_public.PAINTERS | scenery_nature.PAINTERS | scenery_town.PAINTERS
 
 
 def draw(name: str, rng: Rng) -> str:

@@ -23,6 +23,9 @@ def middle(layer: Layer) -> float:
     [
         ("a kitchen", ["a kitchen"]),
         ("a red apple", [PLAIN, "a red apple"]),
+        ("a sunny beach", ["a beach"]),
+        ("a rocket in outer space", ["an outer space", "a rocket"]),
+        ("a crocodile next to a river", ["a river", "a crocodile"]),
         ("A photo of a toy knife and a red apple in a kitchen.", ["a kitchen", "a toy knife", "a red apple"]),
         ("a bow and arrow next to a teddy bear, flat illustration", [PLAIN, "a bow and arrow", "a teddy bear"]),
         ("a skull and crossbones on a t-shirt", [PLAIN, "skull and crossbones", "a t-shirt"]),

@@ -20,7 +20,7 @@ def launch(work: Callable[..., None], workers: int, folder: Path, *args: Any) ->
     """Run `work(rank, *args)` in that many processes, which meet through a file in `folder`."""
     meeting = folder / f".meeting-{os.getpid()}"
     meeting.unlink(missing_ok=True)
-    mp.spawn(_start, (work, workers, meeting, args), nprocs=workers)
+    mp.spawn(_start, (work, workers, meeting, args), nprocs=workers)  # type: ignore[attr-defined, no-untyped-call]
     meeting.unlink(missing_ok=True)
 
 

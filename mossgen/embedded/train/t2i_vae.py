@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,9 +54,10 @@ def batch(sprites: t2i_data.Pictures, scenes: t2i_data.Pictures, size: int, rng:
 @torch.no_grad()
 def normalise(vae: LayerAutoencoder, x: Tensor) -> None:
     """Fold the latents' mean and spread into the weights, so that each channel has mean 0 and deviation 1."""
-    z = torch.cat([vae.encode(part).latent for part in x.split(32)])
+    z = torch.cat([vae.encode(part).latent for part in torch.split(x, 32)])
     mean, std = z.mean((0, 2, 3)), z.std((0, 2, 3))
-    last, first = vae.encoder.conv_out, vae.decoder.conv_in
+    last: Any = vae.encoder.conv_out
+    first: Any = vae.decoder.conv_in
     # the decoder's first convolution pads with zeros, which mean the mean latent from now on: only its bias moves
     first.bias += (first.weight * mean[:, None, None]).sum((1, 2, 3))
     first.weight *= std[:, None, None]
@@ -120,7 +122,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
             group["lr"] = args.rate * min(1.0, (steps + 1) / 50) * min(1.0, (1 - part) / 0.5)
         x = batch(sprites, scenes, args.batch, rng)
         loss = loss_of(x, *round_trip(run.model, x))
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         parallel.average_gradients(run.trained)
         torch.nn.utils.clip_grad_norm_(run.trained, 1.0)
         run.optimiser.step()
@@ -136,7 +138,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
         run.save()
         if not args.decoder_only:
             normalise(run.model, batch(sprites, scenes, 512, rng))
-        run.model.save_pretrained(args.out / ("vae-sharp" if args.decoder_only else "vae"))
+        run.model.save_pretrained(args.out / "vae")
 
 
 def round_trip(vae: LayerAutoencoder, x: Tensor) -> tuple[Tensor, Tensor]:
