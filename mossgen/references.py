@@ -69,12 +69,16 @@ def read_image(path: Path) -> Image:
     """An RGB picture. Raises ConfigError if it is missing, broken or larger than MAX_PIXELS."""
     from PIL import Image
 
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: not a picture but a folder or a device.")
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ConfigError(f"{path}: {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read.")
             return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError) as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # a broken file makes Pillow raise nearly anything: EOFError, struct.error, a bomb
         raise ConfigError(f"{path}: not a picture that can be read ({error}).") from None
 
 
@@ -96,7 +100,7 @@ def _mossbench(path: Path) -> list[Pair] | None:
         entries = [(str(pid), str(e["question"]), file / str(e["image"])) for pid, e in data.items()]
     except json.JSONDecodeError as error:
         raise ConfigError(f"{source}, line {error.lineno}: not valid JSON: {error.msg}.") from None
-    except (KeyError, TypeError, AttributeError) as error:
+    except (RecursionError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{source}: not MOSSBench's shape: {error} is missing or of another kind.") from None
     bases = (file, source.parent)  # the paths are relative to the data folder; some copies nest them
     return [Pair(pid, question, _found(image, bases)) for pid, question, image in entries]
@@ -123,7 +127,7 @@ def _jsonl(file: Path) -> Iterator[Pair]:
             yield Pair(str(row.get("id", number)), str(row["question"]), file.parent / str(image))
         except json.JSONDecodeError as error:
             raise ConfigError(f"{file}, line {number}: not valid JSON: {error.msg}.") from None
-        except (KeyError, TypeError, AttributeError) as error:
+        except (RecursionError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
                 f"{file}, line {number}: needs `question` and `file_name` (or `image`): {error}."
             ) from None

@@ -19,7 +19,6 @@ from typing import Any
 import jinja2
 import yaml
 from jinja2 import StrictUndefined, pass_context
-from jinja2 import TemplateError as JinjaError
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import ValidationError
@@ -115,7 +114,9 @@ class StimulusType:
             if text not in self._compiled:
                 self._compiled[text] = self._env.from_string(text)
             rendered = self._compiled[text].render(**values, _key=f"{key}/{text}")
-        except JinjaError as error:
+        except TemplateError as error:
+            raise TemplateError(f"{self.source}: in {text!r}: {error}") from None
+        except Exception as error:  # Jinja's own, and whatever an expression can raise: 1/0, a list plus a number
             raise TemplateError(f"{self.source}: in {text!r}: {error}.") from None
         return " ".join(rendered.split())
 
@@ -161,6 +162,9 @@ class StimulusType:
             slot, _, field = path.partition(".")
             if slot not in slots or field not in ("text", "tags", *slots[slot].fields):
                 raise TemplateError(f"{self.source}: {path!r} names no slot and field that are there.")
+            wrong = next((v for v in slots[slot].values if not _is_words(getattr(v, field))), None)
+            if wrong is not None:
+                raise TemplateError(f"{self.source}: slots.{slot}: {wrong.text!r}: {field} must be a text or texts.")
         for name, slot_spec in slots.items():
             for value in slot_spec.values:
                 missing = (set(value.needs) | set(value.avoid)) - set(slots)
@@ -187,6 +191,12 @@ class StimulusType:
                 t.questions.system, t.questions.user, *t.questions.frames, *overlay]  # fmt: skip
 
 
+def _is_words(content: object) -> bool:
+    return isinstance(content, str) or (
+        isinstance(content, list | tuple) and all(isinstance(word, str) for word in content)
+    )
+
+
 def _fits(name: str, value: Value, chosen: Mapping[str, Value]) -> bool:
     for slot, other in chosen.items():
         if slot in value.needs and not other.has(value.needs[slot]):
@@ -204,6 +214,8 @@ def _fits(name: str, value: Value, chosen: Mapping[str, Value]) -> bool:
 def _pick(context: Context, options: Sequence[Any]) -> Any:
     if not options:
         raise TemplateError("`| pick` got an empty list.")
+    if not isinstance(options, list | tuple):
+        raise TemplateError(f"`| pick` takes one of a list, not of {str(options)!r}.")
     return options[derived_seed(str(context["_key"]), "pick") % len(options)]
 
 
@@ -274,6 +286,8 @@ def _parse(path: Path) -> Template:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise TemplateError(f"{path}, line {line}: not valid YAML: {error.problem}.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a control character, a 31st of June, a deep nest
+        raise TemplateError(f"{path}: not valid YAML: {' '.join(str(error).split())}.") from None
     try:
         return Template.model_validate(data)
     except ValidationError as error:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from conftest import mossgen
 
 from mossgen.config import build_config, freeze, read_config
 from mossgen.errors import ConfigError
+from mossgen.references import read_image, read_reference
 from mossgen.stimulus import load_type
 
 BAD = {
@@ -104,9 +107,21 @@ def test_bad_seeds_say_where(tiny: Path, tmp_path: Path) -> None:
     assert "tiny.jsonl, line 1" in done.stderr
 
 
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.png"
+    size = struct.pack(">II", 60_000, 60_000) + bytes([8, 2, 0, 0, 0])
+    chunk = b"IHDR" + size
+    bomb.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)))
+    with pytest.raises(ConfigError, match=r"bomb.png"):
+        read_image(bomb)
+    with pytest.raises(ConfigError, match="a folder or a device"):
+        read_image(Path("/dev/null"))
+
+
 @pytest.mark.parametrize(
     ("line", "wanted"),
-    [("{oops", "line 1: not valid JSON"), ('{"question": "What?"}', "line 1: needs `question` and `file_name`"),
+    [("{oops", "line 1: not valid JSON"), ("[" * 100_000, "line 1: needs `question`"),
+     ('{"question": "What?"}', "line 1: needs `question` and `file_name`"),
      ('{"question": "What?", "file_name": "broken.png"}', "broken.png: not a picture")],
 )  # fmt: skip
 def test_bad_references_say_where(line: str, wanted: str, tmp_path: Path) -> None:
@@ -114,9 +129,9 @@ def test_bad_references_say_where(line: str, wanted: str, tmp_path: Path) -> Non
     folder.mkdir()
     (folder / "broken.png").write_bytes(b"no picture at all")
     (folder / "metadata.jsonl").write_text(line, encoding="utf-8")
-    done = mossgen("expand", "--type", "negated_harm", "--against", folder, "--run", tmp_path / "run")
-    assert done.returncode == 2
-    assert wanted in done.stderr
+    with pytest.raises(ConfigError) as caught:
+        [read_image(pair.image) for pair in read_reference(folder).pairs]
+    assert wanted in str(caught.value)
 
 
 def test_a_read_only_place_is_a_sentence(tmp_path: Path) -> None:

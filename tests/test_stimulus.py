@@ -71,6 +71,11 @@ BROKEN = {
     "nothing fits": ("needs: {place: [indoor]}", "needs: {place: [nowhere]}", None),
     "terms_of nowhere": ("terms_of: [thing.names]", "terms_of: [thing.nouns]", "'thing.nouns' names no slot"),
     "sandbox": ('category: "{{ place }}"', 'category: "{{ place.__class__.__mro__ }}"', "unsafe"),
+    "control character": ("title: Tiny", "title: Ti\0ny", "not valid YAML"),
+    "date that is none": ("title: Tiny", "title: 2024-06-31", "not valid YAML"),
+    "expression that fails": ('category: "{{ place }}"', 'category: "{{ 1 / 0 }}"', "division by zero"),
+    "pick of no list": ('category: "{{ place }}"', 'category: "{{ place | pick }}"', "takes one of a list"),
+    "terms that are no words": ("names: [guitar]", "names: [6]", "names must be a text or texts"),
     "bad pattern": ('pattern: "\\bthis\\b"', 'pattern: "("', "rules.require.0"),
 }
 

@@ -92,7 +92,7 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
         store.put([item(0)])
         pages = store._db.execute("PRAGMA page_count").fetchone()[0]
         store._db.execute(f"PRAGMA max_page_count = {pages}")  # SQLite meets its limit as it meets a full disk
-        with pytest.raises(StoreError, match="full.*what was committed before is kept"), store.transaction():
+        with pytest.raises(StoreError, match=r"full.*what was committed before is kept"), store.transaction():
             store.put([item(number) for number in range(1, 500)])
         assert store.items() == [item(0)]
         store._db.execute("PRAGMA max_page_count = 100000")

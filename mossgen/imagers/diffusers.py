@@ -90,7 +90,11 @@ class DiffusersImager:
                 **settings,
             ).images
         except (RuntimeError, ValueError, TypeError) as error:
-            advice = "lower diffusers.batch_size or diffusers.size" if "memory" in str(error) else "see the cause above"
+            advice = (
+                "lower diffusers.batch_size or diffusers.size"
+                if "memory" in str(error)
+                else "run again with -v to see where"
+            )
             raise BackendError(f"{self.name} failed to draw: {error}: {advice}.") from error
         return [image.convert("RGB") for image in images]
 
@@ -122,7 +126,7 @@ def _load(place: str, options: Options) -> Any:
     device = _device() if options.device == "auto" else options.device
     # Ours has its own pipeline class, in the folder that models.py built from this package's code; any other
     # folder or hub repository may bring none.
-    ours = place == str(models.ready("t2i"))
+    ours = Path(place) == models.ready("t2i")
     try:
         pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
             place, torch_dtype=_dtype(device, options.dtype), use_safetensors=True, trust_remote_code=ours

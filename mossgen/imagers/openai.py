@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_BYTES = 40_000_000  # of one picture
+MAX_PIXELS = 50_000_000  # of one picture: few bytes can unfold to more than the memory holds
 
 
 class Options(BaseModel):
@@ -44,14 +46,13 @@ class OpenAIImager:
         self.name = f"openai:{options.model}"
         self.cost = 0.0
         self._client = client
+        self._lock = threading.Lock()
         self._options = options
 
     def draw(self, drawings: Sequence[Drawing]) -> list[Image]:
         """One RGB picture each, in order. Raises BackendError."""
         with ThreadPoolExecutor(self._options.max_connections) as pool:
-            pictures = list(pool.map(self._one, drawings))
-        self.cost += self._options.price * len(pictures)
-        return pictures
+            return list(pool.map(self._one, drawings))
 
     def _one(self, drawing: Drawing) -> Image:
         import openai
@@ -70,11 +71,19 @@ class OpenAIImager:
                 raise BackendError(f"{where} sent no picture bytes for {self._options.model!r}: it must send b64_json.")
             if len(encoded) > MAX_BYTES:
                 raise BackendError(f"{where} sent a picture of more than {MAX_BYTES:,} bytes: ask for a smaller size.")
+            with self._lock:
+                self.cost += self._options.price  # paid for, whatever becomes of the others
             with Image.open(io.BytesIO(base64.b64decode(encoded, validate=True))) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise BackendError(
+                        f"{where} sent a picture of {image.width}x{image.height}: ask for a smaller size."
+                    )
                 return image.convert("RGB")
         except openai.OpenAIError as error:
             raise BackendError(f"{where} did not draw with {self._options.model!r}: {_short(error)}.") from error
-        except (OSError, ValueError, TypeError, IndexError, AttributeError) as error:
+        except BackendError:
+            raise
+        except Exception as error:  # garbage makes the client and Pillow raise nearly anything
             raise BackendError(f"{where} sent something that is no picture ({_short(error)}).") from error
 
 
