@@ -168,6 +168,8 @@ def preview(wanted: int, quiet: bool, **options: Any) -> tuple[Any, str, int]:
     shown = [{"id": i.id, "question": i.question, "picture": i.description} for i in items]
     lines = [f"{s['question']}\n    {s['picture']}" for s in shown]
     result = {**_run_object(outcome, wanted), "run": None, "items": shown}
+    if outcome.accepted < wanted:
+        lines.append(_short_text(outcome, wanted))
     return result, "\n".join(lines), _run_code(outcome, wanted)
 
 
@@ -188,11 +190,11 @@ def _expand(folder: Path, stimulus: Any, config: Any, wanted: int, quiet: bool, 
     from mossgen import models
     from mossgen.console import Console
     from mossgen.pipeline import Budget
-    from mossgen.runs import embedded_models, expand_run
+    from mossgen.runs import expand_run
 
     budget = Budget(wanted, options["max_candidates"], options["max_time"], options["max_cost"])
     with Console(quiet, wanted) as console:
-        for name in embedded_models(config):
+        for name in config.weights:
             models.path(name, console.download)
         return expand_run(folder, stimulus, config, budget, console.run, console.say)
 
@@ -221,14 +223,18 @@ def _run_text(outcome: Any, wanted: int) -> str:
         f"Look at {outcome.run / 'index.html'}; load {outcome.run / 'imagefolder'} with `datasets`.",
     ]
     if outcome.accepted < wanted:
-        why = {
-            "candidates": "the candidates allowed were tried: raise --max-candidates, or look at what rejects them",
-            "time": "the time was up: run the same command again to go on",
-            "cost": "the money was spent: raise --max-cost to go on",
-            "exhausted": "the template has no combination left: add values to its slots, or another --seed's run",
-        }[outcome.stopped]
-        lines.append(f"Fell short of {wanted}: {why}. What was made is kept.")
+        lines.append(_short_text(outcome, wanted) + " What was made is kept.")
     return "\n".join(lines)
+
+
+def _short_text(outcome: Any, wanted: int) -> str:
+    why = {
+        "candidates": "the candidates allowed were tried: raise --max-candidates, or look at what rejects them",
+        "time": "the time was up: run the same command again to go on",
+        "cost": "the money was spent: raise --max-cost to go on",
+        "exhausted": "the template has no combination left: add values to its slots, or another --seed's run",
+    }[outcome.stopped]
+    return f"Fell short of {wanted}: {why}."
 
 
 def _run_code(outcome: Any, wanted: int) -> int:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mossgen import plugins
+from mossgen import __version__, models, plugins
 from mossgen.errors import ConfigError, StoreError
 from mossgen.stimulus import StimulusType
 
@@ -35,6 +35,12 @@ class Drafting(BaseModel):
     samples: int = Field(default=0, ge=0, le=64)
     guided: int = Field(default=6, ge=0, le=64)
 
+    @model_validator(mode="after")
+    def _some(self) -> Drafting:
+        if self.samples + self.guided == 0:
+            raise ValueError("no question would be written: give samples or guided at least 1")
+        return self
+
 
 class RunConfig(BaseModel):
     """Everything that decides what a run makes. Budgets and -n are not in it: they only decide when it stops."""
@@ -50,6 +56,8 @@ class RunConfig(BaseModel):
     embedder: Part
     checkers: tuple[Part, ...]
     against: tuple[str, ...] = ()
+    mossgen: str = __version__
+    weights: dict[str, str] = {}  # of the embedded models in use: other weights make other items
 
 
 class Preset(BaseModel):
@@ -114,16 +122,28 @@ def build_config(
         roles[role] = Part(plugin=name) if name and name != mine.plugin else mine
     checks = tuple(Part(plugin=name) for name in checkers) or chosen.checkers
     changes = parse_settings(settings, ["draft", *roles, *(p.plugin for p in (*roles.values(), *checks))])
+    complete = {role: _complete(ROLES[role], part, changes, role) for role, part in roles.items()}
+    checking = tuple(_complete("checkers", part, changes, part.plugin) for part in checks)
+    needed = embedded_models((*complete.values(), *checking))
     return RunConfig(
         type=stimulus.name,
         template_sha256=_canonical_sha256(stimulus.template.model_dump(mode="json")),
         seeds_sha256=_canonical_sha256([s.model_dump() for s in stimulus.seeds]),
         seed=seed,
         draft=_drafting({**chosen.draft.model_dump(), **changes.get("draft", {})}),
-        checkers=tuple(_complete("checkers", part, changes, part.plugin) for part in checks),
+        checkers=checking,
         against=tuple(str(Path(a).absolute()) for a in against),
-        **{role: _complete(ROLES[role], part, changes, role) for role, part in roles.items()},
+        weights={name: _canonical_sha256(models.hashes(name)) for name in needed},
+        **complete,
     )
+
+
+def embedded_models(parts: Sequence[Part]) -> list[str]:
+    """The embedded models that these plugins load, each once."""
+    asked = {str(value) for part in parts for value in part.options.values()}
+    if any(part.plugin == "safety" for part in parts):
+        asked.add("minilm")  # the head's encoder
+    return [model.name for model in models.catalogue() if model.name in asked]
 
 
 def _drafting(options: Mapping[str, Any]) -> Drafting:
@@ -131,7 +151,8 @@ def _drafting(options: Mapping[str, Any]) -> Drafting:
         return Drafting.model_validate(options)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"--set draft.{first['loc'][0]}={first['input']!r}: {first['msg']}.") from None
+        option = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"--set draft.{option}: {first['msg']} (got {first['input']!r}).") from None
 
 
 def parse_settings(settings: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, Any]]:

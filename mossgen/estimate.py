@@ -10,7 +10,6 @@ from typing import Any
 from mossgen import models
 from mossgen.config import RunConfig
 from mossgen.pipeline import CHUNK, WAVE
-from mossgen.runs import embedded_models
 from mossgen.stimulus import StimulusType
 from mossgen.store import DATABASE, RunStore
 
@@ -48,7 +47,7 @@ def forecast(stimulus: StimulusType, config: RunConfig, wanted: int, folder: Pat
         "pictures": pictures,
         "cost": round(usd, 4) if _priced(config) else None,
         "seconds": round(candidates * seconds / tried, 1) if tried else None,
-        "downloads": {name: models.size(name) for name in embedded_models(config) if not models.ready(name)},
+        "downloads": {name: models.size(name) for name in config.weights if not models.ready(name)},
         "plan": [stimulus.render(stimulus.template.description, item) for item in plan],
     }
 

@@ -147,8 +147,8 @@ class _Run:
         stored = self.store.items(after=first - 1, below=last + 1)
         if not stored:
             stored = self._write(wave)
-        return [item for item in stored if item.question is not None and item.image_prompt is not None
-                and (item.state is not State.REJECTED or item.image is not None)]  # fmt: skip
+        # an item that an imager has seen was not rejected before: so the chunks are the same on every resume
+        return [item for item in stored if item.state is not State.REJECTED or "imager" in item.provenance]
 
     def _write(self, wave: Sequence[Item]) -> list[Item]:
         with self._batch("draft"):
@@ -187,15 +187,23 @@ class _Run:
 
     def _picture(self, chunk: Sequence[Item]) -> None:
         with self._batch("render"):
-            rendered = render(chunk, self.stimulus, self.backends.imager)
-        self.report(Progress("check", self.store.counts()))
+            results = render(chunk, self.stimulus, self.backends.imager)
+        rendered = [result for result in results if not isinstance(result, Item)]
         with self._batch("check"):
-            items = [self._with_picture(r) for r in rendered]
-            items = self._checked([(i, r.picture) for i, r in zip(items, rendered, strict=True)], "image")
-            # the bare picture: a prompt does not speak of the overlay, and another overlay makes no new picture
-            images = self.backends.embedder.images([r.bare for r in rendered])
-            items = self._matched(items, images)
-            self.store.put(self._deduplicated(items, images))
+            self.store.put([result for result in results if isinstance(result, Item)])  # refused by the imager
+            if rendered:
+                self._judge(rendered)
+
+    def _judge(self, rendered: Sequence[Rendered]) -> None:
+        items = [self._with_picture(r) for r in rendered]
+        items = self._checked([(i, r.picture) for i, r in zip(items, rendered, strict=True)], "image")
+        # the bare picture: a prompt does not speak of the overlay, and another overlay makes no new picture
+        images = self.backends.embedder.images([r.bare for r in rendered])
+        items = self._matched(items, images)
+        decided, kept = self._deduplicated(items, images)
+        self.store.put(decided)  # before the vectors, which refer to them
+        for channel, vectors in kept.items():
+            self.store.put_vectors(channel, vectors)
 
     def _with_picture(self, rendered: Rendered) -> Item:
         item = replace(rendered.item, image=self.store.put_blob(to_png(rendered.picture)))
@@ -218,10 +226,13 @@ class _Run:
             matched.append(item)
         return matched
 
-    def _deduplicated(self, items: Sequence[Item], images: np.ndarray) -> list[Item]:
+    def _deduplicated(
+        self, items: Sequence[Item], images: np.ndarray
+    ) -> tuple[list[Item], dict[str, dict[str, np.ndarray]]]:
+        """The items decided, and the vectors by channel of those that are kept."""
         rows = [row for row, item in enumerate(items) if item.state is State.RENDERED]
         if not rows:
-            return list(items)
+            return list(items), {}
         alive = [items[row] for row in rows]
         texts = self.backends.embedder.texts([item.question or "" for item in alive])
         found = self.kept.greedy([item.id for item in alive], texts, images[rows])
@@ -229,10 +240,10 @@ class _Run:
         for row, item, near in zip(rows, alive, found, strict=True):
             decided[row] = item.reject("dedup", near.sentence()) if near else replace(item, state=State.SPARE)
         kept = [place for place, near in enumerate(found) if near is None]
-        self.store.put(decided)  # before the vectors, which refer to them
-        self.store.put_vectors("text", {alive[place].id: texts[place] for place in kept})
-        self.store.put_vectors("image", {alive[place].id: images[rows[place]] for place in kept})
-        return decided
+        return decided, {
+            "text": {alive[place].id: texts[place] for place in kept},
+            "image": {alive[place].id: images[rows[place]] for place in kept},
+        }
 
     # -- shared --------------------------------------------------------------------------------------
 

@@ -77,8 +77,8 @@ class Imager(Protocol):
     name: str
     cost: float
 
-    def draw(self, drawings: Sequence[Drawing]) -> list[Image]:
-        """One RGB picture each, in order. Raises BackendError."""
+    def draw(self, drawings: Sequence[Drawing]) -> list[Image | None]:
+        """One RGB picture each, in order; None where the model refuses that prompt. Raises BackendError."""
         ...
 
 

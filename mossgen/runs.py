@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,24 +45,17 @@ class Outcome:
     stages: dict[str, float]
 
 
-def embedded_models(config: RunConfig) -> list[str]:
-    """The embedded models that a configuration needs, each once."""
-    known = [model.name for model in models.catalogue()]
-    parts = (config.llm, config.imager, config.embedder, *config.checkers)
-    asked = {str(value) for part in parts for value in part.options.values()}
-    if any(part.plugin == "safety" for part in config.checkers):
-        asked.add("minilm")  # the head's encoder
-    return [name for name in known if name in asked]
-
-
 def build_backends(config: RunConfig) -> Backends:
     """Loads every model of a run. Raises ConfigError, MissingModel or BackendError."""
     from mossgen.pipeline import Backends
 
     roles = {role: plugins.load(kind, *_plugin(config, role)) for role, kind in ROLES.items()}
     checkers = tuple(plugins.load("checkers", part.plugin, part.options) for part in config.checkers)
-    if not checkers:
-        raise ConfigError("The run has no checker: name at least one with --checker, or leave the preset's.")
+    for checker in checkers:
+        if checker.needs not in ("text", "image"):
+            raise ConfigError(
+                f"The checker {checker.name} needs {checker.needs!r}, not text or image: it would never run."
+            )
     return Backends(**roles, checkers=checkers, samples=config.draft.samples, guided=config.draft.guided)
 
 
@@ -84,7 +77,7 @@ def expand_run(
     from mossgen.references import read_reference
 
     references = [read_reference(Path(path)) for path in config.against]
-    with RunStore.create(folder) as store, _locked(folder):
+    with _locked(folder), RunStore.create(folder) as store:
         freeze(config, folder / CONFIG, empty=not store.counts())
         stopped = "quota"
         if store.counts().get(State.ACCEPTED, 0) < budget.accepted:
@@ -102,13 +95,20 @@ def expand_run(
 def _locked(folder: Path) -> Iterator[None]:
     import filelock
 
+    lock = filelock.FileLock(folder / ".lock", timeout=0)
     try:
-        with filelock.FileLock(folder / ".lock", timeout=0):
-            yield
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
     except filelock.Timeout:
         raise ConfigError(
             f"{folder} is being written by another mossgen: wait for it, or choose another --run."
         ) from None
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made ({error.strerror}): choose another --run folder.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def outcome(store: RunStore, type_name: str, stopped: str) -> Outcome:
@@ -142,6 +142,7 @@ def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) ->
         if exporter.unfit(view) is None:
             out = store.folder if name == "page" else store.folder / name
             written += exporter.export(view, out)
+    manifest["files"] = {str(file.relative_to(store.folder)): _sha256(file) for file in sorted(written)}
     path = store.folder / MANIFEST
     try:
         aside = path.with_suffix(".tmp")
@@ -150,6 +151,11 @@ def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) ->
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror}): the run itself is kept.") from error
     return [*written, path]
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def build_manifest(config: RunConfig, accepted: Sequence[Item], rejected: Sequence[Item]) -> dict[str, Any]:
@@ -162,9 +168,10 @@ def build_manifest(config: RunConfig, accepted: Sequence[Item], rejected: Sequen
         "mossgen": __version__,
         "type": config.type,
         "seed": config.seed,
-        "config": config.model_dump(mode="json"),
-        "models": [_model_facts(role, *_plugin(config, role)) for role in ROLES],
-        "libraries": {name: version(name) for name in LIBRARIES},
+        # names alone: where a reference lies differs between machines that make the same set
+        "config": {**config.model_dump(mode="json"), "against": [Path(path).name for path in config.against]},
+        "models": [_model_facts(config, role) for role in ROLES],
+        "libraries": {name: _version(name) for name in LIBRARIES},
         "accepted": len(accepted),
         "candidates": len(accepted) + len(rejected),
         "rejected": dict(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))),
@@ -172,14 +179,21 @@ def build_manifest(config: RunConfig, accepted: Sequence[Item], rejected: Sequen
     }
 
 
-def _model_facts(role: str, plugin: str, options: dict[str, Any]) -> dict[str, Any]:
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:  # it came under another name, such as faiss-gpu
+        return "unknown"
+
+
+def _model_facts(config: RunConfig, role: str) -> dict[str, Any]:
+    plugin, options = _plugin(config, role)
     name = str(options.get("model", ""))
     known = {model.name: model for model in models.catalogue()}
     if name not in known:
         return {"role": role, "name": f"{plugin}:{name}", "licence": _preset_licence(plugin, name)}
     model = known[name]
-    digest = hashlib.sha256(canonical(models.hashes(name)).encode()).hexdigest()
-    return {"role": role, "name": f"{plugin}:{name}", "licence": model.licence, "sha256": digest,
+    return {"role": role, "name": f"{plugin}:{name}", "licence": model.licence, "sha256": config.weights[name],
             "credit": model.source}  # fmt: skip
 
 
@@ -213,17 +227,16 @@ def verify_run(folder: Path) -> list[str]:
         for key in ("type", "seed", "config", "accepted", "items_sha256"):
             if recorded.get(key) != fresh[key]:
                 problems.append(f"{path}: `{key}` is not what the run's items give: the manifest was altered.")
-        return [*problems, *_altered_outputs(folder, store)]
+        return [*problems, *_altered_outputs(folder, recorded)]
 
 
-def _altered_outputs(folder: Path, store: RunStore) -> list[str]:
-    """Pictures in the exports that are not the items' own."""
-    digests = {item.id: item.image for item in store.items(State.ACCEPTED)}
+def _altered_outputs(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """Output files that are missing or not what the manifest recorded."""
     found = []
-    for path in sorted((folder / "imagefolder").rglob("*.png")):
-        if digests.get(path.stem) != hashlib.sha256(path.read_bytes()).hexdigest():
-            found.append(f"{path} is not the picture of an accepted item: it was altered or added.")
-    present = {path.stem for path in (folder / "imagefolder").rglob("*.png")}
-    return found + [
-        f"Item {i}: its picture is missing from {folder / 'imagefolder'}." for i in digests if i not in present
-    ]
+    for name, digest in manifest.get("files", {}).items():
+        file = folder / name
+        if not file.is_file():
+            found.append(f"{file} is missing: run the same `mossgen expand` again to write it.")
+        elif _sha256(file) != digest:
+            found.append(f"{file} was altered: its hash is not the manifest's.")
+    return found

@@ -38,7 +38,7 @@ def sent(data: bytes) -> dict[str, object]:
 def test_pictures_come_and_are_paid(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v1/images/generations").respond_with_json(sent(png()))
     mine = imager(httpserver)
-    assert [(p.mode, p.size) for p in mine.draw(DRAWINGS)] == [("RGB", (64, 64))] * 2
+    assert [(p.mode, p.size) for p in mine.draw(DRAWINGS) if p] == [("RGB", (64, 64))] * 2
     assert mine.cost == 1.0
 
 
@@ -61,10 +61,19 @@ def test_garbage_is_a_sentence(case: str, httpserver: HTTPServer) -> None:
         imager(httpserver).draw(DRAWINGS[:1])
 
 
-def test_a_refusal_is_a_sentence_and_what_was_paid_is_counted(httpserver: HTTPServer) -> None:
+def test_a_fault_is_a_sentence_and_what_was_paid_is_counted(httpserver: HTTPServer) -> None:
     httpserver.expect_ordered_request("/v1/images/generations").respond_with_json(sent(png()))
     httpserver.expect_ordered_request("/v1/images/generations").respond_with_json({"error": "no"}, status=400)
     mine = imager(httpserver)
     with pytest.raises(BackendError, match="did not draw"):
         mine.draw(DRAWINGS)
     assert mine.cost == 0.5
+
+
+def test_a_prompt_that_moderation_refuses_is_left_out_alone(httpserver: HTTPServer) -> None:
+    refusal = {"error": {"code": "moderation_blocked", "message": "rejected by the safety system"}}
+    httpserver.expect_ordered_request("/v1/images/generations").respond_with_json(refusal, status=400)
+    httpserver.expect_ordered_request("/v1/images/generations").respond_with_json(sent(png()))
+    mine = build(Options(model="m", base_url=httpserver.url_for("/v1"), max_retries=0, max_connections=1))
+    pictures = mine.draw(DRAWINGS)
+    assert [p is None for p in pictures] == [True, False]

@@ -114,6 +114,10 @@ def test_verify_finds_an_altered_output(real_run: Path, tmp_path: Path) -> None:
     done = mossgen("verify", run, "--json")
     assert done.returncode == 1
     assert picture.name in json.loads(done.stdout)["problems"][0]
+    for name in ("imagefolder/data/metadata.jsonl", "index.html", "mossbench/data/images_information/information.json"):
+        run = shutil.copytree(real_run, tmp_path / name.replace("/", "-"))
+        (run / name).write_text("altered", encoding="utf-8")
+        assert name in json.loads(mossgen("verify", run, "--json").stdout)["problems"][0]
 
 
 def test_a_new_type_is_one_file_and_its_seeds(tiny: Path, tmp_path: Path) -> None:
@@ -196,3 +200,31 @@ def test_what_was_made_before_a_fault_is_kept(backends: object, tmp_path: Path) 
         assert kept["spare"] + kept.get("accepted", 0) + kept.get("rejected", 0) > 0
         assert kept["drafted"] > 0
         assert store.problems() == []
+
+
+class Refusing:
+    """An imager that refuses every second prompt."""
+
+    name = "refusing"
+    cost = 0.0
+
+    def __init__(self, inner: object) -> None:
+        self.inner = inner
+
+    def draw(self, drawings: Sequence[Drawing]) -> list[object]:
+        return [None if place % 2 else picture for place, picture in enumerate(self.inner.draw(drawings))]
+
+
+def test_what_the_imager_refuses_is_rejected_and_the_run_goes_on(backends: object, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    refusing = replace(backends, imager=Refusing(backends.imager))
+    assert expand_with(tmp_path, refusing, wanted=1) == "quota"
+    with RunStore.open(tmp_path) as store:
+        refused = [i for i in store.items(State.REJECTED) if i.rejected_by == "render"]
+        assert refused
+        assert all(i.image is None and "refused to draw" in (i.reason or "") for i in refused)
+        before = store.items()
+    assert expand_with(tmp_path, refusing, wanted=1) == "quota"
+    with RunStore.open(tmp_path) as store:
+        assert store.items() == before

@@ -70,9 +70,9 @@ class DiffusersImager:
         self._batch_size = batch_size
         self._settings = settings
 
-    def draw(self, drawings: Sequence[Drawing]) -> list[Image]:
+    def draw(self, drawings: Sequence[Drawing]) -> list[Image | None]:
         """One RGB picture each, in order, in batches of `batch_size`. Raises BackendError."""
-        pictures: list[Image] = []
+        pictures: list[Image | None] = []
         for start in range(0, len(drawings), self._batch_size):
             pictures += self._batch(drawings[start : start + self._batch_size])
         return pictures
@@ -131,10 +131,10 @@ def _load(place: str, options: Options) -> Any:
         pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
             place, torch_dtype=_dtype(device, options.dtype), use_safetensors=True, trust_remote_code=ours
         )
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # a broken folder makes torch, safetensors and diffusers raise nearly anything
         kind = "folder" if Path(place).exists() else "model on the hub"
         raise MissingModel(
-            f"diffusers cannot load {place!r} as a {kind} ({str(error).splitlines()[0]}): "
+            f"diffusers cannot load {place!r} as a {kind} ({' '.join(str(error).split())[:200]}): "
             f"give a preset ({', '.join(PRESETS)}), a hub id or the path of a saved pipeline with safetensors."
         ) from error
     pipeline.set_progress_bar_config(disable=True)

@@ -19,6 +19,7 @@ from mossgen.ports import Drawing
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+REFUSALS = ("moderation", "safety", "content_policy", "content policy")  # in a 400 that means: not this prompt
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_BYTES = 40_000_000  # of one picture
 MAX_PIXELS = 50_000_000  # of one picture: few bytes can unfold to more than the memory holds
@@ -49,12 +50,12 @@ class OpenAIImager:
         self._lock = threading.Lock()
         self._options = options
 
-    def draw(self, drawings: Sequence[Drawing]) -> list[Image]:
-        """One RGB picture each, in order. Raises BackendError."""
+    def draw(self, drawings: Sequence[Drawing]) -> list[Image | None]:
+        """One RGB picture each, in order; None for a prompt that the endpoint's moderation refuses."""
         with ThreadPoolExecutor(self._options.max_connections) as pool:
             return list(pool.map(self._one, drawings))
 
-    def _one(self, drawing: Drawing) -> Image:
+    def _one(self, drawing: Drawing) -> Image | None:
         import openai
         from PIL import Image
 
@@ -79,6 +80,10 @@ class OpenAIImager:
                         f"{where} sent a picture of {image.width}x{image.height}: ask for a smaller size."
                     )
                 return image.convert("RGB")
+        except openai.BadRequestError as error:
+            if any(word in str(error).lower() for word in REFUSALS):
+                return None  # of this prompt alone: the run goes on
+            raise BackendError(f"{where} did not draw with {self._options.model!r}: {_short(error)}.") from error
         except openai.OpenAIError as error:
             raise BackendError(f"{where} did not draw with {self._options.model!r}: {_short(error)}.") from error
         except BackendError:

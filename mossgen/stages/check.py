@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mossgen.errors import BackendError
 from mossgen.items import Decision, Item, Verdict
 from mossgen.ports import Case, Checker
 
 
 def check(cases: Sequence[Case], checkers: Sequence[Checker]) -> list[Item]:
-    """The items of the cases with all verdicts, in order; rejected by the first checker that did not pass it."""
+    """The items of the cases with all verdicts, in order; rejected by the first checker that did not pass it.
+
+    Raises BackendError where a checker loses items: what it did not look at must not pass.
+    """
     by_checker = [(checker, checker.check(cases)) for checker in checkers]
+    for checker, verdicts in by_checker:
+        if len(verdicts) != len(cases):
+            raise BackendError(f"The checker {checker.name} gave {len(verdicts)} verdicts on {len(cases)} items.")
     return [_decide(case.item, [(c.name, verdicts[i]) for c, verdicts in by_checker]) for i, case in enumerate(cases)]
 
 

@@ -25,10 +25,11 @@ class Rendered(NamedTuple):
     picture: Image
 
 
-def render(items: Sequence[Item], stimulus: StimulusType, imager: Imager) -> list[Rendered]:
+def render(items: Sequence[Item], stimulus: StimulusType, imager: Imager) -> list[Rendered | Item]:
     """Each item with its RGB picture, in order; the overlay, where the type has one, is recorded.
 
-    An item whose overlay cannot be set is rejected, and keeps its bare picture.
+    An item that the image model refuses to draw comes back rejected and alone; one whose overlay cannot be
+    set is rejected, and keeps its bare picture.
     """
     template = stimulus.template
     drawings = [
@@ -43,8 +44,10 @@ def render(items: Sequence[Item], stimulus: StimulusType, imager: Imager) -> lis
     return [_overlaid(item, picture, stimulus, imager) for item, picture in zip(items, pictures, strict=True)]
 
 
-def _overlaid(item: Item, bare: Image, stimulus: StimulusType, imager: Imager) -> Rendered:
+def _overlaid(item: Item, bare: Image | None, stimulus: StimulusType, imager: Imager) -> Rendered | Item:
     item = item.noted(imager=imager.name)
+    if bare is None:
+        return item.reject("render", f"{imager.name} refused to draw {item.image_prompt!r}")
     spec = stimulus.template.overlay
     if spec is None:
         return Rendered(item, bare, bare)
