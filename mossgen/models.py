@@ -106,7 +106,7 @@ def verify(name: str) -> list[str]:
         recorded = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return [f"{name} has no readable {MANIFEST} in {folder}: run `mossgen models pull {name}`."]
-    found = {f.relative_to(folder).as_posix(): f for f in _files(folder) if f.name != MANIFEST}
+    found = {f.relative_to(folder).as_posix(): f for f in _files(folder) if f != folder / MANIFEST}
     problems = [f"{folder / p} is missing." for p in recorded if p not in found]
     for relative, file in found.items():
         if relative not in recorded:

@@ -87,7 +87,9 @@ def _run(path: Path) -> list[Pair] | None:
         return None
     with RunStore.open(path) as store:
         items = store.items(State.ACCEPTED)
-        return [Pair(i.id, i.question or "", store.blob(i.image or "")) for i in items]
+        # as the run's own dedup saw them: the picture as drawn, without its overlay
+        bare = [i.provenance.get("bare_image", i.image) for i in items]
+        return [Pair(i.id, i.question or "", store.blob(b or "")) for i, b in zip(items, bare, strict=True)]
 
 
 def _mossbench(path: Path) -> list[Pair] | None:

@@ -58,7 +58,7 @@ def tiny(tmp_path: Path) -> Path:
     """A template of our own with its seeds; returns the YAML's path."""
     folder = tmp_path / "templates"
     folder.mkdir()
-    (folder / "tiny.yaml").write_text(TINY.replace("\\\\", "\\"), encoding="utf-8")
+    (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
     (folder / "tiny.jsonl").write_text("\n".join(json.dumps(s) for s in SEEDS), encoding="utf-8")
     return folder / "tiny.yaml"
 

@@ -11,8 +11,10 @@ from conftest import mossgen
 
 from mossgen.config import build_config, freeze, read_config
 from mossgen.errors import ConfigError
+from mossgen.items import State
 from mossgen.references import read_image, read_reference
 from mossgen.stimulus import load_type
+from mossgen.store import RunStore
 
 BAD = {
     # case: (arguments, exit code, what the sentence says)
@@ -183,11 +185,16 @@ def test_falling_short_says_so_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_against_another_run_accepts_nothing_of_it(real_run: Path, tmp_path: Path) -> None:
-    """The same plan against its own run: every item is there already."""
-    done = mossgen("expand", "--type", "negated_harm", "-n", 1, "--run", tmp_path / "run", "--against", real_run,
-                   "--max-candidates", 8, "--json")  # fmt: skip
-    result = json.loads(done.stdout)
-    assert result["rejected"].get("dedup", 0) >= 4
+    """The same plan against its own run: the same pictures come again, and none is accepted."""
+    done = mossgen("expand", "--type", "negated_harm", "-n", 6, "--run", tmp_path / "run", "--against", real_run,
+                   "--max-candidates", 16, "--json")  # fmt: skip
+    assert json.loads(done.stdout)["rejected"]["dedup"] >= 1
+    with RunStore.open(real_run) as old, RunStore.open(tmp_path / "run") as new:
+        there = {item.id for item in old.items(State.ACCEPTED)}
+        again = new.items()
+    assert not there & {item.id for item in again if item.state is State.ACCEPTED}
+    near = [item.reason or "" for item in again if item.rejected_by == "dedup"]
+    assert any(f"{real_run.name}/mg1-" in reason for reason in near)
 
 
 def test_models_plugins_and_doctor() -> None:

@@ -105,7 +105,17 @@ def test_colours_and_places_vary_with_the_seed():
     records = [composite(picture("light"), "slogan", "Say no to litter", seed)[1] for seed in range(30)]
     assert len({r["beside"] for r in records}) >= 4
     assert {r["style"] for r in records} == {"band", "ribbon", "card"}
-    assert {r["box"][1] < 100 for r in records} == {True, False}
+    assert len({tuple(r["box"]) for r in records}) >= 15
+
+
+def test_lettering_leaves_what_is_drawn_to_be_seen():
+    for busy, free in (("lower", "upper"), ("upper", "lower")):
+        image = Image.new("RGB", (256, 256), "white")
+        noise = Image.effect_noise((256, 100), 90).convert("RGB")
+        image.paste(noise, (0, 150 if busy == "lower" else 6))
+        for seed in range(10):
+            top, bottom = composite(image, "stamp", "NO LITTERING", seed)[1]["box"][1::2]
+            assert ((top + bottom) / 2 < 128) == (free == "upper")
 
 
 @pytest.mark.parametrize(

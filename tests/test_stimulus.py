@@ -76,7 +76,7 @@ BROKEN = {
     "expression that fails": ('category: "{{ place }}"', 'category: "{{ 1 / 0 }}"', "division by zero"),
     "pick of no list": ('category: "{{ place }}"', 'category: "{{ place | pick }}"', "takes one of a list"),
     "terms that are no words": ("names: [guitar]", "names: [6]", "names must be a text or texts"),
-    "bad pattern": ('pattern: "\\bthis\\b"', 'pattern: "("', "rules.require.0"),
+    "bad pattern": ('pattern: "\\\\bthis\\\\b"', 'pattern: "("', "rules.require.0"),
 }
 
 

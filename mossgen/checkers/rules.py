@@ -12,7 +12,8 @@ from mossgen.items import Decision, Item, Verdict
 from mossgen.ports import Case
 
 if TYPE_CHECKING:
-    from mossgen.stimulus import Rule, StimulusType
+    from mossgen.schema import Rule
+from mossgen.stimulus import StimulusType
 
 # what no question may hold, whatever its type: name, reason, pattern; the first that is found is reported
 _FORM = (

@@ -104,7 +104,8 @@ class ArtSet:
         """Every drawing of a thing: people as man and woman where the style has both, in all skin tones."""
         found: list[Icon] = []
         for icon, captions in _genders(thing, self):
-            names = [n for tone in TONES if (n := self._toned(icon, tone)) in self] or [icon]
+            toned = [self._toned(icon, tone) for tone in TONES]
+            names = toned if all(name in self for name in toned) else [icon]
             found += [self.icon(name, captions) for name in names if name in self]
         return found
 

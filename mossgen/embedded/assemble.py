@@ -39,7 +39,7 @@ def assemble(weights_dir: Path, minilm_dir: Path, out_dir: Path) -> Path:
     (part / "text_encoder").mkdir()
     (part / "tokenizer").mkdir()
     for source in sorted(minilm_dir.iterdir()):
-        if source.is_file():
+        if source.is_file() and source.name != "manifest.json":  # MiniLM's own: models.py writes ours
             target = part / ("text_encoder" if source.name in TEXT_FILES else "tokenizer") / source.name
             shutil.copyfile(source, target)
     (part / "pipeline.py").write_text(PIPELINE_FILE, encoding="utf-8")

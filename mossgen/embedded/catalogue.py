@@ -135,7 +135,7 @@ CATALOGUE = {
         Model(
             name="t2i",
             about="mossgen's small text-to-image model, as a diffusers pipeline: the embedded imager",
-            source="mossgen's package, with minilm as its text encoder",
+            source="mossgen's package (trained on Fluent Emoji, Microsoft, MIT), with minilm as its text encoder",
             version=__version__,
             licence="Apache-2.0",
             build=_assemble_t2i,
@@ -146,7 +146,7 @@ CATALOGUE = {
         Model(
             name="clip",
             about="mossgen's open_clip model over minilm and efficientnet-lite0: the embedded embedder",
-            source="mossgen's package, over minilm and efficientnet-lite0",
+            source="mossgen's package (trained on Fluent Emoji, MIT, and Twemoji, CC BY 4.0), on two wheels",
             version=__version__,
             licence="Apache-2.0",
             build=_assemble_clip,

@@ -32,11 +32,13 @@ class Preset:
     size: int
     licence: str
     suffix: str = ""
+    negative: bool = True  # whether a negative prompt helps it
 
 
 PHOTO = ", photograph, natural light"
 PRESETS: Mapping[str, Preset] = {
-    "t2i": Preset("t2i", steps=16, guidance=3.0, size=256, licence="Apache-2.0"),
+    # ours knows nothing that a negative prompt could take away: it only pushes the colours out of range
+    "t2i": Preset("t2i", steps=16, guidance=3.0, size=256, licence="Apache-2.0", negative=False),
     "flux-schnell": Preset("black-forest-labs/FLUX.1-schnell", 4, 0.0, 1024, "Apache-2.0", PHOTO),
     "sdxl": Preset("stabilityai/stable-diffusion-xl-base-1.0", 30, 6.0, 1024, "CreativeML Open RAIL++-M", PHOTO),
     "sdxl-turbo": Preset("stabilityai/sdxl-turbo", 2, 0.0, 512, "Stability AI non-commercial", PHOTO),
@@ -63,11 +65,12 @@ class DiffusersImager:
 
     cost = 0.0
 
-    def __init__(self, pipeline: Any, name: str, suffix: str, batch_size: int, settings: Mapping[str, Any]) -> None:
-        self.name = name
+    def __init__(self, pipeline: Any, options: Options, preset: Preset, settings: Mapping[str, Any]) -> None:
+        self.name = f"diffusers:{options.model}"
         self._pipeline = pipeline
-        self._suffix = suffix
-        self._batch_size = batch_size
+        self._suffix = preset.suffix if options.prompt_suffix is None else options.prompt_suffix
+        self._batch_size = options.batch_size
+        self._negative = preset.negative and self._takes("negative_prompt")
         self._settings = settings
 
     def draw(self, drawings: Sequence[Drawing]) -> list[Image | None]:
@@ -81,7 +84,7 @@ class DiffusersImager:
         import torch
 
         settings = dict(self._settings)
-        if any(d.negative_prompt for d in drawings) and self._takes("negative_prompt"):
+        if self._negative and any(d.negative_prompt for d in drawings):
             settings["negative_prompt"] = [d.negative_prompt for d in drawings]
         try:
             images = self._pipeline(
@@ -109,7 +112,6 @@ def build(options: Options) -> DiffusersImager:
     preset = PRESETS.get(options.model, Preset(options.model, 0, -1.0, 0, "see the model's page"))
     place = models.resolve(preset.model)
     pipeline = _load(place, options)
-    suffix = preset.suffix if options.prompt_suffix is None else options.prompt_suffix
     size = options.size or preset.size
     settings: dict[str, Any] = {"height": size, "width": size} if size else {}
     if steps := options.steps or preset.steps:
@@ -117,7 +119,7 @@ def build(options: Options) -> DiffusersImager:
     guidance = preset.guidance if options.guidance is None else options.guidance
     if guidance >= 0:
         settings["guidance_scale"] = guidance
-    return DiffusersImager(pipeline, f"diffusers:{options.model}", suffix, options.batch_size, settings)
+    return DiffusersImager(pipeline, options, preset, settings)
 
 
 def _load(place: str, options: Options) -> Any:

@@ -118,7 +118,7 @@ def lettering(image: Image.Image, form: str, text: str, draw: random.Random) -> 
     look = LETTERING[form]
     _refuse(form, text)
     said = text.upper() if form == "stamp" or (form == "slogan" and draw.random() < 0.5) else text
-    plate = _laid_out(image.size, form, said, draw)
+    plate = _laid_out(image.size, form, said, draw, _calmer_below(image))
     beneath = under(image, plate.turned())
     colours = choose(look.palettes, beneath, draw)
     opacity = draw.uniform(*look.opacity)
@@ -140,6 +140,14 @@ def lettering(image: Image.Image, form: str, text: str, draw: random.Random) -> 
         "lines": [{"text": line, "box": plate.line_box(i)} for i, line in enumerate(plate.lines)],
     }
     return flatten(image, layer, soft=min(image.size) * 0.012), record
+
+
+def _calmer_below(image: Image.Image) -> bool:
+    """Whether the lower two fifths of the picture hold less detail (mean step between pixels) than the upper two."""
+    grey = np.asarray(image.convert("L"), dtype=np.float32)
+    part = max(2, grey.shape[0] * 2 // 5)
+    upper, lower = (float(np.abs(np.diff(rows, axis=1)).mean()) for rows in (grey[:part], grey[-part:]))
+    return lower < upper
 
 
 def _text_contrast(colours: Palette, opacity: float, beneath: np.ndarray) -> float:
@@ -167,8 +175,8 @@ def _refuse(form: str, text: str) -> None:
         )
 
 
-def _laid_out(size: tuple[int, int], form: str, text: str, draw: random.Random) -> _Plate:
-    """Lines, font size and place of the plate: as large as it may be, wholly inside. Raises ConfigError."""
+def _laid_out(size: tuple[int, int], form: str, text: str, draw: random.Random, below: bool) -> _Plate:
+    """Lines, font size and place of the plate (`below`: in the lower part): as large as it may be, wholly inside."""
     look, (wide, high), side = LETTERING[form], size, min(size)
     style = draw.choice(look.styles)
     tilt = 0.0 if style in ("band", "ribbon") else draw.uniform(*look.tilt) * draw.choice((-1, 1))
@@ -187,7 +195,8 @@ def _laid_out(size: tuple[int, int], form: str, text: str, draw: random.Random) 
         tilt *= 0.7  # a flat picture
     reach_x, reach_y = (v / 2 for v in _turned(plate_wide, plate_high, tilt))
     edge = draw.choice((0.0, 0.03)) * high if style == "band" else 0.03 * high
-    y = draw.choice((reach_y + edge, high - reach_y - edge))  # never the middle: what is negated must be seen
+    # never the middle, and not where most is drawn: what is negated must be seen
+    y = high - reach_y - edge if below else reach_y + edge
     slack = max(0.0, 0.48 * wide - reach_x)
     x = wide / 2 + (0.0 if style in ("band", "ribbon") else slack * draw.uniform(-0.7, 0.7))
     return _Plate(style, x, y, plate_wide, plate_high, tilt, lines, widths, em)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shutil
 import time
@@ -251,7 +252,18 @@ def export(model: Any, vae: Path, folder: Path) -> None:
         new, old = folder / f".{name}.new", folder / f".{name}.old"
         shutil.rmtree(new, ignore_errors=True)
         part.save_pretrained(new)
+        for file in new.iterdir():
+            file.chmod(0o644)
+        _forget_place(new)
         if (folder / name).exists():
             (folder / name).rename(old)
         new.rename(folder / name)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _forget_place(folder: Path) -> None:
+    """Take the path that the model was loaded from out of its config."""
+    for file in folder.glob("*config.json"):
+        config = json.loads(file.read_text(encoding="utf-8"))
+        config.pop("_name_or_path", None)
+        file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
