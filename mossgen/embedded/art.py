@@ -22,6 +22,7 @@ from PIL import Image, ImageFilter
 from mossgen.embedded.vocabulary import Object
 
 STYLES = ("fluent-emoji-flat", "noto", "twemoji")
+MARGIN = 4
 TONES = ("light", "medium-light", "medium", "medium-dark", "dark")
 # an icon of an unmirrorable thing: writing, a clock face, a flag, a way to point
 ONE_WAY = frozenset(
@@ -136,16 +137,18 @@ def rasterise(svg: str, side: int) -> Image.Image:
 
 
 def vary(picture: Image.Image, rng: np.random.Generator, side: int, mirrored: bool = True) -> Image.Image:
-    """A random small change of an RGBA sprite: mirrored, turned, resized, moved, tinted; returned at `side` pixels."""
+    """An RGBA sprite that fills `side` pixels but for a narrow margin, perhaps mirrored, a little tinted.
+
+    It is neither turned, moved nor resized at random: where a sprite stands and how large it is, the layout decides,
+    so a model that learned those variations would learn them in vain.
+    """
     if mirrored and rng.random() < 0.5:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    picture = picture.convert("RGBa").rotate(float(rng.normal(0, 4)), Image.Resampling.BICUBIC)
-    scale = float(rng.uniform(0.86, 0.97))
-    size = max(8, round(side * scale))
-    small = picture.resize((size, size), Image.Resampling.LANCZOS).convert("RGBA")
+    seen = picture.crop(picture.getchannel("A").getbbox() or (0, 0, *picture.size)).convert("RGBa")
+    scale = (side - 2 * MARGIN) / max(seen.size)
+    small = seen.resize((round(seen.width * scale), round(seen.height * scale)), Image.Resampling.LANCZOS)
     canvas = Image.new("RGBA", (side, side))
-    room = side - size
-    canvas.paste(small, (int(rng.integers(0, room + 1)), int(rng.integers(0, room + 1))))
+    canvas.paste(small.convert("RGBA"), ((side - small.width) // 2, (side - small.height) // 2))
     return tint(canvas, rng)
 
 

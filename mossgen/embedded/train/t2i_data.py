@@ -73,7 +73,7 @@ def _draw_object(thing: Object, folder: Path, styles: tuple[str, ...], count: in
     drawn = []
     for number in range(count):
         icon = icons[(number * len(icons)) // count if len(icons) <= count else int(rng.integers(len(icons)))]
-        picture = art.vary(art.rasterise(icon.svg(), SIDE + 32), rng, SIDE, icon.mirrored)
+        picture = art.vary(art.rasterise(icon.svg(), 2 * SIDE), rng, SIDE, icon.mirrored)
         names = [caption(str(rng.choice(icon.captions)), rng) for _ in range(3)]
         names.append(with_article(thing.name if len(icon.captions) < 2 else str(rng.choice(icon.captions))))
         drawn.append((names, as_bytes(art.to_array(picture)).tobytes()))

@@ -21,14 +21,6 @@ def to_float(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pixels)).float() / 127.5 - 1
 
 
-def over(front: Tensor, back: Tensor) -> Tensor:
-    """Composite premultiplied pictures (n, 4, h, w in [-1, 1]) over others."""
-    alpha = (front[:, 3:] + 1) / 2
-    colour = front[:, :3] + (1 - alpha) * back[:, :3]
-    opacity = alpha + (1 - alpha) * (back[:, 3:] + 1) / 2
-    return torch.cat([colour, opacity * 2 - 1], 1)
-
-
 def edges(x: Tensor) -> tuple[Tensor, Tensor]:
     """Differences of neighbouring pixels, down and across."""
     return x[..., 1:, :] - x[..., :-1, :], x[..., :, 1:] - x[..., :, :-1]
@@ -41,14 +33,9 @@ def loss_of(x: Tensor, z: Tensor, y: Tensor) -> Tensor:
 
 
 def batch(sprites: t2i_data.Pictures, scenes: t2i_data.Pictures, size: int, rng: np.random.Generator) -> Tensor:
-    """Two thirds plain sprites, the rest scenes and sprites over scenes."""
-    x = to_float(sprites.pixels[np.sort(rng.integers(len(sprites), size=size))])
-    third = max(2, size // 3)
-    back = to_float(scenes.pixels[np.sort(rng.integers(len(scenes), size=third))])
-    pick = rng.permutation(size)[:third]
-    back[: third // 2] = over(x[pick[: third // 2]], back[: third // 2])
-    x[pick] = back
-    return x
+    """Three quarters sprites, the rest scenes."""
+    counts = (sprites, size - size // 4), (scenes, size // 4)
+    return torch.cat([to_float(part.pixels[rng.integers(len(part), size=count)]) for part, count in counts])
 
 
 @torch.no_grad()
@@ -145,5 +132,5 @@ def round_trip(vae: LayerAutoencoder, x: Tensor) -> tuple[Tensor, Tensor]:
     """Latents and what is decoded from them, a little noise added on the way so that the decoder forgives it."""
     with torch.autocast("cpu", torch.bfloat16):
         z = vae.encode(x).latent
-        spread = z.detach().float().std() * 0.15 * torch.rand(len(z), 1, 1, 1)
+        spread = z.detach().float().std() * 0.25 * torch.rand(len(z), 1, 1, 1)
         return z.float(), vae.decode(z + torch.randn_like(z) * spread).sample.float()

@@ -1,0 +1,34 @@
+"""The command line: the only place with argv, environment, print and exit codes. Heavy modules load on use."""
+
+from __future__ import annotations
+
+import click
+
+from mossgen import __version__
+from mossgen.cli.expand import expand, preview
+from mossgen.cli.inspect import doctor, plugins, status, verify
+from mossgen.cli.models import models
+
+
+class Verbs(click.Group):
+    """A group that lists its commands in the order written, which is the order of use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, unsorted."""
+        return list(self.commands)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__)
+def main() -> None:
+    """Make benign image+text queries that look alarming, to measure and mend oversensitivity.
+
+    \b
+    mossgen expand --type negated_harm          12 accepted items into generated/
+    mossgen preview --type exaggerated_risk     4 items, nothing kept
+    mossgen doctor                              what works on this machine
+    """
+
+
+for verb in (expand, preview, status, verify, models, plugins, doctor):
+    main.add_command(verb)

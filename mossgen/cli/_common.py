@@ -1,0 +1,72 @@
+"""What every verb shares: `--json`, `--quiet`, `--verbose`, errors as one sentence, exit codes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+
+from mossgen.errors import MossgenError
+
+INTERRUPTED = 130
+
+
+def answers(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A verb's common end: `--json` prints its dict on stdout, errors become a sentence and an exit code."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout; logs go to stderr.")
+    @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
+    @click.option("-v", "--verbose", is_flag=True, help="Tracebacks of errors, and what libraries log.")
+    @functools.wraps(command)
+    def wrapped(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
+        if not verbose:
+            _hush()
+        try:
+            result, text, code = command(quiet=quiet, **options)
+        except MossgenError as error:
+            _fail(str(error), error.exit_code, as_json, verbose)
+        except OSError as error:  # where no boundary is nearer: a name too long, no folder for temporary files
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(f"{where}{error.strerror or error}; what was made before is kept.", 1, as_json, verbose)
+        except KeyboardInterrupt:
+            _fail(
+                "Interrupted: what was made is kept; run the same command again to go on.",
+                INTERRUPTED,
+                as_json,
+            )
+        if as_json:
+            click.echo(json.dumps(result, ensure_ascii=False))
+        elif not quiet:
+            click.echo(text)
+        sys.exit(code)
+
+    return wrapped
+
+
+def _fail(sentence: str, code: int, as_json: bool, verbose: bool = False) -> NoReturn:
+    if verbose:
+        import traceback
+
+        traceback.print_exc()
+    click.echo(f"Error: {sentence}", err=True)
+    if as_json:
+        click.echo(json.dumps({"error": sentence, "exit_code": code}, ensure_ascii=False))
+    sys.exit(code)
+
+
+def _hush() -> None:
+    """Libraries' warnings and bars would drown the progress; -v lets them through."""
+    import logging
+    import os
+    import warnings
+
+    warnings.filterwarnings("ignore")
+    for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
+        os.environ.setdefault(name, "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    logging.disable(logging.WARNING)

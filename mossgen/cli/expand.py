@@ -1,0 +1,161 @@
+"""`mossgen expand` and `mossgen preview`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mossgen.cli._common import answers
+
+NOTHING_ACCEPTED = 3
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What expand and preview share: what is made, and with what."""
+    options = [
+        click.option("--type", "type_name", required=True, metavar="TYPE|FILE",
+                     help="exaggerated_risk, negated_harm, counterintuitive, or your own template's YAML."),
+        click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0),
+                     help="Same seed, same bytes."),
+        click.option("--preset", default="embedded", show_default=True, help="See `mossgen plugins`."),
+        click.option("--llm", metavar="PLUGIN", help="The writer, in place of the preset's."),
+        click.option("--imager", metavar="PLUGIN", help="What draws."),
+        click.option("--embedder", metavar="PLUGIN", help="What embeds pictures and texts."),
+        click.option("--checker", "checkers", multiple=True, metavar="PLUGIN", help="For the preset's; repeatable."),
+        click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
+        click.option("--against", multiple=True, metavar="REF",
+                     help="Nothing near this set is accepted: a run, a MOSSBench folder, an ImageFolder; repeatable."),
+        click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop when this much is spent."),
+        click.option("--max-time", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this long."),
+        click.option("--max-candidates", type=click.IntRange(min=1), help="Stop after this many were tried."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@run_options
+@click.option("-n", "wanted", default=12, show_default=True, type=click.IntRange(min=1), help="Items to ACCEPT.")
+@click.option("--run", type=click.Path(path_type=Path), help="The run's folder.  [default: generated/TYPE-SEED]")
+@click.option("--dry-run", is_flag=True, help="Say what would be made, and what it would cost; make nothing.")
+@answers
+def expand(wanted: int, run: Path | None, dry_run: bool, quiet: bool, **options: Any) -> tuple[Any, str, int]:
+    """Make N accepted items of one type. The same command again resumes; a larger -n adds to the run.
+
+    \b
+    mossgen expand --type negated_harm
+    mossgen expand --type exaggerated_risk -n 200 --seed 7 --against generated/exaggerated_risk-0
+    mossgen expand --type counterintuitive --preset gpu --set diffusers.model=sdxl
+    """
+    from mossgen import estimate
+
+    stimulus, config = _configured(options)
+    folder = run or Path("generated") / f"{stimulus.name}-{options['seed']}"
+    if dry_run:
+        forecast = estimate.forecast(stimulus, config, wanted, folder)
+        return forecast, estimate.sentence(forecast), 0
+    outcome = _expand(folder, stimulus, config, wanted, quiet, options)
+    result = _run_object(outcome, wanted)
+    return result, _run_text(outcome, wanted), _run_code(outcome, wanted)
+
+
+@click.command()
+@run_options
+@click.option("-n", "wanted", default=4, show_default=True, type=click.IntRange(min=1), help="Items to accept.")
+@answers
+def preview(wanted: int, quiet: bool, **options: Any) -> tuple[Any, str, int]:
+    """Like expand, but nothing is kept: shows what the items would be.
+
+    \b
+    mossgen preview --type counterintuitive
+    """
+    import tempfile
+
+    from mossgen.items import State
+    from mossgen.store import RunStore
+
+    stimulus, config = _configured(options)
+    with tempfile.TemporaryDirectory(prefix="mossgen-preview-") as folder:
+        outcome = _expand(Path(folder) / "run", stimulus, config, wanted, quiet, options)
+        with RunStore.open(outcome.run) as store:
+            items = store.items(State.ACCEPTED)
+    shown = [{"id": i.id, "question": i.question, "picture": i.description} for i in items]
+    lines = [f"{s['question']}\n    {s['picture']}" for s in shown]
+    result = {**_run_object(outcome, wanted), "run": None, "items": shown}
+    if outcome.accepted < wanted:
+        lines.append(_short_text(outcome, wanted))
+    return result, "\n".join(lines), _run_code(outcome, wanted)
+
+
+def _configured(options: dict[str, Any]) -> tuple[Any, Any]:
+    from mossgen.config import build_config
+    from mossgen.stimulus import load_type
+
+    stimulus = load_type(options["type_name"])
+    parts = {role: options[role] for role in ("llm", "imager", "embedder")}
+    config = build_config(
+        stimulus, options["seed"], options["preset"], parts,
+        options["checkers"], options["settings"], options["against"],
+    )  # fmt: skip
+    return stimulus, config
+
+
+def _expand(folder: Path, stimulus: Any, config: Any, wanted: int, quiet: bool, options: dict[str, Any]) -> Any:
+    from mossgen import models
+    from mossgen.console import Console
+    from mossgen.pipeline import Budget
+    from mossgen.runs import expand_run
+
+    budget = Budget(wanted, options["max_candidates"], options["max_time"], options["max_cost"])
+    with Console(quiet, wanted) as console:
+        for name in config.weights:
+            models.path(name, console.download)
+        return expand_run(folder, stimulus, config, budget, console.run, console.say)
+
+
+def _run_object(outcome: Any, wanted: int) -> dict[str, Any]:
+    return {
+        "run": str(outcome.run),
+        "type": outcome.type,
+        "accepted": outcome.accepted,
+        "candidates": outcome.candidates,
+        "rejected": outcome.rejected,
+        "seconds": outcome.seconds,
+        "cost": outcome.usd,
+        "complete": outcome.accepted >= wanted,
+        "stopped": outcome.stopped,
+        "stages": outcome.stages,
+    }
+
+
+def _run_text(outcome: Any, wanted: int) -> str:
+    rejected = ", ".join(f"{count} by {stage}" for stage, count in outcome.rejected.items()) or "none"
+    stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in outcome.stages.items())
+    lines = [
+        f"{outcome.accepted} accepted of {outcome.candidates} candidates (rejected: {rejected}).",
+        f"Cost: {outcome.seconds:.0f} s ({stages}), ${outcome.usd:.2f}.",
+        f"Look at {outcome.run / 'index.html'}; load {outcome.run / 'imagefolder'} with `datasets`.",
+    ]
+    if outcome.accepted < wanted:
+        lines.append(_short_text(outcome, wanted) + " What was made is kept.")
+    return "\n".join(lines)
+
+
+def _short_text(outcome: Any, wanted: int) -> str:
+    why = {
+        "candidates": "the candidates allowed were tried: raise --max-candidates, or look at what rejects them",
+        "time": "the time was up: run the same command again to go on",
+        "cost": "the money was spent: raise --max-cost to go on",
+        "exhausted": "the template has no combination left: add values to its slots, or another --seed's run",
+    }[outcome.stopped]
+    return f"Fell short of {wanted}: {why}."
+
+
+def _run_code(outcome: Any, wanted: int) -> int:
+    if outcome.accepted == 0:
+        return NOTHING_ACCEPTED
+    return 0 if outcome.accepted >= wanted else 1

@@ -1,0 +1,81 @@
+"""The verbs that only look: `status`, `verify`, `plugins`, `doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mossgen.cli._common import answers
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@answers
+def status(run: Path, quiet: bool) -> tuple[Any, str, int]:
+    """Where a run stands: items by state, what rejected them, what it has cost.
+
+    \b
+    mossgen status generated/negated_harm-0
+    """
+    from mossgen.store import RunStore
+
+    with RunStore.open(run) as store:
+        states, rejected, spent = store.counts(), store.rejections(), store.spent()
+    cost = {stage: {"seconds": round(s, 1), "usd": round(usd, 4)} for stage, (s, usd) in spent.items()}
+    lines = [f"{state:9} {count}" for state, count in states.items()]
+    lines += [f"  by {stage}: {count}" for stage, count in rejected.items()]
+    return {"states": states, "rejected": rejected, "spent": cost}, "\n".join(lines) or "empty", 0
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@answers
+def verify(run: Path, quiet: bool) -> tuple[Any, str, int]:
+    """Recompute every id and hash of a run; say what was altered or lost.
+
+    \b
+    mossgen verify generated/negated_harm-0
+    """
+    from mossgen.runs import verify_run
+
+    problems = verify_run(run)
+    text = "\n".join(problems) or f"{run}: every id and hash is as it should be."
+    return {"ok": not problems, "problems": problems}, text, 1 if problems else 0
+
+
+@click.command()
+@answers
+def plugins(quiet: bool) -> tuple[Any, str, int]:
+    """Every type, preset and plugin there is.
+
+    \b
+    mossgen plugins
+    """
+    from mossgen import plugins as found
+    from mossgen.config import PRESETS
+    from mossgen.stimulus import type_names
+
+    listing = {kind: {name: found.about(kind, name) for name in found.names(kind)} for kind in found.KINDS}
+    listing = {"presets": {name: preset.about for name, preset in PRESETS.items()}, **listing}
+    lines = ["types", *(f"  {name}" for name in type_names())]
+    for kind, members in listing.items():
+        lines += [kind, *(f"  {name:14} {about}" for name, about in members.items())]
+    return {"types": type_names(), **listing}, "\n".join(lines), 0
+
+
+@click.command()
+@answers
+def doctor(quiet: bool) -> tuple[Any, str, int]:
+    """What works on this machine: devices, packages, weights, keys, space.
+
+    \b
+    mossgen doctor
+    """
+    from mossgen.diagnosis import diagnose
+
+    checks = diagnose()
+    lines = [f"{'ok ' if c['ok'] else 'NO '} {c['what']}: {c['found']}" for c in checks]
+    good = all(c["ok"] or not c["needed"] for c in checks)
+    return {"ok": good, "checks": checks}, "\n".join(lines), 0 if good else 1
