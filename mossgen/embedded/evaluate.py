@@ -20,7 +20,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from mossgen.embedded import art
-from mossgen.embedded.layout import layers, with_article
+from mossgen.embedded.grammar import with_article
+from mossgen.embedded.layout import layers
 from mossgen.embedded.pipeline import LayeredDiffusionPipeline
 from mossgen.embedded.vocabulary import Object, load
 

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from mossgen.embedded import vocabulary
-from mossgen.embedded.layout import PLAIN, SIDE, Layer, layers, phrases
+from mossgen.embedded.grammar import PLAIN
+from mossgen.embedded.layout import SIDE, Layer, layers, phrases
 
 
 def laid_out(prompt: str, seed: int = 0) -> dict[str, Layer]:
@@ -36,6 +37,8 @@ def middle(layer: Layer) -> float:
         ("an old castle in a misty valley", ["a misty valley", "an old castle"]),
         ("a snake in a basket", [PLAIN, "a snake", "a basket"]),
         ("french fries, a hamburger and a glass of milk", [PLAIN, "french fries", "a hamburger", "a glass of milk"]),
+        ("a snake on a scarf next to an office worker in a cafe", ["a cafe", "a snake", "a scarf", "an office worker"]),
+        ("a person swimming next to a storm cloud by a lake", ["a lake", "a person swimming", "a storm cloud"]),
         (
             "a judge next to a money bag and a handshake in a library",
             ["a library", "a judge", "a money bag", "a handshake"],

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mossgen.embedded import art, scenery
-from mossgen.embedded.layout import with_article
+from mossgen.embedded.grammar import with_article
 from mossgen.embedded.vocabulary import Object, Scene, load
 
 SIDE = 128
