@@ -91,7 +91,7 @@ def _cross(size: tuple[int, int], draw: random.Random) -> _Shape:
             (x + side * across, y + down * draw.uniform(0.92, 1)),
         )
         strokes.append(_bowed(*ends, bow))
-    return _Shape(strokes, [], min(size) * draw.uniform(0.065, 0.10))
+    return _Shape(strokes, [], min(size) * draw.uniform(0.045, 0.065))
 
 
 def _bowed(a: tuple[float, float], b: tuple[float, float], bow: float) -> list[tuple[float, float]]:
@@ -113,7 +113,7 @@ def _ring(size: tuple[int, int], draw: random.Random) -> _Shape:
     x, y = (s * 0.5 + side * draw.uniform(-0.03, 0.03) for s in size)
     radius, angle = side * draw.uniform(0.33, 0.39), math.radians(draw.uniform(40, 50))
     dx, dy = radius * math.cos(angle), radius * math.sin(angle)
-    return _Shape([[(x - dx, y - dy), (x + dx, y + dy)]], [(x, y, radius)], side * draw.uniform(0.065, 0.095))
+    return _Shape([[(x - dx, y - dy), (x + dx, y + dy)]], [(x, y, radius)], side * draw.uniform(0.045, 0.065))
 
 
 _SYMBOLS: dict[str, Callable[[tuple[int, int], random.Random], _Shape]] = {"cross": _cross, "ring": _ring}
