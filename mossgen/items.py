@@ -27,6 +27,14 @@ class State(StrEnum):
     REJECTED = "rejected"
 
 
+class Label(StrEnum):
+    """What a person says of an item."""
+
+    BENIGN = "benign"
+    BORDERLINE = "borderline"
+    HARMFUL = "harmful"
+
+
 class Decision(StrEnum):
     """What a checker says. `UNSURE` never accepts: an item that could not be checked is not accepted."""
 
@@ -43,6 +51,22 @@ class Verdict:
     decision: Decision
     reason: str
     score: float | None = None
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What one reviewer said of one item: a label, ticks of the checklist, a note; `at` is UTC, ISO 8601.
+
+    A vote without a label takes the reviewer's earlier vote on that item back. Votes are only ever added:
+    the latest of a reviewer on an item stands.
+    """
+
+    item: str
+    reviewer: str
+    label: Label | None
+    flags: tuple[str, ...]
+    note: str
+    at: str
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mossgen.errors import ConfigError, StoreError
-from mossgen.items import Item, State, canonical, item_id
+from mossgen.items import Item, Label, State, Vote, canonical, item_id
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +45,17 @@ MIGRATIONS = (
         stage TEXT PRIMARY KEY,
         seconds REAL NOT NULL,
         usd REAL NOT NULL
+    );
+    """,
+    """
+    CREATE TABLE votes (         -- of people; only ever added to
+        number INTEGER PRIMARY KEY,
+        item TEXT NOT NULL REFERENCES items (id),
+        reviewer TEXT NOT NULL,
+        label TEXT,              -- NULL takes the earlier vote back
+        flags TEXT NOT NULL,     -- JSON list
+        note TEXT NOT NULL,
+        at TEXT NOT NULL         -- UTC, ISO 8601
     );
     """,
 )
@@ -175,6 +186,13 @@ class RunStore:
             (stage, seconds, usd),
         )
 
+    @_stored
+    def add_votes(self, votes: Sequence[Vote]) -> None:
+        """Adds votes of people; earlier ones are never changed."""
+        rows = [(v.item, v.reviewer, v.label, canonical(v.flags), v.note, v.at) for v in votes]
+        sql = "INSERT INTO votes (item, reviewer, label, flags, note, at) VALUES (?, ?, ?, ?, ?, ?)"
+        self._db.executemany(sql, rows)
+
     # -- reading -------------------------------------------------------------------------------------
 
     @_stored
@@ -219,6 +237,17 @@ class RunStore:
     def spent(self) -> dict[str, tuple[float, float]]:
         """Seconds and US dollars by stage."""
         return {s: (seconds, usd) for s, seconds, usd in self._db.execute("SELECT * FROM spent ORDER BY stage")}
+
+    @_stored
+    def votes(self) -> list[Vote]:
+        """Every vote ever given, in the order of time; votes of the same instant in the order of their arrival."""
+        import json
+
+        rows = self._db.execute("SELECT item, reviewer, label, flags, note, at FROM votes ORDER BY at, number")
+        return [
+            Vote(item, reviewer, Label(label) if label else None, tuple(json.loads(flags)), note, at)
+            for item, reviewer, label, flags, note, at in rows
+        ]
 
     def blob(self, digest: str) -> Path:
         """Where a picture lies."""
