@@ -10,13 +10,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from mossgen import __version__, models, plugins
 from mossgen.errors import ConfigError, StoreError
+from mossgen.schema import Roles
 from mossgen.stimulus import StimulusType
 
 ROLES = {"llm": "llms", "imager": "imagers", "embedder": "embedders"}
+MATCH = "match"  # the pipeline's own verdict, which a policy may name like a checker
+NOT_MADE_WITH = {"policy"}  # sections of a template that decide nothing of what is made
 TEXT_AND_IMAGE_CHECKERS = ("rules", "safety", "sanity", "legible")
 
 
@@ -58,6 +69,15 @@ class RunConfig(BaseModel):
     against: tuple[str, ...] = ()
     mossgen: str = __version__
     weights: dict[str, str] = {}  # of the embedded models in use: other weights make other items
+    policy: Roles = Roles()
+
+    @model_serializer(mode="wrap")
+    def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A run whose policy is the default one is written as it was before there were policies."""
+        fields: dict[str, Any] = dump(self)
+        if self.policy == Roles():
+            del fields["policy"]
+        return fields
 
 
 class Preset(BaseModel):
@@ -106,11 +126,13 @@ def build_config(
     checkers: Sequence[str] = (),
     settings: Sequence[str] = (),
     against: Sequence[str] = (),
+    policy: Roles | None = None,
 ) -> RunConfig:
     """The configuration that flags ask for: a preset, other plugins in its place, and `plugin.option=value`s.
 
     `parts` maps llm, imager, embedder to a plugin name (None keeps the preset's). Options are checked by
-    their plugin, and its defaults are written out, so that run.json says everything. Raises ConfigError.
+    their plugin, and its defaults are written out, so that run.json says everything. `policy` are the roles
+    that flags give to checkers; they go before the template's. Raises ConfigError.
     """
     if preset not in PRESETS:
         raise ConfigError(f"There is no preset {preset!r}: use one of {', '.join(PRESETS)}.")
@@ -127,13 +149,14 @@ def build_config(
     needed = embedded_models((*complete.values(), *checking))
     return RunConfig(
         type=stimulus.name,
-        template_sha256=_canonical_sha256(stimulus.template.model_dump(mode="json")),
+        template_sha256=_canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH)),
         seeds_sha256=_canonical_sha256([s.model_dump() for s in stimulus.seeds]),
         seed=seed,
         draft=_drafting({**chosen.draft.model_dump(), **changes.get("draft", {})}),
         checkers=checking,
         against=tuple(str(Path(a).absolute()) for a in against),
         weights={name: _canonical_sha256(models.hashes(name)) for name in needed},
+        policy=_roles(policy or Roles(), stimulus.template.policy, [p.plugin for p in checks]),
         **complete,
     )
 
@@ -144,6 +167,34 @@ def embedded_models(parts: Sequence[Part]) -> list[str]:
     if any(part.plugin == "safety" for part in parts):
         asked.add("minilm")  # the head's encoder
     return [model.name for model in models.catalogue() if model.name in asked]
+
+
+def parse_roles(gates: Sequence[str], signals: Sequence[str]) -> Roles:
+    """The roles that `--gate` and `--signal` ask for. Raises ConfigError where one name stands in both."""
+    try:
+        return Roles(gates=tuple(gates), signals=tuple(signals))
+    except ValidationError:
+        both = min(set(gates) & set(signals))
+        raise ConfigError(f"--gate {both} and --signal {both} exclude each other: give one of them.") from None
+
+
+def _roles(asked: Roles, template: Roles, checkers: Sequence[str]) -> Roles:
+    """The roles of a run: those that flags ask for, then the template's where flags say nothing of a checker.
+
+    A name that is no checker of the run is an error, except a signal of the template: no signal, nothing to record.
+    """
+    known = (*checkers, MATCH)
+    gates = dict.fromkeys((*asked.gates, *(n for n in template.gates if n not in asked.signals)))
+    signals = dict.fromkeys(
+        (*asked.signals, *(n for n in template.signals if n in known and n not in asked.gates))
+    )  # fmt: skip
+    for name in (*gates, *signals):
+        if name not in known:
+            raise ConfigError(
+                f"The policy names {name!r}, which is no checker of this run ({', '.join(known)}): "
+                f"add --checker {name}, or leave it out of --gate and --signal."
+            )
+    return Roles(gates=tuple(sorted(gates)), signals=tuple(sorted(signals)))
 
 
 def _drafting(options: Mapping[str, Any]) -> Drafting:

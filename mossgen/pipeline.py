@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mossgen.items import Decision, Item, State, Verdict
+from mossgen.policy import Policy
 from mossgen.ports import LLM, Case, Checker, Embedder, Imager
 from mossgen.references import Reference
 from mossgen.stages.check import check
@@ -42,6 +43,7 @@ class Backends:
     checkers: tuple[Checker, ...]
     samples: int
     guided: int
+    policy: Policy = Policy()
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,7 @@ class _Run:
             reason = f"cosine of picture and prompt is {score:.3f}, wanted {threshold:.3f}"
             verdict = Verdict("match", Decision.PASS if fits else Decision.FAIL, reason, round(score, 4))
             item = item.with_verdicts((verdict,))
-            if not fits and item.state is not State.REJECTED:
+            if not fits and item.state is not State.REJECTED and self.backends.policy.gates(verdict.checker):
                 item = item.reject("match", f"fail: {reason}")
             matched.append(item)
         return matched
@@ -251,7 +253,7 @@ class _Run:
         """The items after the checkers of this kind; those already rejected pass through untouched."""
         checkers = [c for c in self.backends.checkers if c.needs == needs]
         cases = [Case(item, self.stimulus, image) for item, image in pairs if item.state is not State.REJECTED]  # type: ignore[arg-type]
-        checked = {item.id: item for item in check(cases, checkers)} if cases else {}
+        checked = {item.id: item for item in check(cases, checkers, self.backends.policy)} if cases else {}
         return [checked.get(item.id, item) for item, _ in pairs]
 
     @contextmanager

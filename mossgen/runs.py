@@ -16,6 +16,7 @@ from mossgen import __version__, models, plugins
 from mossgen.config import ROLES, RunConfig, freeze, read_config
 from mossgen.errors import ConfigError, StoreError
 from mossgen.items import Item, State, canonical
+from mossgen.policy import resolve
 from mossgen.ports import RunView
 from mossgen.store import CONFIG, RunStore
 
@@ -56,7 +57,8 @@ def build_backends(config: RunConfig) -> Backends:
             raise ConfigError(
                 f"The checker {checker.name} needs {checker.needs!r}, not text or image: it would never run."
             )
-    return Backends(**roles, checkers=checkers, samples=config.draft.samples, guided=config.draft.guided)
+    policy = resolve(checkers, config.policy)
+    return Backends(**roles, checkers=checkers, samples=config.draft.samples, guided=config.draft.guided, policy=policy)
 
 
 def _plugin(config: RunConfig, role: str) -> tuple[str, dict[str, Any]]:

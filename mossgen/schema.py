@@ -117,6 +117,20 @@ class JudgeQuestion(_Strict):
     expect: bool
 
 
+class Roles(_Strict):
+    """Which checkers decide (gates) and which are only recorded (signals), where that is not their nature."""
+
+    gates: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_role(self) -> Roles:
+        both = set(self.gates) & set(self.signals)
+        if both:
+            raise ValueError(f"{min(both)!r} is named as a gate and as a signal")
+        return self
+
+
 class Seed(_Strict):
     """One hand-written example: what the picture shows, and the question that goes with it."""
 
@@ -142,3 +156,4 @@ class Template(_Strict):
     overlay: OverlaySpec | None = None
     rules: Rules
     judge: tuple[JudgeQuestion, ...] = ()
+    policy: Roles = Roles()

@@ -25,6 +25,10 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--imager", metavar="PLUGIN", help="What draws."),
         click.option("--embedder", metavar="PLUGIN", help="What embeds pictures and texts."),
         click.option("--checker", "checkers", multiple=True, metavar="PLUGIN", help="For the preset's; repeatable."),
+        click.option("--gate", "gates", multiple=True, metavar="CHECKER",
+                     help="Let this checker decide, where it is only recorded; repeatable."),
+        click.option("--signal", "signals", multiple=True, metavar="CHECKER",
+                     help="Only record what this checker says; repeatable."),
         click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
         click.option("--against", multiple=True, metavar="REF",
                      help="Nothing near this set is accepted: a run, a MOSSBench folder, an ImageFolder; repeatable."),
@@ -92,7 +96,7 @@ def preview(wanted: int, quiet: bool, **options: Any) -> tuple[Any, str, int]:
 
 
 def _configured(options: dict[str, Any]) -> tuple[Any, Any]:
-    from mossgen.config import build_config
+    from mossgen.config import build_config, parse_roles
     from mossgen.stimulus import load_type
 
     stimulus = load_type(options["type_name"])
@@ -100,6 +104,7 @@ def _configured(options: dict[str, Any]) -> tuple[Any, Any]:
     config = build_config(
         stimulus, options["seed"], options["preset"], parts,
         options["checkers"], options["settings"], options["against"],
+        parse_roles(options["gates"], options["signals"]),
     )  # fmt: skip
     return stimulus, config
 

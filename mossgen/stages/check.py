@@ -1,29 +1,37 @@
-"""Checking: every checker of a kind looks at every item; unsure is never accepted."""
+"""Checking: every checker of a kind looks at every item; the policy's gates decide, unsure is never accepted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from mossgen.errors import BackendError
-from mossgen.items import Decision, Item, Verdict
+from mossgen.items import Item, Verdict
+from mossgen.policy import Policy
 from mossgen.ports import Case, Checker
 
 
-def check(cases: Sequence[Case], checkers: Sequence[Checker]) -> list[Item]:
-    """The items of the cases with all verdicts, in order; rejected by the first checker that did not pass it.
+def check(cases: Sequence[Case], checkers: Sequence[Checker], policy: Policy = Policy()) -> list[Item]:  # noqa: B008
+    """The items of the cases with all verdicts, in order; rejected by the first gate that did not pass it.
 
     Raises BackendError where a checker loses items: what it did not look at must not pass.
     """
+    found = verdicts(cases, checkers)
+    return [_decide(case.item, seen, policy) for case, seen in zip(cases, found, strict=True)]
+
+
+def verdicts(cases: Sequence[Case], checkers: Sequence[Checker]) -> list[list[tuple[str, Verdict | None]]]:
+    """What each checker says of each case, by case. Raises BackendError where a checker loses items."""
     by_checker = [(checker, checker.check(cases)) for checker in checkers]
-    for checker, verdicts in by_checker:
-        if len(verdicts) != len(cases):
-            raise BackendError(f"The checker {checker.name} gave {len(verdicts)} verdicts on {len(cases)} items.")
-    return [_decide(case.item, [(c.name, verdicts[i]) for c, verdicts in by_checker]) for i, case in enumerate(cases)]
+    for checker, given in by_checker:
+        if len(given) != len(cases):
+            raise BackendError(f"The checker {checker.name} gave {len(given)} verdicts on {len(cases)} items.")
+    return [[(checker.name, given[i]) for checker, given in by_checker] for i in range(len(cases))]
 
 
-def _decide(item: Item, verdicts: Sequence[tuple[str, Verdict | None]]) -> Item:
-    item = item.with_verdicts(tuple(v for _, v in verdicts if v is not None))
-    for name, verdict in verdicts:
-        if verdict is not None and verdict.decision is not Decision.PASS:
-            return item.reject(name, f"{verdict.decision.value}: {verdict.reason}")
-    return item
+def _decide(item: Item, found: Sequence[tuple[str, Verdict | None]], policy: Policy) -> Item:
+    item = item.with_verdicts(tuple(v for _, v in found if v is not None))
+    rejecting = policy.rejecting(found)
+    if rejecting is None:
+        return item
+    name, verdict = rejecting
+    return item.reject(name, f"{verdict.decision.value}: {verdict.reason}")
