@@ -97,10 +97,10 @@ def corpus(args: argparse.Namespace) -> Corpus:
 
 
 def weights(favour: Path | None) -> np.ndarray:
-    """How likely each object is in a batch: three times as likely if a text file in the folder `favour` names it."""
+    """How likely each object is in a batch: four times as likely if a text file in the folder `favour` names it."""
     words = " ".join(path.read_text(encoding="utf-8").lower() for path in favour.glob("*.yaml")) if favour else ""
     named = [any(re.search(rf"\b{re.escape(c)}\b", words) for c in thing.captions) for thing in load().objects]
-    likely = np.where(named, 3.0, 1.0) if favour else np.ones(len(named))
+    likely = np.where(named, 4.0, 1.0) if favour else np.ones(len(named))
     return np.asarray(likely / likely.sum())
 
 
@@ -137,7 +137,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--per-object", type=int, default=16)
     parser.add_argument("--per-scene", type=int, default=48)
     parser.add_argument(
-        "--favour", type=Path, help="folder of YAML files: objects they name are drawn three times as often"
+        "--favour", type=Path, help="folder of YAML files: objects they name are drawn four times as often"
     )
     parser.add_argument("--styles", default="fluent-emoji-flat")
     args = parser.parse_args(argv)
