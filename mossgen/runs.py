@@ -79,7 +79,7 @@ def expand_run(
     from mossgen.references import read_reference
 
     references = [read_reference(Path(path)) for path in config.against]
-    with _locked(folder), RunStore.create(folder) as store:
+    with locked(folder), RunStore.create(folder) as store:
         freeze(config, folder / CONFIG, empty=not store.counts())
         stopped = "quota"
         if store.counts().get(State.ACCEPTED, 0) < budget.accepted:
@@ -94,7 +94,8 @@ def expand_run(
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other mossgens from writing this run. Raises ConfigError if one is, StoreError."""
     import filelock
 
     lock = filelock.FileLock(folder / ".lock", timeout=0)

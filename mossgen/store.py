@@ -212,6 +212,14 @@ class RunStore:
         return [Item.from_dict(json.loads(data)) for (data,) in rows]
 
     @_stored
+    def item(self, key: str) -> Item | None:
+        """One item by its id, if it is there."""
+        import json
+
+        row = self._db.execute("SELECT data FROM items WHERE id = ?", (key,)).fetchone()
+        return Item.from_dict(json.loads(row[0])) if row else None
+
+    @_stored
     def counts(self) -> dict[str, int]:
         """How many items stand in each state."""
         return dict(self._db.execute("SELECT state, count(*) FROM items GROUP BY state ORDER BY state"))
