@@ -22,8 +22,8 @@ from torch import Tensor
 from mossgen.embedded import art
 from mossgen.embedded.grammar import with_article
 from mossgen.embedded.layout import layers
-from mossgen.embedded.pipeline import LayeredDiffusionPipeline
-from mossgen.embedded.vocabulary import Object, load
+from mossgen.embedded.pipeline import LayeredDiffusionPipeline, cut_out
+from mossgen.embedded.vocabulary import Object, load, named
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 SHEET = [
@@ -102,9 +102,11 @@ class Judge:
 
 
 def _on_ground(sprite: Image.Image) -> Image.Image:
-    """An RGBA sprite on the pale ground that plain pictures have."""
-    ground = Image.new("RGB", sprite.size, (238, 238, 238))
-    ground.paste(sprite, (0, 0), sprite)
+    """What is seen of an RGBA sprite, in the middle of a square of the pale ground that plain pictures have."""
+    seen = sprite.crop(sprite.getchannel("A").getbbox())
+    side = round(1.1 * max(seen.size))
+    ground = Image.new("RGB", (side, side), (238, 238, 238))
+    ground.paste(seen, ((side - seen.width) // 2, (side - seen.height) // 2), seen)
     return ground
 
 
@@ -139,6 +141,8 @@ def one_object(pipe: Any, judge: Judge, things: list[Object], args: argparse.Nam
     """Recognition of single objects on a plain background."""
     prompts = [with_article(thing.name) for thing in things]
     pictures = draw(pipe, prompts, args.seed, args.steps, args.guidance)
+    if args.singles:
+        contact_sheet(pictures, prompts, args.singles, columns=16)
     crops = [
         _crop(p, next(b for n, b in _boxes(q, g).items() if n == q))
         for p, q, g in zip(pictures, prompts, _seeds(args.seed, len(prompts)), strict=True)
@@ -150,11 +154,26 @@ def one_object(pipe: Any, judge: Judge, things: list[Object], args: argparse.Nam
     )
 
 
-def two_objects(pipe: Any, judge: Judge, count: int, args: argparse.Namespace) -> None:
+def ceiling(pipe: Any, judge: Judge, things: list[Object], args: argparse.Namespace) -> None:
+    """Recognition of the drawings themselves, varied as in training, and of what the autoencoder keeps of them."""
+    drawings, rng = art.ArtSet(args.art, args.styles.split(",")[0]), np.random.default_rng(args.seed)
+    sprites = [art.vary(art.rasterise(drawings.variants(thing)[0].svg(), 256), rng, 128) for thing in things]
+    wanted = [judge.objects.index(thing) for thing in things]
+    kept = []
+    for sprite in sprites:
+        x = torch.from_numpy(art.to_array(sprite))[None]
+        with torch.no_grad():
+            y = pipe.vae.decode(pipe.vae.encode(x.to(pipe.vae.dtype)).latent).sample
+        kept.append(cut_out(y[0].float().permute(1, 2, 0).numpy()))
+    for name, pictures in (("the drawings themselves", sprites), ("through the autoencoder and back", kept)):
+        print(f"{name}: {_hits(judge.ranks([_on_ground(p) for p in pictures], wanted)[:, None])}")
+
+
+def two_objects(pipe: Any, judge: Judge, things: list[Object], count: int, args: argparse.Namespace) -> None:
     """Recognition of both objects of random pairs in random scenes."""
     rng = random.Random(args.seed)
     scenes = [scene.name for scene in load().scenes if scene.setting != "plain"]
-    pairs = [rng.sample(judge.objects, 2) for _ in range(count)]
+    pairs = [rng.sample(things, 2) for _ in range(count)]
     prompts = [
         f"{with_article(a.name)} and {with_article(b.name)} in {with_article(rng.choice(scenes))}" for a, b in pairs
     ]
@@ -203,12 +222,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--art", type=Path, help="folder of the art packages")
     parser.add_argument("--backbone", type=Path, help="efficientnet-lite0-57934424.pth")
     parser.add_argument("--styles", default="fluent-emoji-flat")
-    parser.add_argument("--objects", type=int, default=250)
+    parser.add_argument("--objects", type=int, default=250, help="tested: a fixed random choice of this many")
+    parser.add_argument("--templates", type=Path, help="only objects that the templates in this folder name")
     parser.add_argument("--pairs", type=int, default=64)
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--singles", type=Path, help="write a contact sheet of the single objects here")
     parser.add_argument("--sheet", type=Path, help="write a contact sheet of scenes here")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
@@ -218,9 +239,12 @@ def main(argv: list[str] | None = None) -> None:
         contact_sheet(draw(pipe, SHEET, args.seed, args.steps, args.guidance), SHEET, args.sheet)
     if args.backbone:
         judge = Judge(args.backbone, args.art, tuple(args.styles.split(",")))
-        step = max(1, len(judge.objects) // args.objects)
-        one_object(pipe, judge, list(judge.objects[::step][: args.objects]), args)
-        two_objects(pipe, judge, args.pairs, args)
+        asked = named(args.templates) if args.templates else [True] * len(judge.objects)
+        known = [thing for thing, yes in zip(judge.objects, asked, strict=True) if yes]
+        things = random.Random(0).sample(known, min(args.objects, len(known)))
+        ceiling(pipe, judge, things, args)
+        one_object(pipe, judge, things, args)
+        two_objects(pipe, judge, things, args.pairs, args)
     speed(pipe, args)
 
 

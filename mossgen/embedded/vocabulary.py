@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -66,3 +67,9 @@ def load() -> Vocabulary:
     )
     scenes = tuple(Scene(entry["name"], entry["setting"], tuple(entry.get("also", ()))) for entry in raw["scenes"])
     return Vocabulary(objects, scenes)
+
+
+def named(folder: Path) -> list[bool]:
+    """Whether a template, a YAML file in the folder, names each object of the vocabulary by any of its captions."""
+    words = " ".join(path.read_text(encoding="utf-8").lower() for path in sorted(folder.glob("*.yaml")))
+    return [any(re.search(rf"\b{re.escape(c.lower())}\b", words) for c in thing.captions) for thing in load().objects]

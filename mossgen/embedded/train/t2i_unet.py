@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -18,11 +17,10 @@ from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
-from mossgen.embedded import text
+from mossgen.embedded import text, vocabulary
 from mossgen.embedded.autoencoder import LayerAutoencoder
 from mossgen.embedded.train import parallel, t2i_data
 from mossgen.embedded.train.t2i_vae import to_float
-from mossgen.embedded.vocabulary import load
 
 SCENE_SHARE = 0.15
 DROPPED = 0.10
@@ -97,10 +95,8 @@ def corpus(args: argparse.Namespace) -> Corpus:
 
 
 def weights(favour: Path | None) -> np.ndarray:
-    """How likely each object is in a batch: four times as likely if a text file in the folder `favour` names it."""
-    words = " ".join(path.read_text(encoding="utf-8").lower() for path in favour.glob("*.yaml")) if favour else ""
-    named = [any(re.search(rf"\b{re.escape(c)}\b", words) for c in thing.captions) for thing in load().objects]
-    likely = np.where(named, 4.0, 1.0) if favour else np.ones(len(named))
+    """How likely each object is in a batch: four times as likely if a template in the folder `favour` names it."""
+    likely = np.where(vocabulary.named(favour), 4.0, 1.0) if favour else np.ones(len(vocabulary.load().objects))
     return np.asarray(likely / likely.sum())
 
 
