@@ -25,6 +25,7 @@ class Layer:
     z: int = 0
     relation: str = "beside"
     background: bool = False
+    grounded: bool = False  # stands on the ground, and so throws a shadow there
 
 
 def layers(prompt: str, rng: random.Random) -> list[Layer]:
@@ -70,7 +71,8 @@ def _boxed(thing: Thing, x: float, bottom: float, size: float, z: int, relation:
     """A layer of that size around x, kept inside the picture."""
     left = round(min(max(x - size / 2, 2), SIDE - 2 - size))
     top = round(min(max(bottom - size, 2), SIDE - 2 - size))
-    return Layer(thing.phrase, (left, top, left + round(size), top + round(size)), z, relation)
+    box = (left, top, left + round(size), top + round(size))
+    return Layer(thing.phrase, box, z, relation, grounded=thing.anchor == "ground" and relation in _STANDING)
 
 
 def _place(
@@ -96,6 +98,8 @@ def _lowered(box: Box) -> Box:
     drop = max(0, 246 - low)
     return left, top + drop, right, low + drop
 
+
+_STANDING = frozenset({"beside", "front", "behind"})
 
 # relation -> (size, shift right, shift of the lower edge, depth) in sizes of what it is attached to; side is -1 or 1
 _OFFSETS: dict[str, Callable[[int, random.Random], tuple[float, float, float, int]]] = {

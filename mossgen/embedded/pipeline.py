@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, ImagePipelineOutput, UNet2DConditionModel
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 from torch import Generator, Tensor
 from transformers import BertModel, PreTrainedTokenizerBase
 
@@ -26,6 +26,7 @@ from mossgen.embedded.layout import SIDE, Layer, layers
 
 LATENT_SHAPE = (32, 8, 8)
 CHUNK = 48
+SHADOW = 105  # of 255: how dark the shadow under a thing is
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,19 @@ def compose(parts: list[tuple[Layer, NDArray[np.float32]]]) -> Image.Image:
             continue
         sprite = fit(cut_out(pixels), layer)
         left, _, right, low = layer.box
+        if layer.grounded:
+            _shade(canvas, (left + right) // 2, low, sprite.width)
         canvas.paste(sprite, ((left + right - sprite.width) // 2, low - sprite.height), sprite)
     return canvas
+
+
+def _shade(canvas: Image.Image, x: int, y: int, width: int) -> None:
+    """A soft shadow on the ground under something `width` pixels wide that stands at (x, y)."""
+    across, down = round(0.46 * width), max(3, round(0.06 * width))
+    mask = Image.new("L", (2 * across + 24, 2 * down + 24))
+    ImageDraw.Draw(mask).ellipse((12, 12, 12 + 2 * across, 12 + 2 * down), fill=SHADOW)
+    mask = mask.filter(ImageFilter.GaussianBlur(4))
+    canvas.paste((20, 20, 30), (x - mask.width // 2, y - mask.height // 2 - 1), mask)
 
 
 def cut_out(pixels: NDArray[np.float32]) -> Image.Image:
