@@ -109,7 +109,7 @@ class RunStore:
     @staticmethod
     def _connect(folder: Path) -> RunStore:
         try:
-            db = sqlite3.connect(folder / DATABASE, isolation_level=None)
+            db = sqlite3.connect(folder / DATABASE, timeout=30, isolation_level=None)  # a batch may hold it
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             done = db.execute("PRAGMA user_version").fetchone()[0]
