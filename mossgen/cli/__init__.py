@@ -8,6 +8,7 @@ from mossgen import __version__
 from mossgen.cli.expand import expand, preview
 from mossgen.cli.inspect import doctor, plugins, status, verify
 from mossgen.cli.models import models
+from mossgen.cli.review import review
 
 
 class Verbs(click.Group):
@@ -30,5 +31,5 @@ def main() -> None:
     """
 
 
-for verb in (expand, preview, status, verify, models, plugins, doctor):
+for verb in (expand, preview, status, verify, review, models, plugins, doctor):
     main.add_command(verb)
