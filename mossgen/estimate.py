@@ -25,7 +25,7 @@ def forecast(stimulus: StimulusType, config: RunConfig, wanted: int, folder: Pat
     accepted = tried = 0
     seconds = 0.0
     if (folder / DATABASE).is_file():
-        with RunStore.open(folder) as store:
+        with RunStore.read(folder) as store:
             counts = store.counts()
             accepted = counts.get("accepted", 0) + counts.get("spare", 0)
             tried = accepted + counts.get("rejected", 0)

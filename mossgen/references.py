@@ -85,7 +85,7 @@ def read_image(path: Path) -> Image:
 def _run(path: Path) -> list[Pair] | None:
     if not (path / DATABASE).is_file():
         return None
-    with RunStore.open(path) as store:
+    with RunStore.read(path) as store:
         items = store.items(State.ACCEPTED)
         # as the run's own dedup saw them: the picture as drawn, without its overlay
         bare = [i.provenance.get("bare_image", i.image) for i in items]

@@ -12,13 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mossgen import __version__, models, plugins
+from mossgen import __version__, files, models, plugins
 from mossgen.config import ROLES, RunConfig, freeze, read_config
 from mossgen.errors import ConfigError, StoreError
 from mossgen.items import Item, State, canonical
 from mossgen.policy import resolve
 from mossgen.ports import RunView
-from mossgen.store import CONFIG, RunStore
+from mossgen.store import CONFIG, Outputs, RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +136,7 @@ def outcome(store: RunStore, type_name: str, stopped: str) -> Outcome:
 
 def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) -> list[Path]:
     """The run's dataset in every format it fits, its page and its manifest. The same items give the same bytes."""
+    store.mark_outputs(Outputs.WRITING)
     accepted, rejected = store.items(State.ACCEPTED), store.items(State.REJECTED)
     manifest = build_manifest(config, accepted, rejected)
     view = RunView(stimulus, accepted, rejected, store.blobs, manifest)
@@ -147,12 +148,12 @@ def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) ->
             written += exporter.export(view, out)
     manifest["files"] = {str(file.relative_to(store.folder)): _sha256(file) for file in sorted(written)}
     path = store.folder / MANIFEST
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     try:
-        aside = path.with_suffix(".tmp")
-        aside.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        aside.replace(path)
+        files.write_whole(path, text.encode())
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror}): the run itself is kept.") from error
+    store.mark_outputs(Outputs.CURRENT, _sha256(path))
     return [*written, path]
 
 
@@ -212,31 +213,70 @@ def _preset_licence(plugin: str, name: str) -> str:
 # -- reading runs --------------------------------------------------------------------------------------
 
 
-def verify_run(folder: Path) -> list[str]:
-    """What was altered or lost in a run: rows, ids, pictures, and outputs that are not what the rows give."""
-    with RunStore.open(folder) as store:
-        problems = store.problems()
-        config = read_config(folder / CONFIG)
-        path = folder / MANIFEST
-        if not path.is_file():
-            return [*problems, f"{path} is missing: run the same `mossgen expand` again to write it."]
-        try:
-            recorded = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            return [*problems, f"{path} cannot be read: {error}."]
-        if problems:  # rows that cannot be trusted cannot be compared with
-            return problems
-        fresh = build_manifest(config, store.items(State.ACCEPTED), store.items(State.REJECTED))
-        for key in ("type", "seed", "config", "accepted", "items_sha256"):
-            if recorded.get(key) != fresh[key]:
-                problems.append(f"{path}: `{key}` is not what the run's items give: the manifest was altered.")
-        return [*problems, *_altered_outputs(folder, recorded)]
+@dataclass(frozen=True)
+class Verification:
+    """What `verify_run` found: what was altered or lost, and why the run is unfinished where it is."""
+
+    problems: list[str]
+    unfinished: str | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is as it should be, and up to date."""
+        return not self.problems and self.unfinished is None
 
 
-def _altered_outputs(folder: Path, manifest: dict[str, Any]) -> list[str]:
-    """Output files that are missing or not what the manifest recorded."""
+def verify_run(folder: Path) -> Verification:
+    """What was altered or lost in a run: rows, ids, pictures, and outputs that are not what was written.
+
+    Outputs that are older than the items must still be what their manifest says; where they were being
+    written, nothing can be said of them. Raises ConfigError, StoreError.
+    """
+    with RunStore.read(folder) as store:
+        problems, (state, manifest) = store.problems(), store.outputs()
+        if store.counts():
+            config = read_config(folder / CONFIG)
+            if state is Outputs.CURRENT and not problems:  # rows that cannot be trusted cannot be compared with
+                problems += _altered_manifest(folder, store, config)
+        if manifest:
+            problems += _altered_outputs(folder, manifest)
+        return Verification(problems, unfinished(folder, state))
+
+
+def unfinished(folder: Path, state: Outputs) -> str | None:
+    """The sentence for a run whose outputs are not up to date; None where they are."""
+    if state is Outputs.CURRENT:
+        return None
+    return (
+        f"{folder} is unfinished: its outputs are older than its items (it was interrupted, or is being made right "
+        "now): run the same `mossgen expand` again to finish it."
+    )
+
+
+def _altered_manifest(folder: Path, store: RunStore, config: RunConfig) -> list[str]:
+    """Fields of the manifest that are not what run.json and the items give."""
+    path = folder / MANIFEST
+    try:
+        recorded = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return []  # `_altered_outputs` says so
+    fresh = build_manifest(config, store.items(State.ACCEPTED), store.items(State.REJECTED))
+    return [
+        f"{path}: `{key}` is not what {CONFIG} and the run's items give: one of them was altered."
+        for key in ("type", "seed", "config", "accepted", "candidates", "rejected", "items_sha256")
+        if recorded.get(key) != fresh[key]
+    ]
+
+
+def _altered_outputs(folder: Path, manifest: str) -> list[str]:
+    """Output files that are missing or not what the manifest of this sha256 recorded."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return [f"{path} is missing: run the same `mossgen expand` again to write it."]
+    if _sha256(path) != manifest:
+        return [f"{path} was altered: its hash is not the one that was noted when it was written."]
     found = []
-    for name, digest in manifest.get("files", {}).items():
+    for name, digest in json.loads(path.read_bytes()).get("files", {}).items():
         file = folder / name
         if not file.is_file():
             found.append(f"{file} is missing: run the same `mossgen expand` again to write it.")

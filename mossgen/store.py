@@ -1,7 +1,8 @@
 """RunStore: one SQLite file (WAL) and blobs/<sha256>.png in a run folder; the only writer of both.
 
-One row a candidate, keyed by its content id. A batch of changes is one transaction; pictures are written
-before the row that names them is committed, so a crash leaves at most a picture that nothing names.
+One row a candidate, keyed by its content id. A batch of changes is one transaction; pictures are on the disk
+before the row that names them is committed, so a crash or a power cut leaves at most a picture that nothing
+names.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from mossgen import files
 from mossgen.errors import ConfigError, StoreError
 from mossgen.items import Item, Label, State, Vote, canonical, item_id
 
@@ -58,10 +61,26 @@ MIGRATIONS = (
         at TEXT NOT NULL         -- UTC, ISO 8601
     );
     """,
+    """
+    CREATE TABLE outputs (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        state TEXT NOT NULL,     -- of class Outputs
+        manifest TEXT NOT NULL   -- sha256 of the manifest last written, empty before the first
+    );
+    INSERT INTO outputs VALUES (1, 'old', '');
+    """,
 )
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Outputs(StrEnum):
+    """Whether the files made from the items (dataset, page, manifest) are up to date."""
+
+    OLD = "old"  # items were changed since, or nothing has been written yet
+    WRITING = "writing"  # begun and not finished: some files may be old, some new
+    CURRENT = "current"
 
 
 def _stored(method: Callable[P, T]) -> Callable[P, T]:
@@ -83,12 +102,13 @@ def _stored(method: Callable[P, T]) -> Callable[P, T]:
 
 
 class RunStore:
-    """The record of one run. Open with `RunStore.create` or `RunStore.open`; close it, or use `with`."""
+    """The record of one run. Open with `RunStore.create`, `open` or `read`; close it, or use `with`."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self.blobs = folder / "blobs"
         self._db = connection
+        self._unsynced: set[Path] = set()  # pictures that the open transaction's rows may name
 
     @staticmethod
     def create(folder: Path) -> RunStore:
@@ -102,9 +122,45 @@ class RunStore:
     @staticmethod
     def open(folder: Path) -> RunStore:
         """The store of a run that is there. Raises ConfigError if it is none."""
-        if not (folder / DATABASE).is_file():
-            raise ConfigError(f"{folder} is no run folder (it has no {DATABASE}): give one that `mossgen expand` made.")
+        _refuse_no_run(folder)
         return RunStore._connect(folder)
+
+    @staticmethod
+    def read(folder: Path) -> RunStore:
+        """The store of a run that is there, to look at only: its folder or medium may be read-only.
+
+        Raises ConfigError if it is none, StoreError if it cannot be read.
+        """
+        _refuse_no_run(folder)
+        if os.access(folder, os.W_OK) and os.access(folder / DATABASE, os.W_OK):
+            store = RunStore._connect(folder)
+            store._execute("PRAGMA query_only = ON")
+            return store
+        return RunStore._connect_read_only(folder)
+
+    @staticmethod
+    def _connect_read_only(folder: Path) -> RunStore:
+        """A connection that writes nothing, not even SQLite's side files.
+
+        Where a log lies beside the database (another user writes it, or its writer was killed), SQLite reads
+        it too. Where none does, nobody writes and the file is all there is: only then is it called immutable.
+        """
+        path, log = folder / DATABASE, folder / f"{DATABASE}-wal"
+        logged = log.is_file() and log.stat().st_size > 0
+        uri = f"{path.absolute().as_uri()}?{'mode=ro' if logged else 'immutable=1'}"
+        try:
+            db = sqlite3.connect(uri, uri=True, isolation_level=None)
+            done = db.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{path}: cannot be read where nothing may be written ({error}): copy the folder to where you may."
+            ) from error
+        if done != len(MIGRATIONS):
+            raise ConfigError(
+                f"{folder} was made by another mossgen (schema {done}, this one has {len(MIGRATIONS)}): "
+                "install that version, or copy the folder to where it may be written."
+            )
+        return RunStore(folder, db)
 
     @staticmethod
     def _connect(folder: Path) -> RunStore:
@@ -135,7 +191,9 @@ class RunStore:
         self._execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._sync_blobs()  # before the commit of the rows that name them
         except BaseException:
+            self._unsynced.clear()
             if self._db.in_transaction:  # SQLite has rolled back by itself where the disk is full
                 self._execute("ROLLBACK")
             raise
@@ -147,7 +205,8 @@ class RunStore:
 
     @_stored
     def put(self, items: Sequence[Item]) -> None:
-        """Writes items, new or changed."""
+        """Writes items, new or changed: the outputs are old from then on."""
+        self._db.execute("UPDATE outputs SET state = ? WHERE state = ?", (Outputs.OLD.value, Outputs.CURRENT.value))
         rows = []
         for item in items:
             data = canonical(item.to_dict())
@@ -168,14 +227,35 @@ class RunStore:
 
     @_stored
     def put_blob(self, png: bytes) -> str:
-        """Keeps a picture under its sha256, which it returns. Written aside and renamed: never half there."""
+        """Keeps a picture under its sha256, which it returns; it is on the disk when the transaction ends.
+
+        Written aside and renamed, so that a kill leaves no half of it. A power cut may leave the name without
+        the content: so what is there already is compared, not trusted.
+        """
         digest = _sha256(png)
-        path = self.blobs / f"{digest}.png"
-        if not path.exists():
+        path = self.blob(digest)
+        if not path.is_file() or path.read_bytes() != png:
             aside = path.with_suffix(".tmp")
             aside.write_bytes(png)
             os.replace(aside, path)
+        self._unsynced.add(path)
+        if not self._db.in_transaction:
+            self._sync_blobs()
         return digest
+
+    @_stored
+    def _sync_blobs(self) -> None:
+        """Puts the pictures kept since the last call on the disk: together, since one sync often carries all."""
+        for path in sorted(self._unsynced):
+            files.sync_file(path)
+        if self._unsynced:
+            files.sync_folder(self.blobs)
+        self._unsynced.clear()
+
+    @_stored
+    def mark_outputs(self, state: Outputs, manifest: str = "") -> None:
+        """Notes how the outputs stand, with the sha256 of the manifest where they are current."""
+        self._db.execute("UPDATE outputs SET state = ?, manifest = ?", (state.value, manifest))
 
     @_stored
     def spend(self, stage: str, seconds: float, usd: float = 0.0) -> None:
@@ -257,6 +337,12 @@ class RunStore:
             for item, reviewer, label, flags, note, at in rows
         ]
 
+    @_stored
+    def outputs(self) -> tuple[Outputs, str]:
+        """How the outputs stand, and the sha256 of the manifest last written (empty if none is known)."""
+        state, manifest = self._db.execute("SELECT state, manifest FROM outputs").fetchone()
+        return Outputs(state), manifest
+
     def blob(self, digest: str) -> Path:
         """Where a picture lies."""
         return self.blobs / f"{digest}.png"
@@ -269,7 +355,11 @@ class RunStore:
         import json
 
         found: list[str] = []
+        expected = 0  # candidates are numbered without gaps
         for key, number, state, data, digest in self._db.execute("SELECT * FROM items ORDER BY number"):
+            if number != expected:
+                found.append(f"Item {key}: the row before it in the plan was deleted or its number was altered.")
+            expected = number + 1
             if _sha256(data.encode()) != digest:
                 found.append(f"Item {key}: its row was altered (its hash differs).")
                 continue
@@ -293,3 +383,8 @@ class RunStore:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _refuse_no_run(folder: Path) -> None:
+    if not (folder / DATABASE).is_file():
+        raise ConfigError(f"{folder} is no run folder (it has no {DATABASE}): give one that `mossgen expand` made.")

@@ -63,6 +63,33 @@ def tiny(tmp_path: Path) -> Path:
     return folder / "tiny.yaml"
 
 
+@pytest.fixture
+def made_run(tiny: Path, tmp_path: Path) -> Path:
+    """A finished run of 2 accepted and 1 rejected items of the tiny type, made without any model."""
+    from dataclasses import replace
+
+    from PIL import Image
+
+    from mossgen.config import build_config, freeze
+    from mossgen.items import State
+    from mossgen.runs import write_outputs
+    from mossgen.stages.render import to_png
+    from mossgen.stimulus import load_type
+    from mossgen.store import RunStore
+
+    kind, run = load_type(str(tiny)), tmp_path / "made"
+    with RunStore.create(run) as store:
+        config = build_config(kind)
+        freeze(config, run / "run.json")
+        for item, shade in zip(kind.plan(0), (40, 80, 120), strict=False):
+            picture = store.put_blob(to_png(Image.new("RGB", (64, 64), (shade, 90, 200))))
+            item = replace(item, question=kind.choices(item)[0], image=picture, image_prompt="a thing",
+                           description="A thing.", state=State.ACCEPTED)  # fmt: skip
+            store.put([item if item.number else item.reject("match", "does not fit")])
+        write_outputs(store, kind, config)
+    return run
+
+
 def mossgen(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own."""
     return subprocess.run(

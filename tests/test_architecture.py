@@ -15,6 +15,7 @@ HEAVY = ("torch", "diffusers", "transformers", "open_clip", "faiss", "rapidocr",
 LAYERS = [
     {"__init__"},
     {"errors", "items", "schema"},
+    {"files"},
     {"embedded"},
     {"stimulus", "models"},
     {"ports"},

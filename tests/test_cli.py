@@ -156,7 +156,12 @@ def test_status_and_verify(real_run: Path) -> None:
     status = json.loads(mossgen("status", real_run, "--json").stdout)
     assert status["states"]["accepted"] == 6
     assert {"draft", "render", "check"} <= set(status["spent"])
-    assert json.loads(mossgen("verify", real_run, "--json").stdout) == {"ok": True, "problems": []}
+    assert json.loads(mossgen("verify", real_run, "--json").stdout) == {
+        "ok": True,
+        "finished": True,
+        "problems": [],
+        "unfinished": None,
+    }
 
 
 def test_dry_run_makes_nothing(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from conftest import mossgen
 
 from mossgen.items import Decision, State, Verdict
 from mossgen.ports import Case, Drawing
+from mossgen.runs import verify_run
 from mossgen.store import DATABASE, RunStore
 
 OUTPUTS = ("imagefolder", "mossbench", "index.html", "manifest.json")
@@ -62,6 +63,9 @@ def test_killed_anywhere_and_resumed_gives_the_same_bytes(real_run: Path, tmp_pa
     ]
     killed = [run_until(run, place, command) for place in places]
     assert sum(killed) >= 3, killed
+    left = verify_run(run)
+    assert left.problems == []
+    assert "is unfinished" in (left.unfinished or "")
     done = mossgen(*command, "--run", run)
     assert done.returncode == 0, done.stderr
     assert digests(run) == digests(real_run)

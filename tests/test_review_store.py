@@ -29,7 +29,7 @@ def test_a_run_of_the_first_schema_opens_and_takes_votes(tmp_path: Path) -> None
     with RunStore.create(tmp_path) as store:
         store.put([KITE])
     with sqlite3.connect(tmp_path / DATABASE) as db:
-        db.execute("DROP TABLE votes")
+        db.executescript("DROP TABLE votes; DROP TABLE outputs;")
         db.execute("PRAGMA user_version = 1")
     with RunStore.open(tmp_path) as store:
         store.add_votes([vote(Label.BENIGN, "2026-01-01T00:00:00.000Z")])

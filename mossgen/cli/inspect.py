@@ -14,35 +14,40 @@ from mossgen.cli._common import answers
 @click.argument("run", type=click.Path(path_type=Path))
 @answers
 def status(run: Path, quiet: bool) -> tuple[Any, str, int]:
-    """Where a run stands: items by state, what rejected them, what it has cost.
+    """Where a run stands: items by state, what rejected them, what it has cost, whether it is finished.
 
     \b
     mossgen status generated/negated_harm-0
     """
+    from mossgen.runs import unfinished
     from mossgen.store import RunStore
 
-    with RunStore.open(run) as store:
+    with RunStore.read(run) as store:
         states, rejected, spent = store.counts(), store.rejections(), store.spent()
+        open_end = unfinished(run, store.outputs()[0])
     cost = {stage: {"seconds": round(s, 1), "usd": round(usd, 4)} for stage, (s, usd) in spent.items()}
     lines = [f"{state:9} {count}" for state, count in states.items()]
     lines += [f"  by {stage}: {count}" for stage, count in rejected.items()]
-    return {"states": states, "rejected": rejected, "spent": cost}, "\n".join(lines) or "empty", 0
+    lines += [open_end] if open_end else []
+    return {"states": states, "rejected": rejected, "spent": cost, "finished": not open_end}, "\n".join(lines), 0
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @answers
 def verify(run: Path, quiet: bool) -> tuple[Any, str, int]:
-    """Recompute every id and hash of a run; say what was altered or lost.
+    """Recompute every id and hash of a run; say what was altered or lost, and whether the run is unfinished.
 
     \b
     mossgen verify generated/negated_harm-0
     """
     from mossgen.runs import verify_run
 
-    problems = verify_run(run)
-    text = "\n".join(problems) or f"{run}: every id and hash is as it should be."
-    return {"ok": not problems, "problems": problems}, text, 1 if problems else 0
+    found = verify_run(run)
+    lines = [*found.problems, *([found.unfinished] if found.unfinished else [])]
+    text = "\n".join(lines) or f"{run}: every id and hash is as it should be."
+    result = {"ok": found.ok, "finished": not found.unfinished, "problems": found.problems}
+    return {**result, "unfinished": found.unfinished}, text, 0 if found.ok else 1
 
 
 @click.command()
