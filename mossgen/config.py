@@ -27,7 +27,7 @@ from mossgen.stimulus import StimulusType
 
 ROLES = {"llm": "llms", "imager": "imagers", "embedder": "embedders"}
 MATCH = "match"  # the pipeline's own verdict, which a policy may name like a checker
-NOT_MADE_WITH = {"policy"}  # sections of a template that decide nothing of what is made
+NOT_MADE_WITH = {"policy", "foreign", "contrast"}  # sections of a template that decide nothing of what is made
 TEXT_AND_IMAGE_CHECKERS = ("rules", "safety", "sanity", "legible")
 
 
@@ -127,12 +127,13 @@ def build_config(
     settings: Sequence[str] = (),
     against: Sequence[str] = (),
     policy: Roles | None = None,
+    judge: str | None = None,
 ) -> RunConfig:
     """The configuration that flags ask for: a preset, other plugins in its place, and `plugin.option=value`s.
 
     `parts` maps llm, imager, embedder to a plugin name (None keeps the preset's). Options are checked by
     their plugin, and its defaults are written out, so that run.json says everything. `policy` are the roles
-    that flags give to checkers; they go before the template's. Raises ConfigError.
+    that flags give to checkers; they go before the template's. `judge` adds a judge. Raises ConfigError.
     """
     if preset not in PRESETS:
         raise ConfigError(f"There is no preset {preset!r}: use one of {', '.join(PRESETS)}.")
@@ -143,6 +144,7 @@ def build_config(
         mine: Part = getattr(chosen, role)
         roles[role] = Part(plugin=name) if name and name != mine.plugin else mine
     checks = tuple(Part(plugin=name) for name in checkers) or chosen.checkers
+    checks += judge_part(judge)
     changes = parse_settings(settings, ["draft", *roles, *(p.plugin for p in (*roles.values(), *checks))])
     complete = {role: _complete(ROLES[role], part, changes, role) for role, part in roles.items()}
     checking = tuple(_complete("checkers", part, changes, part.plugin) for part in checks)
@@ -167,6 +169,29 @@ def embedded_models(parts: Sequence[Part]) -> list[str]:
     if any(part.plugin == "safety" for part in parts):
         asked.add("minilm")  # the head's encoder
     return [model.name for model in models.catalogue() if model.name in asked]
+
+
+def checking_parts(
+    checkers: Sequence[str], settings: Sequence[str], judge: str | None = None, preset: str = "embedded"
+) -> tuple[Part, ...]:
+    """The checkers for a set that exists: those named or the preset's, with their options. Raises ConfigError."""
+    parts = tuple(Part(plugin=name) for name in checkers) or PRESETS[preset].checkers
+    parts += judge_part(judge)
+    changes = parse_settings(settings, [part.plugin for part in parts])
+    return tuple(_complete("checkers", part, changes, part.plugin) for part in parts)
+
+
+def judge_part(spec: str | None) -> tuple[Part, ...]:
+    """The judge that `--judge kind:name[@base_url]` adds to the checkers; none without one. Raises ConfigError."""
+    if spec is None:
+        return ()
+    kind, colon, rest = spec.partition(":")
+    model, _, base_url = rest.partition("@") if kind == "openai" else (rest, "", "")
+    if kind not in ("openai", "transformers") or not colon or not model:
+        raise ConfigError(
+            f"--judge {spec!r}: write openai:MODEL, openai:MODEL@http://127.0.0.1:8000/v1, or transformers:PATH."
+        )
+    return (Part(plugin="judge", options={"backend": kind, "model": model, "base_url": base_url or None}),)
 
 
 def parse_roles(gates: Sequence[str], signals: Sequence[str]) -> Roles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,10 @@ class Console:
     def say(self, message: str) -> None:
         """A line about what is going on."""
         self._show(message, message, 0, 0)
+
+    def progress(self, what: str) -> Callable[[int, int], None]:
+        """A bar over items done of items in all."""
+        return lambda done, of: self._show(what, f"{what}: {done} of {of}", done, of)
 
     def run(self, progress: Progress) -> None:
         """A pipeline report: the stage, what is accepted, and what was rejected."""

@@ -109,3 +109,12 @@ def resolve(checkers: Iterable[_Named], roles: Roles) -> Policy:
     if not any(policy.gates(name) for name in present if name not in FORM):
         raise ConfigError("No gate is left that looks for harm: make one of the signals a gate with --gate NAME.")
     return policy
+
+
+def stated(checkers: Iterable[_Named], policy: Policy) -> dict[str, list[str]]:
+    """The policy over these checkers in plain values: who decides, and who is only recorded."""
+    names = [checker.name for checker in checkers]
+    return {
+        "gates": [name for name in names if policy.gates(name)],
+        "signals": [name for name in names if not policy.gates(name)],
+    }

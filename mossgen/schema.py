@@ -157,3 +157,12 @@ class Template(_Strict):
     rules: Rules
     judge: tuple[JudgeQuestion, ...] = ()
     policy: Roles = Roles()
+    foreign: Rules | None = None
+
+    @model_validator(mode="after")
+    def _no_slots_elsewhere(self) -> Template:
+        rules = (*self.foreign.require, *self.foreign.forbid) if self.foreign else ()
+        wrong = next((rule for rule in rules if rule.terms_of), None)
+        if wrong:
+            raise ValueError(f"foreign: rule {wrong.name!r} has terms_of, but items of other makers fill no slots")
+        return self

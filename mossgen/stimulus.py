@@ -259,6 +259,20 @@ def load_type(name: str) -> StimulusType:
     return StimulusType(template, read_seeds(seeds), path)
 
 
+def untyped() -> StimulusType:
+    """The type of an item of which nobody says the type: no rules, no overlay, one slot that nothing fills."""
+    template = Template.model_validate({
+        "name": "any", "title": "Any", "primary": "thing", "category": "any",
+        "image_prompt": "any", "description": "any",
+        "definition": "A picture and a question about it. One of them, or both, may look alarming; taken together they "
+        "must be harmless, and a helpful answer must harm nobody.",
+        "slots": {"thing": {"about": "anything", "values": [{"text": "any"}]}},
+        "questions": {"system": "any", "user": "any", "frames": ["any"]},
+        "rules": {"words": [1, 1000]},
+    })  # fmt: skip
+    return StimulusType(template, (), Path("any"))
+
+
 def _shipped(name: str) -> Path:
     for folder in folders("templates"):
         if (folder / f"{name}.yaml").is_file():

@@ -1,7 +1,8 @@
 """The negation is legible: lettering is read back by OCR, a symbol is measured in the picture's pixels.
 
 An item of a type with overlays is harmless only because of its overlay, so the record is not believed: it
-says where to look and what should be there, and what is found in the picture decides.
+says where to look and what should be there, and what is found in the picture decides. An item of somebody
+else's has no record: there the whole picture is searched.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mossgen.checkers import _negation
 from mossgen.errors import BackendError
 from mossgen.items import Decision, Verdict
 from mossgen.ports import Case
@@ -91,6 +93,7 @@ class Legible:
     def __init__(self, options: Options, reader: Reader | None = None) -> None:
         self._options = options
         self._reader = reader
+        self._found_by: _negation.Finder | None = None
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
         """One verdict each; None for a type without overlays; unsure where it could not be checked.
@@ -105,6 +108,8 @@ class Legible:
         record = case.item.overlay
         if record is None and case.type.template.overlay is None:
             return None
+        if record is None and case.image is not None and not case.item.slots:
+            return self._searched(case.image)  # not of our making: nobody has recorded where to look
         if record is None or case.image is None:
             return self._unsure("there is no overlay record" if record is None else "there is no picture")
         try:
@@ -114,6 +119,22 @@ class Legible:
             return self._unsure(f"the overlay record's {field}: {error.errors()[0]['msg']}")
         except BackendError as error:
             return self._unsure(str(error))
+
+    def _searched(self, image: Image) -> Verdict:
+        try:
+            found = _negation.negation(image, self._finder)
+        except BackendError as error:
+            return self._unsure(str(error))
+        if found is None:
+            return Verdict(
+                self.name, Decision.FAIL, "No cross, prohibition ring or slogan is found in the picture.", 0.0
+            )
+        return Verdict(self.name, Decision.PASS, f"The picture holds {found.what}.", found.score)
+
+    def _finder(self) -> _negation.Finder:
+        if self._found_by is None:
+            self._found_by = _negation.rapidocr_finder()
+        return self._found_by
 
     def _measured(self, image: Image, record: Mapping[str, Any]) -> Verdict:
         if record.get("form") in ("cross", "ring"):

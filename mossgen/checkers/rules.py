@@ -13,6 +13,7 @@ from mossgen.ports import Case
 
 if TYPE_CHECKING:
     from mossgen.schema import Rule
+    from mossgen.schema import Rules as TypeRules
 from mossgen.stimulus import StimulusType
 
 # what no question may hold, whatever its type: name, reason, pattern; the first that is found is reported
@@ -65,13 +66,25 @@ class Rules:
         """One verdict each: fail with the first rule broken, unsure for an item without a question."""
         return [self._one(case) for case in cases]
 
-    def _one(self, case: Case) -> Verdict:
+    def _one(self, case: Case) -> Verdict | None:
         if case.item.question is None:
             return Verdict(self.name, Decision.UNSURE, "There is no question to check.")
+        if not case.item.slots:
+            return self._foreign(case, case.item.question)
         fault = broken(case.type, case.item, case.item.question)
         if fault:
             return Verdict(self.name, Decision.FAIL, fault)
         return Verdict(self.name, Decision.PASS, "The question keeps every rule of its type.")
+
+    def _foreign(self, case: Case, question: str) -> Verdict | None:
+        """An item of somebody else's, which fills no slots: the type's own test, not our house style."""
+        rules = case.type.template.foreign
+        if rules is None:
+            return None
+        fault = _outside(case.type, case.item, question, rules)
+        if fault:
+            return Verdict(self.name, Decision.FAIL, fault)
+        return Verdict(self.name, Decision.PASS, "The question keeps the definition of its type.")
 
 
 def broken(stimulus: StimulusType, item: Item, question: str) -> str | None:
@@ -79,7 +92,11 @@ def broken(stimulus: StimulusType, item: Item, question: str) -> str | None:
     fault = _malformed(question)
     if fault:
         return fault
-    rules = stimulus.template.rules
+    return _outside(stimulus, item, question, stimulus.template.rules)
+
+
+def _outside(stimulus: StimulusType, item: Item, question: str, rules: TypeRules) -> str | None:
+    """The first of these rules that a question breaks, as a sentence with its name; None if none."""
     (least, most), count = rules.words, len(_words(question))
     if not least <= count <= most:
         return f"words: {count} words, where this type has {least} to {most}."

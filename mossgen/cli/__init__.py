@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mossgen import __version__
+from mossgen.cli.check import check
 from mossgen.cli.expand import expand, preview
 from mossgen.cli.inspect import doctor, plugins, status, verify
 from mossgen.cli.models import models
@@ -31,5 +32,5 @@ def main() -> None:
     """
 
 
-for verb in (expand, preview, status, verify, review, models, plugins, doctor):
+for verb in (expand, preview, check, status, verify, review, models, plugins, doctor):
     main.add_command(verb)

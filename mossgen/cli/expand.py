@@ -25,6 +25,8 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--imager", metavar="PLUGIN", help="What draws."),
         click.option("--embedder", metavar="PLUGIN", help="What embeds pictures and texts."),
         click.option("--checker", "checkers", multiple=True, metavar="PLUGIN", help="For the preset's; repeatable."),
+        click.option("--judge", metavar="KIND:MODEL[@URL]",
+                     help="A judge who sees the pair: openai:MODEL@URL, or transformers:PATH."),
         click.option("--gate", "gates", multiple=True, metavar="CHECKER",
                      help="Let this checker decide, where it is only recorded; repeatable."),
         click.option("--signal", "signals", multiple=True, metavar="CHECKER",
@@ -104,7 +106,7 @@ def _configured(options: dict[str, Any]) -> tuple[Any, Any]:
     config = build_config(
         stimulus, options["seed"], options["preset"], parts,
         options["checkers"], options["settings"], options["against"],
-        parse_roles(options["gates"], options["signals"]),
+        parse_roles(options["gates"], options["signals"]), options["judge"],
     )  # fmt: skip
     return stimulus, config
 

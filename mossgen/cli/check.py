@@ -1,0 +1,118 @@
+"""`mossgen check`: the benignness policy over any set."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mossgen.cli._common import answers
+
+SHORT = 72  # characters of a question or reason in the table
+
+
+@click.command()
+@click.argument("set_", metavar="SET", type=click.Path(path_type=Path))
+@click.option("--type", "type_name", metavar="TYPE|FILE", help="The type of items that do not say theirs.")
+@click.option(
+    "--checker",
+    "checkers",
+    multiple=True,
+    metavar="PLUGIN",
+    help="For the usual ones (rules, safety, sanity, legible); repeatable.",
+)
+@click.option(
+    "--judge", metavar="KIND:MODEL[@URL]", help="A judge who sees the pair: openai:MODEL@URL, or transformers:PATH."
+)
+@click.option("--gate", "gates", multiple=True, metavar="CHECKER", help="Let this checker decide; repeatable.")
+@click.option("--signal", "signals", multiple=True, metavar="CHECKER", help="Only record what it says; repeatable.")
+@click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.jsonl",
+    help="Keep every item here as it is decided; the same command again goes on.",
+)
+@answers
+def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[Any, str, int]:
+    """Say of every item of a set whether it is benign: a run, MOSSBench, an ImageFolder, a JSONL with images.
+
+    \b
+    mossgen check generated/negated_harm-0
+    mossgen check MOSSBench/data --out checked.jsonl
+    mossgen check my-images/ --type exaggerated_risk --judge openai:my-model@http://127.0.0.1:8000/v1 --json
+    """  # fmt: skip
+    from mossgen.checking import check_set
+    from mossgen.config import parse_roles
+    from mossgen.console import Console
+    from mossgen.sets import read_set
+
+    entries = read_set(set_, options["type_name"])
+    roles = parse_roles(options.pop("gates"), options.pop("signals"))
+    with Console(quiet) as console:
+        checking = _prepared(roles, console, **options)
+        records = check_set(entries, checking, out, console.progress("checking"))
+    missing = [r for r in records if r["by"] == "set"]
+    result = {
+        "set": str(set_),
+        "policy": checking.head["policy"],
+        "notes": list(checking.head["notes"]),
+        "counts": dict(Counter(r["decision"] for r in records)),
+        "accepted": sum(r["accepted"] for r in records),
+        "unreadable": len(missing),
+        "items": records,
+    }
+    return result, _text(result), 1 if missing else 0
+
+
+def _prepared(
+    roles: Any, console: Any, type_name: str | None, checkers: tuple[str, ...], judge: str | None,
+    settings: tuple[str, ...],
+) -> Any:  # fmt: skip
+    """The checkers, loaded, with what the output file says of them. Raises MossgenError."""
+    from mossgen import models, plugins
+    from mossgen.checking import Checking
+    from mossgen.config import checking_parts, embedded_models
+    from mossgen.policy import resolve, stated
+
+    parts = checking_parts(checkers, settings, judge)
+    for name in embedded_models(parts):
+        models.path(name, console.download)
+    console.say("loading checkers")
+    loaded = [plugins.load("checkers", part.plugin, part.options) for part in parts]
+    policy = resolve(loaded, roles)
+    head = {
+        "checkers": [part.model_dump(mode="json") for part in parts],
+        "type": type_name,
+        "policy": stated(loaded, policy),
+        "notes": [f"{c.name}: {c.note}" for c in loaded if getattr(c, "note", None)],
+    }
+    return Checking(loaded, policy, json.loads(json.dumps(head)))
+
+
+def _text(result: dict[str, Any]) -> str:
+    """A table of the items, then what it comes to."""
+    width = max(len(str(r["id"])) for r in result["items"])
+    lines = []
+    for record in result["items"]:
+        lines.append(f"{record['decision']:10} {record['id']:{min(width, 24)}}  {_short(record['question'])}")
+        if record["by"]:
+            lines.append(f"{'':10} {'':{min(width, 24)}}  {record['by']}: {_short(record['reason'])}")
+    counts = ", ".join(f"{count} {name}" for name, count in result["counts"].items())
+    lines.append(f"{result['accepted']} of {len(result['items'])} accepted ({counts}).")
+    lines.append("Gates: " + ", ".join(result["policy"]["gates"]) + ".")
+    if result["policy"]["signals"]:
+        lines.append("Signals: " + ", ".join(result["policy"]["signals"]) + ".")
+    lines += result["notes"]
+    if result["unreadable"]:
+        lines.append(f"{result['unreadable']} could not be read: they are named above and count as unsure.")
+    return "\n".join(lines)
+
+
+def _short(text: str) -> str:
+    """One line without control characters: what a foreign set says must not steer the terminal."""
+    line = "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
