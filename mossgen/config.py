@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from mossgen import __version__, models, plugins
+from mossgen import __version__, files, models, plugins
 from mossgen.errors import ConfigError, StoreError
 from mossgen.schema import Roles
 from mossgen.stimulus import StimulusType
@@ -67,6 +66,7 @@ class RunConfig(BaseModel):
     embedder: Part
     checkers: tuple[Part, ...]
     against: tuple[str, ...] = ()
+    against_sha256: tuple[str, ...] = ()  # of what each of those sets held when the run began
     mossgen: str = __version__
     weights: dict[str, str] = {}  # of the embedded models in use: other weights make other items
     policy: Roles = Roles()
@@ -270,6 +270,7 @@ def freeze(config: RunConfig, path: Path, empty: bool = False) -> None:
     """
     if path.is_file() and not empty:
         before = read_config(path)
+        _refuse_changed_references(before, config, path)
         difference = _first_difference(before.model_dump(mode="json"), config.model_dump(mode="json"))
         if difference:
             field, old, new = difference
@@ -278,12 +279,23 @@ def freeze(config: RunConfig, path: Path, empty: bool = False) -> None:
                 "run with the same options to resume it, or choose another folder with --run."
             )
         return
+    text = json.dumps(config.model_dump(mode="json"), indent=2) + "\n"
     try:
-        aside = path.with_suffix(".tmp")
-        aside.write_text(json.dumps(config.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
-        os.replace(aside, path)
+        files.write_whole(path, text.encode())
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror}): choose another --run folder.") from error
+
+
+def _refuse_changed_references(before: RunConfig, now: RunConfig, path: Path) -> None:
+    """Half of a run compared with one set, and half with another, would be the result of neither."""
+    if before.against != now.against:
+        return  # another field's difference, and said as such
+    for reference, old, new in zip(now.against, before.against_sha256, now.against_sha256, strict=False):
+        if old != new:
+            raise ConfigError(
+                f"{path}: the reference set {reference} has changed since this run began (its hash was {old[:12]} "
+                f"and is {new[:12]}): put back what it held, or choose another folder with --run."
+            )
 
 
 def read_config(path: Path) -> RunConfig:

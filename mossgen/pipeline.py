@@ -48,12 +48,20 @@ class Backends:
 
 @dataclass(frozen=True)
 class Budget:
-    """Where a run stops: items accepted, candidates tried, seconds and US dollars of this invocation."""
+    """Where a run stops: items accepted and candidates tried in all, seconds and US dollars of this invocation."""
 
     accepted: int
     candidates: int | None = None
     seconds: float | None = None
     usd: float | None = None
+
+    def used_up(self, seconds: float, usd: float) -> str | None:
+        """Which of "time" and "cost" is used up. Money only where some was spent: what is free may always go on."""
+        if self.seconds is not None and seconds >= self.seconds:
+            return "time"
+        if self.usd is not None and usd > 0 and usd >= self.usd:
+            return "cost"
+        return None
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,16 @@ def expand(
     return _Run(store, stimulus, seed, backends, budget, references, report).go()
 
 
+def accept_spares(store: RunStore, wanted: int) -> int:
+    """Accepts spare items, in plan order, up to `wanted` accepted ones; returns how many are still missing."""
+    missing = max(wanted - store.counts().get(State.ACCEPTED, 0), 0)
+    spare = store.items(State.SPARE)[:missing]
+    if spare:
+        with store.transaction():
+            store.put([replace(item, state=State.ACCEPTED) for item in spare])
+    return missing - len(spare)
+
+
 class _Run:
     """One invocation of expand: the stages over the store, with what is kept in memory for dedup."""
 
@@ -105,8 +123,10 @@ class _Run:
         self.report = report
         self.started = time.monotonic()
         self.kept = self._load_kept(references)
+        store.spend("references", time.monotonic() - self.started)
 
     def go(self) -> str:
+        """Drives waves through the stages until something stops it; returns what did, as `expand` does."""
         plan = self.stimulus.plan(self.seed)
         for wave in iter(lambda: list(itertools.islice(plan, WAVE)), []):
             if reason := self._stop():
@@ -121,24 +141,16 @@ class _Run:
 
     def _stop(self) -> str | None:
         """Accepts what the quota still wants of the spare items, and says why to stop, if so."""
-        counts = self.store.counts()
-        wanted = self.budget.accepted - counts.get(State.ACCEPTED, 0)
-        spare = self.store.items(State.SPARE)[: max(wanted, 0)]
-        if spare:
-            with self.store.transaction():
-                self.store.put([replace(item, state=State.ACCEPTED) for item in spare])
-        if len(spare) >= wanted:
+        if not accept_spares(self.store, self.budget.accepted):
             return "quota"
+        counts = self.store.counts()
         tried = sum(counts.values()) - counts.get(State.PLANNED, 0) - counts.get(State.DRAFTED, 0)
         if tried >= (self.budget.candidates or PATIENCE * max(self.budget.accepted, 4)):
             return "candidates"
-        if self.budget.seconds is not None and time.monotonic() - self.started >= self.budget.seconds:
-            return "time"
-        if self.budget.usd is not None and self._usd() >= self.budget.usd:
-            return "cost"
-        return None
+        return self.budget.used_up(time.monotonic() - self.started, self._usd())
 
     def _usd(self) -> float:
+        """US dollars spent by this invocation, as far as the backends know."""
         return self.backends.llm.cost + self.backends.imager.cost
 
     # -- the written half of a wave ------------------------------------------------------------------
@@ -153,6 +165,7 @@ class _Run:
         return [item for item in stored if item.state is not State.REJECTED or "imager" in item.provenance]
 
     def _write(self, wave: Sequence[Item]) -> list[Item]:
+        """Drafts a new wave and decides on its questions, as one batch."""
         with self._batch("draft"):
             drafts = draft(wave, self.stimulus, self.backends.llm, self.backends.samples, self.backends.guided)
             items = self._choose(drafts)
@@ -172,6 +185,7 @@ class _Run:
         return [self._question(d, near, given) for d in drafts]
 
     def _question(self, drafted: Draft, near: Mapping[str, Near | None], given: set[str]) -> Item:
+        """The item with its chosen question, or rejected where all of its questions are near to kept ones."""
         if not drafted.questions:
             return drafted.item
         fresh = [c for c in drafted.questions if near[c.text] is None]
@@ -188,6 +202,7 @@ class _Run:
     # -- the drawn half ------------------------------------------------------------------------------
 
     def _picture(self, chunk: Sequence[Item]) -> None:
+        """Draws a chunk and decides on its pictures; only the latter is kept, so a killed chunk is drawn again."""
         with self._batch("render"):
             results = render(chunk, self.stimulus, self.backends.imager)
         rendered = [result for result in results if not isinstance(result, Item)]
@@ -197,6 +212,7 @@ class _Run:
                 self._judge(rendered)
 
     def _judge(self, rendered: Sequence[Rendered]) -> None:
+        """Checks, match and dedup of the drawn items; puts what they come to, and the vectors of those kept."""
         items = [self._with_picture(r) for r in rendered]
         items = self._checked([(i, r.picture) for i, r in zip(items, rendered, strict=True)], "image")
         # the bare picture: a prompt does not speak of the overlay, and another overlay makes no new picture
@@ -208,6 +224,7 @@ class _Run:
             self.store.put_vectors(channel, vectors)
 
     def _with_picture(self, rendered: Rendered) -> Item:
+        """The item with its picture, and where that has an overlay the bare one, among the blobs."""
         item = replace(rendered.item, image=self.store.put_blob(to_png(rendered.picture)))
         if rendered.bare is not rendered.picture:
             item = item.noted(bare_image=self.store.put_blob(to_png(rendered.bare)))
@@ -268,6 +285,7 @@ class _Run:
             self.store.spend(stage, time.monotonic() - started, self._usd() - usd)
 
     def _load_kept(self, references: Sequence[Reference]) -> Deduplicator:
+        """Everything that new items may not be near to: the seeds, the references, and what the run has kept."""
         embedder = self.backends.embedder
         kept = Deduplicator(embedder.dim, embedder.thresholds)
         seeds = self.stimulus.seeds
@@ -282,5 +300,6 @@ class _Run:
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """The items in groups of CHUNK."""
     for start in range(0, len(items), CHUNK):
         yield items[start : start + CHUNK]

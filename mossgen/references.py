@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mossgen.errors import ConfigError
-from mossgen.items import State
+from mossgen.items import State, canonical
 from mossgen.store import DATABASE, RunStore
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ class Reference:
             texts = embedder.texts([p.question for p in batch])
             kept.keep([f"{self.name}/{p.id}" for p in batch], texts, images)
 
+    def sha256(self) -> str:
+        """A hash of all that the set says: ids, questions and the bytes of the pictures. Raises ConfigError."""
+        digest = hashlib.sha256()
+        for pair in self.pairs:
+            digest.update(canonical([pair.id, pair.question, _image_sha256(pair.image)]).encode() + b"\n")
+        return digest.hexdigest()
+
 
 def read_reference(path: Path) -> Reference:
     """The set at `path`: a run folder, a MOSSBench folder, an ImageFolder, or a metadata JSONL.
@@ -65,12 +73,25 @@ def read_reference(path: Path) -> Reference:
     )
 
 
+def _image_sha256(path: Path) -> str:
+    _refuse_no_file(path)
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path}: not a picture that can be read ({error}).") from None
+
+
+def _refuse_no_file(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: not a picture but a folder or a device.")
+
+
 def read_image(path: Path) -> Image:
     """An RGB picture. Raises ConfigError if it is missing, broken or larger than MAX_PIXELS."""
     from PIL import Image
 
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"{path}: not a picture but a folder or a device.")
+    _refuse_no_file(path)
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:

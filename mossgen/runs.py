@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,14 @@ from mossgen.errors import ConfigError, StoreError
 from mossgen.items import Item, State, canonical
 from mossgen.policy import resolve
 from mossgen.ports import RunView
+from mossgen.profile import Profile
 from mossgen.store import CONFIG, Outputs, RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mossgen.pipeline import Backends, Budget, Report
+    from mossgen.references import Reference
     from mossgen.stimulus import StimulusType
 
 MANIFEST = "manifest.json"
@@ -33,7 +34,10 @@ LIBRARIES = ("diffusers", "faiss-cpu", "open_clip_torch", "pillow", "torch", "tr
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an invocation came to. `stopped` is the pipeline's reason; seconds and usd are of the whole run."""
+    """What an invocation came to. `stopped` is the pipeline's reason; seconds, usd and stages are of the whole run.
+
+    `profile` says where this invocation's time went (see profile.Profile.report).
+    """
 
     run: Path
     type: str
@@ -44,14 +48,19 @@ class Outcome:
     usd: float
     stopped: str
     stages: dict[str, float]
+    profile: dict[str, Any] = field(default_factory=dict)
 
 
-def build_backends(config: RunConfig) -> Backends:
-    """Loads every model of a run. Raises ConfigError, MissingModel or BackendError."""
+def build_backends(config: RunConfig, profile: Profile | None = None) -> Backends:
+    """Loads every model of a run, timed in `profile`. Raises ConfigError, MissingModel or BackendError."""
     from mossgen.pipeline import Backends
 
-    roles = {role: plugins.load(kind, *_plugin(config, role)) for role, kind in ROLES.items()}
-    checkers = tuple(plugins.load("checkers", part.plugin, part.options) for part in config.checkers)
+    def load(role: str, kind: str, plugin: str, options: dict[str, Any]) -> Any:
+        with profile.loading(role) if profile else nullcontext():
+            return plugins.load(kind, plugin, options)
+
+    roles = {role: load(role, kind, *_plugin(config, role)) for role, kind in ROLES.items()}
+    checkers = tuple(load(part.plugin, "checkers", part.plugin, part.options) for part in config.checkers)
     for checker in checkers:
         if checker.needs not in ("text", "image"):
             raise ConfigError(
@@ -73,24 +82,53 @@ def expand_run(
     budget: Budget,
     report: Report,
     loading: Callable[[str], None] = lambda message: None,
+    profile: Profile | None = None,
 ) -> Outcome:
     """Makes or resumes the run in `folder` and writes its outputs. Raises MossgenError."""
-    from mossgen.pipeline import expand
+    from mossgen.pipeline import accept_spares
     from mossgen.references import read_reference
 
+    profile = profile or Profile()
     references = [read_reference(Path(path)) for path in config.against]
+    config = config.model_copy(update={"against_sha256": tuple(r.sha256() for r in references)})
     with locked(folder), RunStore.create(folder) as store:
         freeze(config, folder / CONFIG, empty=not store.counts())
+        accepted, spent = store.counts().get(State.ACCEPTED, 0), store.spent()
         stopped = "quota"
-        if store.counts().get(State.ACCEPTED, 0) < budget.accepted:
+        if accept_spares(store, budget.accepted):  # no model is needed for those
             loading("loading models")
-            started = time.monotonic()
-            backends = build_backends(config)
-            store.spend("load", time.monotonic() - started)
-            stopped = expand(store, stimulus, config.seed, backends, budget, references, report)
+            stopped = _expand(store, stimulus, config, budget, references, report, profile)
         loading("writing outputs")
+        before = profile.seconds
         write_outputs(store, stimulus, config)
-        return outcome(store, stimulus.name, stopped)
+        gone = {stage: seconds - spent.get(stage, (0.0, 0.0))[0] for stage, (seconds, _) in store.spent().items()}
+        profile.stages = {stage: seconds for stage, seconds in gone.items() if seconds > 0}
+        profile.stages["outputs"] = profile.seconds - before
+        made = outcome(store, stimulus.name, stopped)
+    return replace(made, profile=profile.report(made.accepted - accepted))
+
+
+def _expand(
+    store: RunStore,
+    stimulus: StimulusType,
+    config: RunConfig,
+    budget: Budget,
+    references: Sequence[Reference],
+    report: Report,
+    profile: Profile,
+) -> str:
+    """Loads the models and drives the pipeline; returns why it stopped."""
+    from mossgen.pipeline import Progress, expand
+
+    def reported(progress: Progress) -> None:
+        if progress.stage == "check":  # its first batch begins when the first pictures are drawn
+            profile.drawn()
+        report(progress)
+
+    before = profile.seconds
+    backends = build_backends(config, profile)
+    store.spend("load", profile.seconds - before)
+    return expand(store, stimulus, config.seed, backends, budget, references, reported)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ HEAVY = ("torch", "diffusers", "transformers", "open_clip", "faiss", "rapidocr",
 LAYERS = [
     {"__init__"},
     {"errors", "items", "schema"},
-    {"files"},
+    {"files", "profile"},
     {"embedded"},
     {"stimulus", "models"},
     {"ports"},

@@ -34,9 +34,12 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
         click.option("--against", multiple=True, metavar="REF",
                      help="Nothing near this set is accepted: a run, a MOSSBench folder, an ImageFolder; repeatable."),
-        click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop when this much is spent."),
-        click.option("--max-time", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this long."),
-        click.option("--max-candidates", type=click.IntRange(min=1), help="Stop after this many were tried."),
+        click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
+                     help="Stop when this invocation has spent so much; what is free goes on."),
+        click.option("--max-time", type=click.FloatRange(min=0), metavar="SECONDS",
+                     help="Stop when this invocation has taken so long."),
+        click.option("--max-candidates", type=click.IntRange(min=1), metavar="N",
+                     help="Stop when the run has tried so many in all."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -58,13 +61,15 @@ def expand(wanted: int, run: Path | None, dry_run: bool, quiet: bool, **options:
     mossgen expand --type counterintuitive --preset gpu --set diffusers.model=sdxl
     """
     from mossgen import estimate
+    from mossgen.profile import Profile
 
+    profile = Profile()
     stimulus, config = _configured(options)
     folder = run or Path("generated") / f"{stimulus.name}-{options['seed']}"
     if dry_run:
         forecast = estimate.forecast(stimulus, config, wanted, folder)
         return forecast, estimate.sentence(forecast), 0
-    outcome = _expand(folder, stimulus, config, wanted, quiet, options)
+    outcome = _expand(folder, stimulus, config, wanted, quiet, options, profile)
     result = _run_object(outcome, wanted)
     return result, _run_text(outcome, wanted), _run_code(outcome, wanted)
 
@@ -82,11 +87,13 @@ def preview(wanted: int, quiet: bool, **options: Any) -> tuple[Any, str, int]:
     import tempfile
 
     from mossgen.items import State
+    from mossgen.profile import Profile
     from mossgen.store import RunStore
 
+    profile = Profile()
     stimulus, config = _configured(options)
     with tempfile.TemporaryDirectory(prefix="mossgen-preview-") as folder:
-        outcome = _expand(Path(folder) / "run", stimulus, config, wanted, quiet, options)
+        outcome = _expand(Path(folder) / "run", stimulus, config, wanted, quiet, options, profile)
         with RunStore.open(outcome.run) as store:
             items = store.items(State.ACCEPTED)
     shown = [{"id": i.id, "question": i.question, "picture": i.description} for i in items]
@@ -111,7 +118,9 @@ def _configured(options: dict[str, Any]) -> tuple[Any, Any]:
     return stimulus, config
 
 
-def _expand(folder: Path, stimulus: Any, config: Any, wanted: int, quiet: bool, options: dict[str, Any]) -> Any:
+def _expand(
+    folder: Path, stimulus: Any, config: Any, wanted: int, quiet: bool, options: dict[str, Any], profile: Any
+) -> Any:
     from mossgen import models
     from mossgen.console import Console
     from mossgen.pipeline import Budget
@@ -120,8 +129,9 @@ def _expand(folder: Path, stimulus: Any, config: Any, wanted: int, quiet: bool, 
     budget = Budget(wanted, options["max_candidates"], options["max_time"], options["max_cost"])
     with Console(quiet, wanted) as console:
         for name in config.weights:
-            models.path(name, console.download)
-        return expand_run(folder, stimulus, config, budget, console.run, console.say)
+            with profile.loading("weights"):  # downloads, the first time
+                models.path(name, console.download)
+        return expand_run(folder, stimulus, config, budget, console.run, console.say, profile)
 
 
 def _run_object(outcome: Any, wanted: int) -> dict[str, Any]:
@@ -136,6 +146,7 @@ def _run_object(outcome: Any, wanted: int) -> dict[str, Any]:
         "complete": outcome.accepted >= wanted,
         "stopped": outcome.stopped,
         "stages": outcome.stages,
+        "profile": outcome.profile,
     }
 
 
@@ -145,11 +156,24 @@ def _run_text(outcome: Any, wanted: int) -> str:
     lines = [
         f"{outcome.accepted} accepted of {outcome.candidates} candidates (rejected: {rejected}).",
         f"Cost: {outcome.seconds:.0f} s ({stages}), ${outcome.usd:.2f}.",
+        _profile_text(outcome.profile),
         f"Look at {outcome.run / 'index.html'}; load {outcome.run / 'imagefolder'} with `datasets`.",
     ]
     if outcome.accepted < wanted:
         lines.append(_short_text(outcome, wanted) + " What was made is kept.")
     return "\n".join(lines)
+
+
+def _profile_text(profile: dict[str, Any]) -> str:
+    """Where the time of this invocation went."""
+    loaded = ", ".join(f"{model} {seconds:.1f}" for model, seconds in profile["load"].items())
+    parts = [f"This time: {profile['seconds']:.1f} s"]
+    if profile["first_picture"] is not None:
+        parts += [f"first picture after {profile['first_picture']:.1f} s", f"models loaded in seconds: {loaded}"]
+    parts.append(f"{profile['items_per_second']:.2f} items/s")
+    if profile["peak_memory_mb"]:
+        parts.append(f"at most {profile['peak_memory_mb']:,} MB of memory")
+    return "; ".join(parts) + "."
 
 
 def _short_text(outcome: Any, wanted: int) -> str:

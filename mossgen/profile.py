@@ -1,0 +1,62 @@
+"""Where the time and the memory of one invocation go."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Profile:
+    """Seconds since `started`: by stage, by model loaded, and until the first picture was drawn.
+
+    Of the models, the first that needs torch pays for importing it.
+    """
+
+    started: float = field(default_factory=time.monotonic)
+    stages: dict[str, float] = field(default_factory=dict)
+    load: dict[str, float] = field(default_factory=dict)
+    first_picture: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self.started
+
+    @contextmanager
+    def loading(self, model: str) -> Iterator[None]:
+        """Times the loading of a model."""
+        before = self.seconds
+        yield
+        self.load[model] = self.load.get(model, 0.0) + self.seconds - before
+
+    def drawn(self) -> None:
+        """Notes that a picture is there; the first time counts."""
+        if self.first_picture is None:
+            self.first_picture = self.seconds
+
+    def report(self, items: int) -> dict[str, Any]:
+        """Plain values, for an invocation that accepted so many `items`; memory in MB, None where it is not known."""
+        seconds, peak = self.seconds, peak_memory()
+        return {
+            "seconds": round(seconds, 2),
+            "first_picture": None if self.first_picture is None else round(self.first_picture, 2),
+            "items_per_second": round(items / seconds, 3),
+            "stages": {stage: round(spent, 2) for stage, spent in self.stages.items()},
+            "load": {model: round(spent, 2) for model, spent in self.load.items()},
+            "peak_memory_mb": None if peak is None else round(peak / 1e6),
+        }
+
+
+def peak_memory() -> int | None:
+    """The most bytes that this process has held in memory; None on systems that do not say."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

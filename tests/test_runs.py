@@ -1,0 +1,108 @@
+"""expand_run around the pipeline: what it freezes, when it loads models, and what it says of the time."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mossgen import runs
+from mossgen.config import build_config
+from mossgen.errors import ConfigError
+from mossgen.items import State
+from mossgen.pipeline import Budget
+from mossgen.profile import Profile, peak_memory
+from mossgen.runs import Outcome, expand_run
+from mossgen.stimulus import load_type
+from mossgen.store import RunStore
+
+
+@pytest.fixture(autouse=True)
+def _no_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here needs no model: loading one is a failure."""
+
+    def build_backends(*arguments: object) -> None:
+        raise AssertionError("models were loaded")
+
+    monkeypatch.setattr(runs, "build_backends", build_backends)
+
+
+def expanded(tiny: Path, run: Path, against: Sequence[str] = (), wanted: int = 2) -> Outcome:
+    kind = load_type(str(tiny))
+    return expand_run(run, kind, build_config(kind, against=against), Budget(wanted), lambda progress: None)
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    from PIL import Image
+
+    folder = tmp_path / "the reference"
+    folder.mkdir()
+    Image.new("RGB", (32, 32), (9, 9, 9)).save(folder / "one.png")
+    row = {"id": "one", "question": "What is this?", "file_name": "one.png"}
+    (folder / "metadata.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("file", ["one.png", "metadata.jsonl"])
+def test_a_reference_that_changed_stops_the_run(tiny: Path, made_run: Path, reference: Path, file: str) -> None:
+    (made_run / "run.json").unlink()
+    expanded(tiny, made_run, [str(reference)])
+    assert len(json.loads((made_run / "run.json").read_bytes())["against_sha256"]) == 1
+    before = (made_run / "manifest.json").read_bytes()
+    whole = (reference / file).read_bytes()
+    (reference / file).write_bytes(whole.replace(b"this", b"that") if file == "metadata.jsonl" else whole + b"x")
+    with pytest.raises(ConfigError, match=r"the reference set .*the reference has changed since this run began"):
+        expanded(tiny, made_run, [str(reference)])
+    (reference / file).write_bytes(whole)
+    expanded(tiny, made_run, [str(reference)])
+    assert (made_run / "manifest.json").read_bytes() == before
+
+
+def test_a_reference_without_its_picture_is_a_sentence(tiny: Path, made_run: Path, reference: Path) -> None:
+    (reference / "one.png").unlink()
+    with pytest.raises(ConfigError, match=r"one.png: not a picture that can be read"):
+        expanded(tiny, made_run, [str(reference)])
+
+
+def test_spare_items_are_accepted_before_any_model_is_loaded(tiny: Path, made_run: Path) -> None:
+    with RunStore.open(made_run) as store:
+        store.put([replace(item, state=State.SPARE) for item in store.items(State.ACCEPTED)])
+    one = expanded(tiny, made_run, wanted=1)
+    assert (one.accepted, one.stopped) == (1, "quota")
+    two = expanded(tiny, made_run, wanted=2)
+    assert (two.accepted, two.stopped) == (2, "quota")
+    with pytest.raises(AssertionError, match="models were loaded"):
+        expanded(tiny, made_run, wanted=3)
+
+
+def test_money_stops_a_run_only_where_some_was_spent() -> None:
+    assert Budget(4, usd=0.0).used_up(9.0, 0.0) is None
+    assert Budget(4, usd=0.0).used_up(9.0, 0.01) == "cost"
+    assert Budget(4, usd=1.0).used_up(9.0, 0.99) is None
+    assert Budget(4, usd=1.0).used_up(9.0, 1.0) == "cost"
+    assert Budget(4, seconds=0.0).used_up(0.0, 0.0) == "time"
+
+
+def test_the_profile_says_where_the_time_went(tiny: Path, made_run: Path) -> None:
+    profile = expanded(tiny, made_run).profile
+    assert profile["stages"]["outputs"] > 0
+    assert profile["seconds"] >= profile["stages"]["outputs"]
+    assert (profile["first_picture"], profile["load"], profile["items_per_second"]) == (None, {}, 0.0)
+    assert 20 < profile["peak_memory_mb"] < 100_000
+
+
+def test_the_first_picture_and_each_model_are_timed() -> None:
+    profile = Profile(started=Profile().started - 100)
+    with profile.loading("llm"):
+        pass
+    profile.drawn()
+    first = profile.first_picture
+    profile.drawn()
+    report = profile.report(items=50)
+    assert profile.first_picture == first
+    assert report["first_picture"] == pytest.approx(100, abs=5)
+    assert report["items_per_second"] == pytest.approx(0.5, abs=0.05)
+    assert 0 <= report["load"]["llm"] < 5
+    assert peak_memory()
