@@ -26,13 +26,12 @@ def test_votes_come_back_in_the_order_of_time(tmp_path: Path) -> None:
 
 
 def test_a_run_of_the_first_schema_opens_and_takes_votes(tmp_path: Path) -> None:
-    with RunStore.create(tmp_path) as store:
-        store.put([KITE])
     with sqlite3.connect(tmp_path / DATABASE) as db:
-        db.executescript("DROP TABLE votes; DROP TABLE outputs;")
-        db.execute("PRAGMA user_version = 1")
+        db.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
     with RunStore.open(tmp_path) as store:
+        store.put([KITE])
+        assert store.votes() == []
         store.add_votes([vote(Label.BENIGN, "2026-01-01T00:00:00.000Z")])
         assert len(store.votes()) == 1
-        assert store.items() == [KITE]
-        assert store._db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+        assert store.item(KITE.id) == KITE
+        assert store.item("mg1-0") is None

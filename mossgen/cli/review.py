@@ -65,7 +65,7 @@ def review(run: Path, quiet: bool, **options: Any) -> tuple[Any, str, int]:
 
     way = _way(options)
     done, said = _do(way, run, options)
-    with RunStore.open(run) as store:
+    with RunStore.read(run) as store:
         figures = review_report(store, options["votes"])
     if way == "report":
         return figures, text(figures), 0
@@ -98,7 +98,7 @@ def _do(way: str, run: Path, options: dict[str, Any]) -> tuple[dict[str, Any], s
 
     if way == "apply_votes":
         return _apply(run, options)
-    with RunStore.open(run) as store:
+    with (RunStore.open if way in ("serve", "import_file") else RunStore.read)(run) as store:
         return _WAYS[way](store, options) if way != "report" else ({}, "")
 
 

@@ -116,6 +116,8 @@ def _annotations(task: Mapping[str, Any], item: str) -> Iterator[Vote]:
 
 def _vote(item: str, annotator: Any, answers: Mapping[str, Any], at: Any) -> Vote:
     who = annotator.get("id") if isinstance(annotator, Mapping) else annotator
+    if who is None:
+        raise ConfigError("does not say who annotated it: export it from the project itself")
     labels = _texts(answers.get(LABEL), "choices")
     if len(labels) != 1:
         raise ConfigError(f"needs one answer for `{LABEL}`, and has {len(labels)}: use the config.xml of the export")

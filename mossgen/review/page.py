@@ -20,7 +20,7 @@ GENERATOR = '<meta name="generator" content="mossgen review">'
 
 def served_page(title: str, reviewer: str = "") -> tuple[str, str]:
     """The page that asks its server for items, and the content security policy to send with it."""
-    return _page(title, {"reviewer": reviewer}, pictures="'self'", connect="'self'")
+    return _page(title, {"reviewer": reviewer}, pictures="'self' data:", connect="'self'")
 
 
 def file_page(store: RunStore, items: Sequence[Item]) -> str:
@@ -51,7 +51,7 @@ def _page(title: str, setup: dict[str, Any], pictures: str, connect: str) -> tup
     html = environment.get_template("review.html.jinja").render(
         generator=Markup(GENERATOR),
         policy=policy,
-        title=title.replace("_", " "),
+        title=title.replace("_", " ").capitalize(),
         style=Markup(style),
         script=Markup(script),
         setup=Markup(_data({"labels": list(Label), "flags": flags, **setup})),

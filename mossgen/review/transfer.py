@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mossgen import files
 from mossgen.errors import ConfigError
 from mossgen.items import Vote
 from mossgen.review import crowd, csv_votes, label_studio
@@ -61,7 +62,7 @@ def import_votes(store: RunStore, path: Path) -> Imported:
 
 
 def _read(path: Path) -> Read:
-    text = _text(path)
+    text = files.read_text(path, MAX_BYTES, ConfigError)
     if path.suffix.lower() == ".json" or text.lstrip("\ufeff \r\n")[:1] in ("[", "{"):
         return label_studio.read_export(text.removeprefix("\ufeff"), str(path))
     rows = csv_votes.read_table(text, str(path))
@@ -74,14 +75,3 @@ def _read(path: Path) -> Read:
             "that the review page saved, a crowd platform's results, or a Label Studio export."
         )
     return csv_votes.read_votes(rows)
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{path} is larger than {MAX_BYTES:,} bytes: split it; nothing was imported.")
-        return path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}): nothing was imported.") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}): nothing was imported.") from None

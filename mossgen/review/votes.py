@@ -71,7 +71,7 @@ def make_vote(
     ticked = flags if isinstance(flags, list | tuple) else [flags]
     unknown = [flag for flag in ticked if not isinstance(flag, str) or flag not in FLAGS]
     if unknown:
-        raise ConfigError(f"{unknown[0]!r:.80} is not on the checklist: {', '.join(FLAGS)}")
+        raise ConfigError(f"the tick {unknown[0]!r:.80} is not on the checklist: {', '.join(FLAGS)}")
     if label == Label.BENIGN and "harmful" in ticked:
         raise ConfigError("a vote cannot be benign with harmful ticked: choose one of the two")
     note = _CONTROL.sub(" ", note.replace("\r\n", "\n").replace("\r", "\n")).strip()
@@ -87,7 +87,7 @@ def reviewer_name(name: object) -> str:
         raise ConfigError(f"a reviewer's name is a text, not {name!r:.80}")
     tidy = " ".join(unicodedata.normalize("NFC", name).split())
     if not tidy or len(tidy) > NAME or not tidy.isprintable():
-        raise ConfigError(f"{name!r:.80} is no reviewer's name: 1 to {NAME} printable characters")
+        raise ConfigError(f"the reviewer's name {name!r:.80} has not 1 to {NAME} printable characters")
     return tidy
 
 
@@ -124,7 +124,7 @@ def _time(at: object) -> str:
         moment = datetime.fromisoformat(str(at))
         return _stamp(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
     except (ValueError, OverflowError):
-        raise ConfigError(f"{at!r:.80} is no time: write it as 2026-01-31T12:00:00Z") from None
+        raise ConfigError(f"the time {at!r:.80} is none: write it as 2026-01-31T12:00:00Z") from None
 
 
 def _stamp(moment: datetime) -> str:
