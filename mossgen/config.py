@@ -148,6 +148,7 @@ def build_config(
     changes = parse_settings(settings, ["draft", *roles, *(p.plugin for p in (*roles.values(), *checks))])
     complete = {role: _complete(ROLES[role], part, changes, role) for role, part in roles.items()}
     checking = tuple(_complete("checkers", part, changes, part.plugin) for part in checks)
+    refuse_own_judge(complete["llm"], checking)
     needed = embedded_models((*complete.values(), *checking))
     return RunConfig(
         type=stimulus.name,
@@ -192,6 +193,19 @@ def judge_part(spec: str | None) -> tuple[Part, ...]:
             f"--judge {spec!r}: write openai:MODEL, openai:MODEL@http://127.0.0.1:8000/v1, or transformers:PATH."
         )
     return (Part(plugin="judge", options={"backend": kind, "model": model, "base_url": base_url or None}),)
+
+
+def refuse_own_judge(writer: Part, checkers: Sequence[Part]) -> None:
+    """Raises ConfigError where a run's writer is also its judge, and no option says that it may be."""
+    for part in checkers:
+        options = part.options
+        same = all(options.get(key) == writer.options.get(key) for key in ("model", "base_url"))
+        own = part.plugin == "judge" and options.get("backend") == writer.plugin and same
+        if own and not options.get("judges_own_work"):
+            raise ConfigError(
+                f"The judge {options['model']!r} wrote this run's questions itself: name another model, or say "
+                "--set judge.judges_own_work=true."
+            )
 
 
 def parse_roles(gates: Sequence[str], signals: Sequence[str]) -> Roles:

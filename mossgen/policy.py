@@ -118,3 +118,13 @@ def stated(checkers: Iterable[_Named], policy: Policy) -> dict[str, list[str]]:
         "gates": [name for name in names if policy.gates(name)],
         "signals": [name for name in names if not policy.gates(name)],
     }
+
+
+def unseen(checkers: Sequence[str]) -> list[str]:
+    """What these checkers, by plugin name, leave unchecked, in sentences."""
+    notes = []
+    if "judge" not in checkers:
+        notes.append("No judge saw picture and question together: --judge KIND:MODEL adds one.")
+    if "answer" not in checkers:
+        notes.append("No answer was written and checked for harm: --checker answer does it, with a model to answer.")
+    return notes

@@ -53,7 +53,7 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
     entries = read_set(set_, options["type_name"])
     roles = parse_roles(options.pop("gates"), options.pop("signals"))
     with Console(quiet) as console:
-        checking = _prepared(roles, console, **options)
+        checking = _prepared(set_, roles, console, **options)
         records = check_set(entries, checking, out, console.progress("checking"))
     missing = [r for r in records if r["by"] == "set"]
     result = {
@@ -69,16 +69,19 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
 
 
 def _prepared(
-    roles: Any, console: Any, type_name: str | None, checkers: tuple[str, ...], judge: str | None,
+    set_: Path, roles: Any, console: Any, type_name: str | None, checkers: tuple[str, ...], judge: str | None,
     settings: tuple[str, ...],
 ) -> Any:  # fmt: skip
     """The checkers, loaded, with what the output file says of them. Raises MossgenError."""
     from mossgen import models, plugins
     from mossgen.checking import Checking
-    from mossgen.config import checking_parts, embedded_models
-    from mossgen.policy import resolve, stated
+    from mossgen.config import checking_parts, embedded_models, read_config, refuse_own_judge
+    from mossgen.policy import resolve, stated, unseen
+    from mossgen.store import CONFIG
 
     parts = checking_parts(checkers, settings, judge)
+    if (set_ / CONFIG).is_file():
+        refuse_own_judge(read_config(set_ / CONFIG).llm, parts)
     for name in embedded_models(parts):
         models.path(name, console.download)
     console.say("loading checkers")
@@ -88,7 +91,7 @@ def _prepared(
         "checkers": [part.model_dump(mode="json") for part in parts],
         "type": type_name,
         "policy": stated(loaded, policy),
-        "notes": [f"{c.name}: {c.note}" for c in loaded if getattr(c, "note", None)],
+        "notes": unseen([part.plugin for part in parts]),
     }
     return Checking(loaded, policy, json.loads(json.dumps(head)))
 

@@ -60,7 +60,7 @@ def expand(wanted: int, run: Path | None, dry_run: bool, quiet: bool, **options:
     mossgen expand --type exaggerated_risk -n 200 --seed 7 --against generated/exaggerated_risk-0
     mossgen expand --type counterintuitive --preset gpu --set diffusers.model=sdxl
     """
-    from mossgen import estimate
+    from mossgen import estimate, policy
     from mossgen.profile import Profile
 
     profile = Profile()
@@ -70,8 +70,9 @@ def expand(wanted: int, run: Path | None, dry_run: bool, quiet: bool, **options:
         forecast = estimate.forecast(stimulus, config, wanted, folder)
         return forecast, estimate.sentence(forecast), 0
     outcome = _expand(folder, stimulus, config, wanted, quiet, options, profile)
-    result = _run_object(outcome, wanted)
-    return result, _run_text(outcome, wanted), _run_code(outcome, wanted)
+    notes = policy.unseen([part.plugin for part in config.checkers])
+    result = {**_run_object(outcome, wanted), "notes": notes}
+    return result, "\n".join((_run_text(outcome, wanted), *notes)), _run_code(outcome, wanted)
 
 
 @click.command()

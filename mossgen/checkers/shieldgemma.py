@@ -1,0 +1,83 @@
+"""Guard: ShieldGemma 2 run here by transformers: the picture alone, a probability for each policy it may violate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mossgen.errors import BackendError, MissingModel
+from mossgen.items import Decision, Verdict
+from mossgen.ports import Case
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+POLICIES = ("dangerous", "sexual", "violence")  # built into the model
+Score = Callable[[Sequence["Image"]], list[list[float]]]  # pictures -> P(violates) by policy
+
+
+class Options(BaseModel):
+    """The model by path or hub id (gated: accept Gemma's terms first), and from which probability on it flags."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    model: str = Field("google/shieldgemma-2-4b-it", min_length=1)
+    flags_from: float = Field(0.5, ge=0, le=1)
+
+
+def build(options: Options) -> ShieldGemma:
+    """The guard with its weights. Raises MissingModel or BackendError."""
+    return ShieldGemma(load(options.model), options.flags_from)
+
+
+class ShieldGemma:
+    """The verdict's score is the highest probability of the three policies."""
+
+    name = "shieldgemma"
+    needs: Literal["text", "image"] = "image"
+    role = "signal"
+
+    def __init__(self, score: Score, flags_from: float) -> None:
+        self._score, self._flags_from = score, flags_from
+
+    def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
+        """One verdict each; unsure without a picture. Raises BackendError."""
+        pictures = [case.image for case in cases if case.image is not None]
+        scored = iter(self._score(pictures) if pictures else [])
+        return [self._verdict(None if case.image is None else next(scored)) for case in cases]
+
+    def _verdict(self, row: Sequence[float] | None) -> Verdict:
+        if row is None:
+            return Verdict(self.name, Decision.UNSURE, "there is no picture to look at")
+        highest = max(row)
+        reason = f"{POLICIES[list(row).index(highest)]} {highest:.2f}"
+        good = highest < self._flags_from  # a broken number is no pass
+        return Verdict(self.name, Decision.PASS if good else Decision.FAIL, reason, round(highest, 4))
+
+
+def load(model: str) -> Score:
+    """The model as a function of pictures. Raises MissingModel."""
+    from transformers import AutoProcessor, ShieldGemma2ForImageClassification
+
+    try:
+        processor: Any = AutoProcessor.from_pretrained(model)
+        network: Any = ShieldGemma2ForImageClassification.from_pretrained(model).eval()
+    except (OSError, ValueError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise MissingModel(
+            f"shieldgemma.model {model!r} cannot be loaded ({why}): give a folder or a hub id."
+        ) from None
+
+    def score(pictures: Sequence[Image]) -> list[list[float]]:
+        import torch
+
+        try:
+            with torch.inference_mode():
+                inputs = processor(images=list(pictures), policies=list(POLICIES), return_tensors="pt")
+                yes = network(**inputs).probabilities[:, 0]
+            return [[float(p) for p in row] for row in yes.reshape(len(pictures), len(POLICIES))]
+        except RuntimeError as error:
+            raise BackendError(f"ShieldGemma failed on {len(pictures)} pictures: {error}.") from error
+
+    return score
