@@ -199,14 +199,16 @@ def test_the_one_file_page_gives_a_csv_that_comes_back(run: Path, tab: Callable[
     html = one_file(run)
     assert SECRET not in html
     (tmp_path / "review.html").write_text(html, encoding="utf-8")
-    page = tab((tmp_path / "review.html").as_uri(), accept_downloads=True)
+    page = tab((tmp_path / "review.html").as_uri(), accept_downloads=True, viewport=PHONE["viewport"])
     begin(page, "Ada  Lovelace")
     page.fill("#note", '=HYPERLINK("x"), "quoted"\nand a second line; ünïcode')
     page.check("text=Unclear intent")
     page.click("#labels >> text=harmful")
     page.wait_for_function("document.getElementById('count').textContent === '1 of 4'")
-    page.keyboard.press("1")
+    page.dblclick("#labels >> text=benign")
     page.wait_for_function("document.getElementById('count').textContent === '2 of 4'")
+    page.wait_for_timeout(100)
+    assert page.text_content("#count") == "2 of 4"  # the second click did not vote on the next item
     page.keyboard.press("u")
     page.wait_for_function("document.getElementById('count').textContent === '1 of 4'")
     page.reload()

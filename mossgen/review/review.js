@@ -208,7 +208,8 @@
   setup.labels.forEach((label, i) => {
     const button = Object.assign(make("button", label, label), { type: "button" });
     button.append(make("kbd", `${i + 1}`));
-    button.addEventListener("click", () => vote(label));
+    // the second click of a double one would fall on the next item, unseen
+    button.addEventListener("click", (event) => { if (event.detail < 2) vote(label); });
     $("labels").append(button);
     keys[i + 1] = () => vote(label);
   });

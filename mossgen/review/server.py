@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "":
             return "text/html; charset=utf-8", self.server.page
         if path == "state":
-            asked = parse_qs(urlsplit(self.path).query, max_num_fields=4).get("reviewer", [""])
+            asked = parse_qs(urlsplit(self.path).query).get("reviewer", [""])
             return _json(self.server.session.state(asked[0]))
         if path.startswith("picture/"):
             return "image/png", self.server.session.picture(path.removeprefix("picture/"))
