@@ -5,8 +5,14 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from mossgen.errors import MossgenError
+
+MAX_NODES = 100_000  # values and keys of a YAML file, those that aliases repeat counted each time
+MAX_SCALAR = 10_000  # characters of one of them
 
 
 def read_text(path: Path, most: int, error: type[MossgenError]) -> str:
@@ -21,6 +27,50 @@ def read_text(path: Path, most: int, error: type[MossgenError]) -> str:
         return data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as cause:
         raise error(f"{path} cannot be read: {cause}.") from None
+
+
+def read_yaml(path: Path, most: int, error: type[MossgenError]) -> Any:
+    """What a YAML file of at most `most` bytes holds: plain values only, and no more than MAX_NODES of them.
+
+    Raises `error` in a sentence, with the line where there is one.
+    """
+    text = read_text(path, most, error)
+    try:
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        if root:
+            _count(root, {})
+        return loader.construct_document(root) if root else None
+    except yaml.MarkedYAMLError as cause:
+        line = cause.problem_mark.line + 1 if cause.problem_mark else "?"
+        raise error(f"{path}, line {line}: not valid YAML: {cause.problem}.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as cause:  # a control character, a 31st of June, a deep nest
+        raise error(f"{path}: not valid YAML: {' '.join(str(cause).split())}.") from None
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many nodes a node stands for, aliases followed. Raises yaml.MarkedYAMLError where they are too many.
+
+    A few aliases of aliases can stand for more than any memory holds, so they are counted before they are built.
+    """
+    if isinstance(node, yaml.ScalarNode):
+        if len(node.value) > MAX_SCALAR:
+            raise _refused(node, f"a text of {len(node.value):,} characters; at most {MAX_SCALAR:,} are read")
+        return 1
+    if known.get(id(node)) == 0:
+        raise _refused(node, "an alias inside what it stands for has no end")
+    if id(node) not in known:
+        known[id(node)] = 0  # being counted
+        parts = [part for child in node.value for part in (child if isinstance(child, tuple) else (child,))]
+        total = 1 + sum(_count(part, known) for part in parts)
+        if total > MAX_NODES:
+            raise _refused(node, f"this stands for more than {MAX_NODES:,} values, aliases written out")
+        known[id(node)] = total
+    return known[id(node)]
+
+
+def _refused(node: yaml.Node, why: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=why, problem_mark=node.start_mark)
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mossgen.errors import ConfigError
+from mossgen.files import read_text
 from mossgen.items import State, canonical
 from mossgen.store import DATABASE, RunStore
 
@@ -119,7 +120,7 @@ def _mossbench(path: Path) -> list[Pair] | None:
         return None
     source = file / "images_information" / "information.json"
     try:
-        data = json.loads(_read(source))
+        data = json.loads(read_text(source, MAX_BYTES, ConfigError))
         entries = [(str(pid), str(e["question"]), file / str(e["image"])) for pid, e in data.items()]
     except json.JSONDecodeError as error:
         raise ConfigError(f"{source}, line {error.lineno}: not valid JSON: {error.msg}.") from None
@@ -141,7 +142,7 @@ def _imagefolder(path: Path) -> list[Pair] | None:
 
 
 def _jsonl(file: Path) -> Iterator[Pair]:
-    for number, line in enumerate(_read(file).split("\n"), 1):
+    for number, line in enumerate(read_text(file, MAX_BYTES, ConfigError).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -154,12 +155,3 @@ def _jsonl(file: Path) -> Iterator[Pair]:
             raise ConfigError(
                 f"{file}, line {number}: needs `question` and `file_name` (or `image`): {error}."
             ) from None
-
-
-def _read(file: Path) -> str:
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{file} is larger than {MAX_BYTES:,} bytes: split it.")
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}.") from None

@@ -8,6 +8,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+MAX_SLOTS = 16
+MAX_VALUES = 5_000  # of all slots together: the work of planning grows with both
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -148,7 +151,7 @@ class Template(_Strict):
     definition: str
     primary: str
     category: str
-    slots: Mapping[str, Slot]
+    slots: Mapping[str, Slot] = Field(max_length=MAX_SLOTS)
     image_prompt: str
     negative_prompt: str = ""
     description: str
@@ -158,6 +161,13 @@ class Template(_Strict):
     judge: tuple[JudgeQuestion, ...] = ()
     policy: Roles = Roles()
     foreign: Rules | None = None
+
+    @model_validator(mode="after")
+    def _not_too_many_values(self) -> Template:
+        count = sum(len(slot.values) for slot in self.slots.values())
+        if count > MAX_VALUES:
+            raise ValueError(f"the slots have {count:,} values together; at most {MAX_VALUES:,} are allowed")
+        return self
 
     @model_validator(mode="after")
     def _no_slots_elsewhere(self) -> Template:

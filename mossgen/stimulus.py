@@ -2,7 +2,7 @@
 
 A template is data: slots with values, Jinja texts over them, and the type's rules. Texts see each slot's
 value under the slot's name (`{{ harm.draw }}`; `{{ harm }}` is its text), and `| pick` takes one of a list
-by the item's own randomness. They run sandboxed, and an unknown name is an error at load.
+by the item's own randomness. They are checked at load and cannot grow without bound: see texts.py.
 """
 
 from __future__ import annotations
@@ -10,26 +10,21 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import jinja2
-import yaml
-from jinja2 import StrictUndefined, pass_context
-from jinja2.runtime import Context
-from jinja2.sandbox import SandboxedEnvironment
 from pydantic import ValidationError
 
 from mossgen.errors import TemplateError
-from mossgen.items import Item, derived_seed, item_id, rng
+from mossgen.files import read_text, read_yaml
+from mossgen.items import Item, item_id, rng
 from mossgen.schema import Seed, Template, Value
+from mossgen.texts import Texts, expand_alternatives
 
-MAX_BYTES = 4_000_000  # of one template or seed file: far above any real one, far below trouble
+MAX_BYTES = 1_000_000  # of one template or seed file: far above any real one, far below trouble
 MAX_CHOICES = 48  # guided questions offered to the language model for one item
-_ALTERNATIVES = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 
 
 class StimulusType:
@@ -40,10 +35,7 @@ class StimulusType:
         self.seeds = tuple(seeds)
         self.source = source
         self.name = template.name
-        self._env = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-        self._compiled: dict[str, jinja2.Template] = {}  # compiling takes longer than everything else here
-        self._env.filters["pick"] = _pick
-        self._env.filters["an"] = with_article
+        self._texts = Texts({slot: spec.fields for slot, spec in template.slots.items()})
         self._check()
 
     # -- planning ------------------------------------------------------------------------------------
@@ -72,7 +64,7 @@ class StimulusType:
                 seen.add(key)
                 yield Item(item_id(self.name, seed_id, slots, seed), number, self.name, seed_id, slots, seed)
             dry_rounds = dry_rounds + 1 if len(seen) == before else 0
-            if dry_rounds == 20:
+            if dry_rounds == (20 if seen else 3):  # where nothing has ever fitted, little can
                 return
 
     def _values(self, slot: str) -> tuple[Value, ...]:
@@ -95,8 +87,12 @@ class StimulusType:
     # -- rendering -----------------------------------------------------------------------------------
 
     def render(self, text: str, item: Item) -> str:
-        """A Jinja text of the template, over the item's slot values."""
-        return self._render(text, self.values(item), item.id)
+        """A Jinja text of the template, over the item's slot values. Raises TemplateError."""
+        values = self.values(item)
+        try:
+            return self._texts.render(text, values, item.id)
+        except TemplateError as error:
+            raise TemplateError(f"{self.source}: {error}") from None
 
     def values(self, item: Item) -> dict[str, Value]:
         """The item's value of each slot. Raises TemplateError where the template has changed since."""
@@ -109,31 +105,24 @@ class StimulusType:
     def _by_text(self) -> dict[tuple[str, str], Value]:
         return {(name, v.text): v for name, slot in self.template.slots.items() for v in slot.values}
 
-    def _render(self, text: str, values: Mapping[str, Value], key: str) -> str:
-        try:
-            if text not in self._compiled:
-                self._compiled[text] = self._env.from_string(text)
-            rendered = self._compiled[text].render(**values, _key=f"{key}/{text}")
-        except TemplateError as error:
-            raise TemplateError(f"{self.source}: in {text!r}: {error}") from None
-        except Exception as error:  # Jinja's own, and whatever an expression can raise: 1/0, a list plus a number
-            raise TemplateError(f"{self.source}: in {text!r}: {error}.") from None
-        return " ".join(rendered.split())
-
     def terms(self, item: Item, fields: Sequence[str]) -> list[str]:
         """The words held by `slot.field`s of the item's values: lists are joined, `text` is a field too."""
         values = self.values(item)
         found: list[str] = []
         for path in fields:
             slot, field = path.split(".")
-            content = getattr(values[slot], field)
-            found += [content] if isinstance(content, str) else list(content)
+            found += _words(getattr(values[slot], field))
         return found
 
     def choices(self, item: Item) -> tuple[str, ...]:
         """The type's question grammar for this item: at most MAX_CHOICES strings, drawn by its own randomness."""
         frames = (*self.template.questions.frames, *self.terms(item, self.template.questions.frames_of))
-        strings = {s: None for frame in frames for s in expand_alternatives(self.render(frame, item))}
+        values = self.values(item)
+        try:
+            rendered = [self._texts.render(frame, values, item.id) for frame in frames]
+            strings = {s: None for frame in rendered for s in expand_alternatives(frame)}
+        except TemplateError as error:
+            raise TemplateError(f"{self.source}: {error}") from None
         everything = list(strings)
         if len(everything) <= MAX_CHOICES:
             return tuple(everything)
@@ -153,12 +142,34 @@ class StimulusType:
     # -- checking ------------------------------------------------------------------------------------
 
     def _check(self) -> None:
+        """Raises TemplateError for what can be known to be wrong before anything is made, with the field."""
         slots = self.template.slots
         if self.template.primary not in slots:
             raise TemplateError(
                 f"{self.source}: primary: {self.template.primary!r} is no slot; slots are {', '.join(slots)}."
             )
-        for path in self._field_paths():
+        self._check_fields()
+        for field, text in self._fields():
+            try:
+                self._texts.check(text)
+                expand_alternatives(text if field.startswith(("questions.frames", "slots.")) else "")
+            except TemplateError as error:
+                raise TemplateError(f"{self.source}: {field}: {error}") from None
+        sample = next(iter(self.plan(0)), None)
+        if sample is None:
+            raise TemplateError(f"{self.source}: no combination of slot values fits together; look at needs and avoid.")
+        for field, text in self._fields():
+            if not field.startswith("slots."):  # those speak for other items too
+                try:
+                    self._texts.render(text, self.values(sample), sample.id)
+                except TemplateError as error:
+                    raise TemplateError(f"{self.source}: {field}: {error}") from None
+
+    def _check_fields(self) -> None:
+        """Raises TemplateError where a slot or a field is named that is not there, or holds no words."""
+        slots, rules = self.template.slots, self.template.rules
+        terms = [path for rule in (*rules.require, *rules.forbid) for path in rule.terms_of]
+        for path in (*self.template.questions.frames_of, *terms):
             slot, _, field = path.partition(".")
             if slot not in slots or field not in ("text", "tags", *slots[slot].fields):
                 raise TemplateError(f"{self.source}: {path!r} names no slot and field that are there.")
@@ -171,24 +182,25 @@ class StimulusType:
                 if missing:
                     where = f"slots.{name}: {value.text!r}"
                     raise TemplateError(f"{self.source}: {where} speaks of a missing slot {sorted(missing)[0]!r}.")
-        sample = next(iter(self.plan(0)), None)
-        if sample is None:
-            raise TemplateError(f"{self.source}: no combination of slot values fits together; look at needs and avoid.")
-        for text in self._texts():
-            self.render(text, sample)
 
-    def _field_paths(self) -> list[str]:
-        rules = self.template.rules
-        return [
-            *self.template.questions.frames_of,
-            *(p for r in (*rules.require, *rules.forbid) for p in r.terms_of),
-        ]
-
-    def _texts(self) -> list[str]:
+    def _fields(self) -> Iterator[tuple[str, str]]:
+        """Every Jinja text with the name of its field; those that frames_of names, as `slots.<slot>: <value>: ...`."""
         t = self.template
-        overlay = [t.overlay.form, *t.overlay.texts.values()] if t.overlay else []
-        return [t.image_prompt, t.negative_prompt, t.description, t.category,
-                t.questions.system, t.questions.user, *t.questions.frames, *overlay]  # fmt: skip
+        yield from (("image_prompt", t.image_prompt), ("negative_prompt", t.negative_prompt))
+        yield from (("description", t.description), ("category", t.category))
+        yield from (("questions.system", t.questions.system), ("questions.user", t.questions.user))
+        yield from ((f"questions.frames[{place}]", frame) for place, frame in enumerate(t.questions.frames))
+        if t.overlay:
+            yield "overlay.form", t.overlay.form
+            yield from ((f"overlay.texts.{form}", text) for form, text in t.overlay.texts.items())
+        for path in t.questions.frames_of:
+            slot, field = path.split(".")
+            for value in t.slots[slot].values:
+                yield from ((f"slots.{slot}: {value.text!r}: {field}", text) for text in _words(getattr(value, field)))
+
+
+def _words(content: str | Sequence[str]) -> Sequence[str]:
+    return [content] if isinstance(content, str) else content
 
 
 def _is_words(content: object) -> bool:
@@ -208,29 +220,6 @@ def _fits(name: str, value: Value, chosen: Mapping[str, Value]) -> bool:
         if name in other.avoid and value.has(other.avoid[name]):
             return False
     return True
-
-
-@pass_context
-def _pick(context: Context, options: Sequence[Any]) -> Any:
-    if not options:
-        raise TemplateError("`| pick` got an empty list.")
-    if not isinstance(options, list | tuple):
-        raise TemplateError(f"`| pick` takes one of a list, not of {str(options)!r}.")
-    return options[derived_seed(str(context["_key"]), "pick") % len(options)]
-
-
-def with_article(phrase: object) -> str:
-    """`a` or `an` before a phrase, by its first letter: the templates avoid the words where that is wrong."""
-    text = str(phrase)
-    return f"{'an' if text[:1].lower() in 'aeiou' else 'a'} {text}"
-
-
-def expand_alternatives(frame: str) -> list[str]:
-    """`[Write|Draft] it [now|].` -> its four strings, spaces tidied. Groups do not nest."""
-    parts = _ALTERNATIVES.split(frame)
-    options = [part.split("|") if i % 2 else [part] for i, part in enumerate(parts)]
-    tidy = (re.sub(r"\s+([?.!,])", r"\1", " ".join("".join(c).split())) for c in itertools.product(*options))
-    return list(dict.fromkeys(tidy))
 
 
 # -- files ---------------------------------------------------------------------------------------------
@@ -284,24 +273,8 @@ def _seed_paths(template: Path, name: str) -> list[Path]:
     return [template.parent / f"{name}.jsonl", template.parent.parent / "seeds" / f"{name}.jsonl"]
 
 
-def read_text(path: Path) -> str:
-    """A small UTF-8 file. Raises TemplateError if it cannot be read or is larger than MAX_BYTES."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise TemplateError(f"{path} is larger than {MAX_BYTES:,} bytes: it is no template or seed file.")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TemplateError(f"{path} cannot be read: {error}.") from None
-
-
 def _parse(path: Path) -> Template:
-    try:
-        data = yaml.safe_load(read_text(path))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise TemplateError(f"{path}, line {line}: not valid YAML: {error.problem}.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a control character, a 31st of June, a deep nest
-        raise TemplateError(f"{path}: not valid YAML: {' '.join(str(error).split())}.") from None
+    data = read_yaml(path, MAX_BYTES, TemplateError)
     try:
         return Template.model_validate(data)
     except ValidationError as error:
@@ -313,7 +286,7 @@ def _parse(path: Path) -> Template:
 def read_seeds(path: Path) -> list[Seed]:
     """The seeds of a JSONL file. Raises TemplateError with the line and field of the first that is wrong."""
     seeds: list[Seed] = []
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    for number, line in enumerate(read_text(path, MAX_BYTES, TemplateError).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -322,8 +295,7 @@ def read_seeds(path: Path) -> list[Seed]:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "(the line)"
             raise TemplateError(f"{path}, line {number}: {field}: {first['msg']}.") from None
-    ids = [s.id for s in seeds]
-    twice = next((i for i in ids if ids.count(i) > 1), None)
-    if twice:
+    twice, count = next(iter(Counter(s.id for s in seeds).most_common(1)), ("", 0))
+    if count > 1:
         raise TemplateError(f"{path}: the id {twice!r} stands twice.")
     return seeds

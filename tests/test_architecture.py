@@ -15,7 +15,7 @@ HEAVY = ("torch", "diffusers", "transformers", "open_clip", "faiss", "rapidocr",
 LAYERS = [
     {"__init__"},
     {"errors", "items", "schema"},
-    {"files", "profile"},
+    {"files", "profile", "texts"},
     {"embedded"},
     {"stimulus", "models"},
     {"ports"},

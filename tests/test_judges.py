@@ -272,7 +272,12 @@ def test_nemotron_is_asked_for_categories_and_granite_by_its_block(server, case)
 
 def moderation(flagged, **scores):
     categories = {name: flagged for name in scores}
-    result = {"flagged": flagged, "categories": categories, "category_scores": scores, "category_applied_input_types": {}}
+    result = {
+        "flagged": flagged,
+        "categories": categories,
+        "category_scores": scores,
+        "category_applied_input_types": {},
+    }
     return {"id": "m", "model": "omni-moderation-latest", "results": [result]}
 
 

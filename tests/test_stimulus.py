@@ -8,7 +8,8 @@ import pytest
 
 from mossgen.errors import TemplateError
 from mossgen.items import item_id
-from mossgen.stimulus import expand_alternatives, load_type, type_names
+from mossgen.stimulus import load_type, type_names
+from mossgen.texts import MAX_TEXT, Texts, expand_alternatives
 
 SHIPPED = ("counterintuitive", "exaggerated_risk", "negated_harm")
 
@@ -59,7 +60,7 @@ def test_seeds_are_many(name: str) -> None:
     assert len({s.question for s in seeds}) == len(seeds)
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[str, str, str | None]] = {
     "no YAML": ("name: tiny", "name: [tiny", "line"),
     "unknown field": ("title: Tiny", "title: Tiny\nsubtitle: x", "subtitle"),
     "missing field": ("title: Tiny", "", "title: Field required"),
@@ -73,7 +74,68 @@ BROKEN = {
     "sandbox": ('category: "{{ place }}"', 'category: "{{ place.__class__.__mro__ }}"', "unsafe"),
     "control character": ("title: Tiny", "title: Ti\0ny", "not valid YAML"),
     "date that is none": ("title: Tiny", "title: 2024-06-31", "not valid YAML"),
-    "expression that fails": ('category: "{{ place }}"', 'category: "{{ 1 / 0 }}"', "division by zero"),
+    "expression that fails": ('category: "{{ place }}"', 'category: "{{ place.text + 1 }}"', "category: in"),
+    "index that is none": ('category: "{{ place }}"', 'category: "{{ place.tags[7] }}"', "no element 7"),
+    "loop": ('category: "{{ place }}"', 'category: "{% for i in range(10**9) %}a{% endfor %}"', "`for` is not allowed"),
+    "nested loop": (
+        '"Picture:',
+        '"{% for a in thing.names %}{% for b in thing.names %}x{% endfor %}{% endfor %}:',
+        "questions.user: in",
+    ),
+    "repeated text": ('category: "{{ place }}"', """category: "{{ 'a' * 10**9 }}\"""", "`mul` is not allowed"),
+    "formatted text": ('category: "{{ place }}"', """category: "{{ '%999999999d' % 1 }}\"""", "`mod` is not allowed"),
+    "filter that grows": ('category: "{{ place }}"', 'category: "{{ place | center(10**9) }}"', "no filter 'center'"),
+    "method that grows": ('category: "{{ place }}"', 'category: "{{ place.text.zfill(999999999) }}"', "`call` is not"),
+    "macro": (
+        'category: "{{ place }}"',
+        'category: "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}"',
+        "`macro` is not",
+    ),
+    "doubling": (
+        'category: "{{ place }}"',
+        'category: "{% set x = place ~ place %}{{ x }}"',
+        "`assign` is not allowed",
+    ),
+    "joins in joins": (
+        'category: "{{ place }}"',
+        'category: "{{ NAMES | join(NAMES | join(NAMES | join(NAMES | join)))}}"'.replace(
+            "NAMES", str(["x" * 10] * 30)
+        ),
+        "`| join` becomes longer",
+    ),
+    "too many alternatives": ("Where in the", " ".join(["[a|b|c]"] * 40) + " in the", "questions.frames[2]: '[a|b|c]"),
+    "undefined where the sample does not go": (
+        'category: "{{ place }}"',
+        'category: "{% if place.text == 0 %}{{ colour }}{% endif %}{{ place }}"',
+        "category: in",
+    ),
+    "no such field": ('category: "{{ place }}"', 'category: "{{ place.colour }}"', "'place' has no field 'colour'"),
+    "alias bomb": (
+        "title: Tiny",
+        "title: &a [x, x, x, x, x, x, x, x, x, x]\n"
+        + "\n".join(f"b{i}: &{chr(98 + i)} [{', '.join(['*' + chr(97 + i)] * 10)}]" for i in range(9)),
+        "line 7: not valid YAML: this stands for more than",
+    ),
+    "alias without an end": ("title: Tiny", "title: &a [*a, *a]", "has no end"),
+    "merge bomb": (
+        "title: Tiny",
+        "title: &a {k: v}\n"
+        + "\n".join(f"b{i}: &{chr(98 + i)} {{<<: [{', '.join(['*' + chr(97 + i)] * 20)}]}}" for i in range(9)),
+        "stands for more",
+    ),
+    "deep nest": ("title: Tiny", "title: " + "[" * 5000, "not valid YAML"),
+    "long text": ("title: Tiny", "title: " + "x" * 10_001, "line 3: not valid YAML: a text of 10,001 characters"),
+    "too many slots": (
+        "image_prompt:",
+        "\n".join(f"  s{i}: {{about: x, values: [{{text: a}}]}}" for i in range(40)) + "\nimage_prompt:",
+        "at most 16",
+    ),
+    "too many values": (
+        "image_prompt:",
+        "  more: {about: x, values: [" + ", ".join(f"{{text: v{i}}}" for i in range(5001)) + "]}\nimage_prompt:",
+        "at most 5,000",
+    ),
+    "huge file": ("title: Tiny", "title: Tiny\n#" + "x" * 1_000_000, "larger than 1,000,000 bytes"),
     "pick of no list": ('category: "{{ place }}"', 'category: "{{ place | pick }}"', "takes one of a list"),
     "terms that are no words": ("names: [guitar]", "names: [6]", "names must be a text or texts"),
     "bad pattern": ('pattern: "\\\\bthis\\\\b"', 'pattern: "("', "rules.require.0"),
@@ -93,6 +155,52 @@ def test_a_broken_template_says_what_is_wrong(case: str, tiny: Path) -> None:
         load_type(str(tiny))
     assert wanted in str(caught.value)
     assert "tiny.yaml" in str(caught.value)
+
+
+FRAMES_OF = {
+    "no Jinja": ("What is {{ this ?", "slots.thing: 'guitar': names: in 'What is {{ this ?'"),
+    "missing slot": ("What is {{ colour }}?", "slots.thing: 'guitar': names: in 'What is {{ colour }}?': 'colour' is"),
+    "too many": ("[a|b]" * 40, "slots.thing: 'guitar': names: '[a|b][a|b]"),
+}
+
+
+@pytest.mark.parametrize("case", FRAMES_OF)
+def test_broken_frames_of_values_are_found_at_load(case: str, tiny: Path) -> None:
+    frame, wanted = FRAMES_OF[case]
+    text = tiny.read_text(encoding="utf-8").replace("  frames:\n", "  frames_of: [thing.names]\n  frames:\n")
+    tiny.write_text(text, encoding="utf-8")
+    load_type(str(tiny))
+    tiny.write_text(text.replace("names: [guitar]", f"names: [guitar, {frame!r}]"), encoding="utf-8")
+    with pytest.raises(TemplateError) as caught:
+        load_type(str(tiny))
+    assert f"tiny.yaml: {wanted}" in str(caught.value)
+
+
+def test_what_texts_may_do_they_can() -> None:
+    class Thing:
+        text, tags, names = "red apple", ("fruit",), ["apple", "pear"]
+
+        def has(self, words: list[str]) -> bool:
+            return "fruit" in words
+
+        def __str__(self) -> str:
+            return self.text
+
+    texts = Texts({"thing": ["names"]})
+    text = "{% if thing.has(['fruit']) and not thing.names is none %}{{ thing | an }}{% else %}no{% endif %}"
+    assert texts.render(text, {"thing": Thing()}, "key") == "a red apple"
+    text = "{{ thing.names | join(' or ') ~ '!' }} {{ thing.names[-1] if thing.text == 'red apple' else '' | upper }}"
+    assert texts.render(text, {"thing": Thing()}, "key") == "apple or pear! pear"
+    text = "{{ thing.names | select('in', ['pear', 'plum']) | first | default('none') }}"
+    assert texts.render(text, {"thing": Thing()}, "key") == "pear"
+    assert texts.render(text.replace("pear", "nut"), {"thing": Thing()}, "key") == "none"
+    assert {texts.render("{{ thing.names | pick }}", {"thing": Thing()}, str(k)) for k in range(9)} == {"apple", "pear"}
+
+
+def test_a_text_that_becomes_too_long_is_cut_off() -> None:
+    texts = Texts({"thing": []})
+    with pytest.raises(TemplateError, match="becomes longer than 10,000"):
+        texts.render("{{ thing }}" * 20, {"thing": "x" * (MAX_TEXT // 10)}, "key")
 
 
 @pytest.mark.parametrize(

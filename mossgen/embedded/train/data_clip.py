@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 from mossgen.embedded import scenery, vocabulary
 from mossgen.embedded.art import ArtSet, Icon, rasterise
 from mossgen.embedded.vocabulary import Object
-from mossgen.stimulus import with_article
+from mossgen.texts import with_article
 
 SIDE = 256  # pixels of a picture
 SPRITE = 160  # pixels of a rasterised drawing
