@@ -1,7 +1,8 @@
 """Figures of the embedded text-to-image model: `python -m mossgen.embedded.evaluate --model FOLDER ...`.
 
 The judge is EfficientNet-Lite0 with its ImageNet weights, which never saw a generated picture: a picture counts as
-recognised when the nearest rendered drawing, among those of all objects, is one of the object asked for.
+recognised when the nearest rendered drawing, among those of all objects on plain and on random grounds, is one of
+the object asked for.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from mossgen.embedded import art
+from mossgen.embedded import art, scenery
 from mossgen.embedded.grammar import with_article
 from mossgen.embedded.layout import layers
 from mossgen.embedded.pipeline import LayeredDiffusionPipeline, cut_out
@@ -72,14 +73,17 @@ class Judge:
         self.model.load_state_dict(dict(zip(names, values, strict=True)))
         self.model.eval()
         self.objects = load().objects
-        pictures, self.owner = [], []
+        pictures, self.owner, rng = [], [], np.random.default_rng(0)
+        places = list(scenery.PAINTERS)
         for style in styles:
             drawings = art.ArtSet(art_folder, style)
             for number, thing in enumerate(self.objects):
                 icons = drawings.variants(thing)
                 for icon in icons[:: max(1, len(icons) // 4)]:
-                    pictures.append(_on_ground(art.rasterise(icon.svg(), 128)))
-                    self.owner.append(number)
+                    sprite = art.rasterise(icon.svg(), 128)
+                    grounds = [None, *(_somewhere(places, rng) for _ in range(2))]
+                    pictures += [_on_ground(sprite, ground) for ground in grounds]
+                    self.owner += [number] * len(grounds)
         self.references = self.features(pictures)
 
     @torch.no_grad()
@@ -101,13 +105,20 @@ class Judge:
         return (best > own).sum(1).numpy()
 
 
-def _on_ground(sprite: Image.Image) -> Image.Image:
-    """What is seen of an RGBA sprite, in the middle of a square of the pale ground that plain pictures have."""
+def _somewhere(places: list[str], rng: np.random.Generator) -> Image.Image:
+    """A part of a drawn scene, where objects stand."""
+    scene = art.rasterise(scenery.draw(places[int(rng.integers(len(places)))], rng), 256).convert("RGB")
+    left = int(rng.integers(0, 128))
+    return scene.crop((left, 110, left + 128, 238))
+
+
+def _on_ground(sprite: Image.Image, ground: Image.Image | None = None) -> Image.Image:
+    """What is seen of an RGBA sprite in the middle of a square: of a ground, or the pale one of plain pictures."""
     seen = sprite.crop(sprite.getchannel("A").getbbox())
     side = round(1.1 * max(seen.size))
-    ground = Image.new("RGB", (side, side), (238, 238, 238))
-    ground.paste(seen, ((side - seen.width) // 2, (side - seen.height) // 2), seen)
-    return ground
+    square = ground.resize((side, side)) if ground else Image.new("RGB", (side, side), (238, 238, 238))
+    square.paste(seen, ((side - seen.width) // 2, (side - seen.height) // 2), seen)
+    return square
 
 
 def _crop(picture: Image.Image, box: tuple[int, int, int, int], margin: int = 6) -> Image.Image:
