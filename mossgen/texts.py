@@ -28,8 +28,6 @@ FILTERS = (
     "an", "capitalize", "default", "first", "join", "last", "length", "lower", "pick", "reject", "select", "string",
     "title", "trim", "upper",
 )  # fmt: skip
-_ALTERNATIVES = 10_000  # strings that one frame may stand for
-FILTERS = ("an", "capitalize", "first", "join", "last", "length", "lower", "pick", "string", "title", "trim", "upper")
 _ALTERNATIVES = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 _ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Name, nodes.Const, nodes.List,
