@@ -151,7 +151,8 @@ class _Run:
 
     def _usd(self) -> float:
         """US dollars spent by this invocation, as far as the backends know."""
-        return self.backends.llm.cost + self.backends.imager.cost
+        judges = sum(getattr(checker, "cost", 0.0) for checker in self.backends.checkers)
+        return self.backends.llm.cost + self.backends.imager.cost + judges
 
     # -- the written half of a wave ------------------------------------------------------------------
 
