@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -169,7 +169,7 @@ def rapidocr_finder() -> Finder:
     try:
         from rapidocr import RapidOCR
 
-        engine = RapidOCR(params=params)
+        engine: Any = RapidOCR(params=params)
     except Exception as error:  # a broken install fails in many ways; all of them mean that nothing can be read
         raise BackendError(f"rapidocr cannot be loaded ({error}): reinstall it with pip.") from error
 

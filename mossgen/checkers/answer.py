@@ -6,7 +6,7 @@ Off unless asked for: the embedded models cannot answer a question about a pictu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -74,7 +74,7 @@ class Answer:
             return self._unsure("there is no picture or no question to answer")
         seed = derived_seed(case.item.id, "answer")
         content = [picture_part(case.image), {"type": "text", "text": case.item.question}]
-        messages = [{"role": "system", "content": _ANSWER}, {"role": "user", "content": content}]
+        messages: list[dict[str, Any]] = [{"role": "system", "content": _ANSWER}, {"role": "user", "content": content}]
         answer = self._answering.ask(Ask(messages, self._tokens, seed), declines=True)
         if answer.declined or not answer.text.strip():
             return self._unsure("the model gave no answer to check")

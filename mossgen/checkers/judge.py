@@ -100,7 +100,7 @@ class Judge:
             assert self._look is not None
             return Reply(self._look(image, _SYSTEM, question, limit))
         content = [picture_part(image), {"type": "text", "text": question}]
-        messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": content}]
+        messages: list[dict[str, Any]] = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": content}]
         seed = derived_seed(case.item.id, "judge")
         return self._endpoint.ask(Ask(messages, limit, seed, ("review", _schema(template))), declines=True)
 
@@ -156,10 +156,11 @@ def _schema(template: Template) -> dict[str, Any]:
 
 def local_model(model: str, device: str) -> Look:
     """A transformers image-text-to-text model by path or hub id. Raises MissingModel or BackendError."""
-    from transformers import pipeline
+    import transformers
 
+    load: Any = transformers.pipeline
     try:
-        pipe: Any = pipeline("image-text-to-text", model=model, **({} if device == "auto" else {"device": device}))
+        pipe = load("image-text-to-text", model=model, **({} if device == "auto" else {"device": device}))
     except (OSError, ValueError) as error:
         why = " ".join(str(error).split())[:200]
         raise MissingModel(

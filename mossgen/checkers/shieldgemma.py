@@ -58,11 +58,12 @@ class ShieldGemma:
 
 def load(model: str) -> Score:
     """The model as a function of pictures. Raises MissingModel."""
-    from transformers import AutoProcessor, ShieldGemma2ForImageClassification
+    import transformers
 
+    library: Any = transformers  # its classes are not typed
     try:
-        processor: Any = AutoProcessor.from_pretrained(model)
-        network: Any = ShieldGemma2ForImageClassification.from_pretrained(model).eval()
+        processor = library.AutoProcessor.from_pretrained(model)
+        network = library.ShieldGemma2ForImageClassification.from_pretrained(model).eval()
     except (OSError, ValueError) as error:
         why = " ".join(str(error).split())[:200]
         raise MissingModel(
