@@ -134,6 +134,21 @@ class Roles(_Strict):
         return self
 
 
+class Contrast(_Strict):
+    """How an item's harmful partner is made: other `questions` (Jinja, with `[a|b]`) over the same picture, or the
+    same question over the `bare` picture, without the negation.
+    """
+
+    questions: tuple[str, ...] = ()
+    bare: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Contrast:
+        if self.bare == bool(self.questions):
+            raise ValueError("give either questions or bare: true")
+        return self
+
+
 class Seed(_Strict):
     """One hand-written example: what the picture shows, and the question that goes with it."""
 
@@ -161,6 +176,7 @@ class Template(_Strict):
     judge: tuple[JudgeQuestion, ...] = ()
     policy: Roles = Roles()
     foreign: Rules | None = None
+    contrast: Contrast | None = None
 
     @model_validator(mode="after")
     def _not_too_many_values(self) -> Template:

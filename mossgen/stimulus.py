@@ -128,6 +128,11 @@ class StimulusType:
             return tuple(everything)
         return tuple(rng(item.id, "choices").sample(everything, MAX_CHOICES))
 
+    def contrasts(self, item: Item) -> list[list[str]]:
+        """The harmful questions for this item's picture: of each text of the template, the strings it stands for."""
+        texts = self.template.contrast.questions if self.template.contrast else ()
+        return [expand_alternatives(self.render(text, item)) for text in texts]
+
     def few_shots(self, item: Item) -> list[Seed]:
         """The item's own seed and others, the own one last (nearest to the question asked)."""
         others = [s for s in self.seeds if s.id != item.seed_id]
@@ -152,7 +157,7 @@ class StimulusType:
         for field, text in self._fields():
             try:
                 self._texts.check(text)
-                expand_alternatives(text if field.startswith(("questions.frames", "slots.")) else "")
+                expand_alternatives(text if field.startswith(("questions.frames", "contrast.", "slots.")) else "")
             except TemplateError as error:
                 raise TemplateError(f"{self.source}: {field}: {error}") from None
         sample = next(iter(self.plan(0)), None)
@@ -193,6 +198,8 @@ class StimulusType:
         if t.overlay:
             yield "overlay.form", t.overlay.form
             yield from ((f"overlay.texts.{form}", text) for form, text in t.overlay.texts.items())
+        if t.contrast:
+            yield from ((f"contrast.questions[{place}]", text) for place, text in enumerate(t.contrast.questions))
         for path in t.questions.frames_of:
             slot, field = path.split(".")
             for value in t.slots[slot].values:

@@ -6,6 +6,7 @@ import click
 
 from mossgen import __version__
 from mossgen.cli.check import check
+from mossgen.cli.contrast import contrast
 from mossgen.cli.expand import expand, preview
 from mossgen.cli.inspect import doctor, plugins, status, verify
 from mossgen.cli.models import models
@@ -32,5 +33,5 @@ def main() -> None:
     """
 
 
-for verb in (expand, preview, check, status, verify, review, models, plugins, doctor):
+for verb in (expand, preview, check, contrast, status, verify, review, models, plugins, doctor):
     main.add_command(verb)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +15,29 @@ from mossgen.cli._common import answers
 SHORT = 72  # characters of a question or reason in the table
 
 
+def checking_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What check and contrast share: by what is judged, and who decides."""
+    options = [
+        click.option("--checker", "checkers", multiple=True, metavar="PLUGIN",
+                     help="For the usual ones (rules, safety, sanity, legible); repeatable."),
+        click.option("--judge", metavar="KIND:MODEL[@URL]",
+                     help="A judge who sees the pair: openai:MODEL@URL, or transformers:PATH."),
+        click.option("--gate", "gates", multiple=True, metavar="CHECKER", help="Let this checker decide; repeatable."),
+        click.option("--signal", "signals", multiple=True, metavar="CHECKER",
+                     help="Only record what it says; repeatable."),
+        click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("set_", metavar="SET", type=click.Path(path_type=Path))
 @click.option("--type", "type_name", metavar="TYPE|FILE", help="The type of items that do not say theirs.")
-@click.option(
-    "--checker",
-    "checkers",
-    multiple=True,
-    metavar="PLUGIN",
-    help="For the usual ones (rules, safety, sanity, legible); repeatable.",
-)
-@click.option(
-    "--judge", metavar="KIND:MODEL[@URL]", help="A judge who sees the pair: openai:MODEL@URL, or transformers:PATH."
-)
-@click.option("--gate", "gates", multiple=True, metavar="CHECKER", help="Let this checker decide; repeatable.")
-@click.option("--signal", "signals", multiple=True, metavar="CHECKER", help="Only record what it says; repeatable.")
-@click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE.jsonl",
-    help="Keep every item here as it is decided; the same command again goes on.",
-)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.jsonl",
+              help="Keep every item here as it is decided; the same command again goes on.")  # fmt: skip
+@checking_options
 @answers
 def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[Any, str, int]:
     """Say of every item of a set whether it is benign: a run, MOSSBench, an ImageFolder, a JSONL with images.
@@ -44,16 +46,14 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
     mossgen check generated/negated_harm-0
     mossgen check MOSSBench/data --out checked.jsonl
     mossgen check my-images/ --type exaggerated_risk --judge openai:my-model@http://127.0.0.1:8000/v1 --json
-    """  # fmt: skip
+    """
     from mossgen.checking import check_set
-    from mossgen.config import parse_roles
     from mossgen.console import Console
     from mossgen.sets import read_set
 
     entries = read_set(set_, options["type_name"])
-    roles = parse_roles(options.pop("gates"), options.pop("signals"))
     with Console(quiet) as console:
-        checking = _prepared(set_, roles, console, **options)
+        checking = prepared(set_, console, **options)
         records = check_set(entries, checking, out, console.progress("checking"))
     missing = [r for r in records if r["by"] == "set"]
     result = {
@@ -68,14 +68,14 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
     return result, _text(result), 1 if missing else 0
 
 
-def _prepared(
-    set_: Path, roles: Any, console: Any, type_name: str | None, checkers: tuple[str, ...], judge: str | None,
-    settings: tuple[str, ...],
+def prepared(
+    set_: Path, console: Any, type_name: str | None, checkers: tuple[str, ...], judge: str | None,
+    gates: tuple[str, ...], signals: tuple[str, ...], settings: tuple[str, ...],
 ) -> Any:  # fmt: skip
     """The checkers, loaded, with what the output file says of them. Raises MossgenError."""
     from mossgen import models, plugins
     from mossgen.checking import Checking
-    from mossgen.config import checking_parts, embedded_models, read_config, refuse_own_judge
+    from mossgen.config import checking_parts, embedded_models, parse_roles, read_config, refuse_own_judge
     from mossgen.policy import resolve, stated, unseen
     from mossgen.store import CONFIG
 
@@ -86,7 +86,7 @@ def _prepared(
         models.path(name, console.download)
     console.say("loading checkers")
     loaded = [plugins.load("checkers", part.plugin, part.options) for part in parts]
-    policy = resolve(loaded, roles)
+    policy = resolve(loaded, parse_roles(gates, signals))
     head = {
         "checkers": [part.model_dump(mode="json") for part in parts],
         "type": type_name,
