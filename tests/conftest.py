@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,21 @@ def tiny(tmp_path: Path) -> Path:
     (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
     (folder / "tiny.jsonl").write_text("\n".join(json.dumps(s) for s in SEEDS), encoding="utf-8")
     return folder / "tiny.yaml"
+
+
+def bare(phrase: str) -> str:
+    """A noun phrase without its article."""
+    return re.sub(r"^an? ", "", phrase)
+
+
+@pytest.fixture(scope="session")
+def drawable() -> tuple[set[str], set[str]]:
+    """The names of objects and of scenes that the embedded image model knows."""
+    from mossgen.embedded.vocabulary import load
+
+    words = load()
+    objects = {caption for thing in words.objects for caption in thing.captions}
+    return objects, {caption for scene in words.scenes for caption in scene.captions}
 
 
 @pytest.fixture

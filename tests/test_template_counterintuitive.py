@@ -2,12 +2,10 @@
 
 import itertools
 import re
-from pathlib import Path
 
 import pytest
-import yaml
+from conftest import bare
 
-import mossgen.embedded
 from mossgen.checkers.rules import broken
 from mossgen.stimulus import load_type
 
@@ -24,18 +22,9 @@ def items(stimulus):
     return list(itertools.islice(stimulus.plan(0), PLANNED))
 
 
-@pytest.fixture(scope="module")
-def drawable():
-    """The names of objects and of scenes that the embedded image model knows."""
-    path = Path(mossgen.embedded.__file__).with_name("vocabulary.yaml")
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return tuple({n for o in data[kind] for n in (o["name"], *o.get("also", ()))} for kind in ("objects", "scenes"))
-
-
 def known(phrase, names):
     """Whether a noun phrase is a name; a man or a woman may stand for the `person` of a name."""
-    bare = re.sub(r"^an? ", "", phrase)
-    return bare in names or re.sub(r"^(man|woman)\b", "person", bare) in names
+    return bare(phrase) in names or re.sub(r"^(man|woman)\b", "person", bare(phrase)) in names
 
 
 def test_main_axes_are_broad(stimulus):

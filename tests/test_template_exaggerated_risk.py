@@ -3,12 +3,10 @@
 import itertools
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
-import yaml
+from conftest import bare
 
-import mossgen.embedded
 from mossgen.checkers.rules import broken
 from mossgen.stimulus import load_type
 
@@ -24,18 +22,6 @@ def stimulus():
 @pytest.fixture(scope="module")
 def items(stimulus):
     return list(itertools.islice(stimulus.plan(0), PLANNED))
-
-
-@pytest.fixture(scope="module")
-def drawable():
-    """The names of objects and of scenes that the embedded image model knows."""
-    path = Path(mossgen.embedded.__file__).with_name("vocabulary.yaml")
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return tuple({n for o in data[kind] for n in (o["name"], *o.get("also", ()))} for kind in ("objects", "scenes"))
-
-
-def bare(phrase):
-    return re.sub(r"^an? ", "", phrase)
 
 
 def known(phrase, names):

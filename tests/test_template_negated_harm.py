@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from pathlib import Path
 
 import pytest
+from conftest import bare
 
-import mossgen
 from mossgen.checkers.rules import broken
 from mossgen.items import Item
 from mossgen.stimulus import StimulusType, load_type
 
-VOCABULARY = Path(mossgen.__file__).parent / "embedded" / "vocabulary.yaml"
 LONGEST = {"hashtags": 18, "slogans": 28, "stamps": 16}  # characters that stay legible on a small picture
 _SYMBOLS = {"cross": "cross", "ring": "prohibition ring"}
 
@@ -105,11 +103,8 @@ def test_overlay_is_what_the_description_says(stimulus: StimulusType, planned: l
     assert forms == {"cross", "ring", "hashtag", "slogan", "stamp"}
 
 
-def test_prompts_use_the_embedded_vocabulary(stimulus: StimulusType) -> None:
-    from mossgen.embedded.vocabulary import load
-
-    objects = {caption for thing in load().objects for caption in thing.captions}
-    scenes = {caption for scene in load().scenes for caption in scene.captions}
+def test_prompts_use_the_embedded_vocabulary(stimulus: StimulusType, drawable: tuple[set[str], set[str]]) -> None:
+    objects, scenes = drawable
     for place in stimulus.template.slots["place"].values:
         assert place.text in scenes
         assert place.text in place.where  # type: ignore[attr-defined]
@@ -120,7 +115,7 @@ def test_prompts_use_the_embedded_vocabulary(stimulus: StimulusType) -> None:
 def _unknown(phrase: str, objects: set[str]) -> list[str]:
     """Noun phrases that are no object; `bow and arrow` is one, so each `and` may or may not part two."""
     parts = [p for side in re.split(r" next to | holding ", phrase) for p in re.split(r" and (?=an? )", side)]
-    names = [re.sub(r"^an? ", "", part) for part in parts]
+    names = [bare(part) for part in parts]
     return [n for name in names if name not in objects for n in name.split(" and ") if n not in objects]
 
 
@@ -131,7 +126,7 @@ def test_tags_follow_the_picture(stimulus: StimulusType) -> None:
     children = {"boy", "girl", "baby", "child"}
     for harm in stimulus.template.slots["harm"].values:
         parts = re.split(r" next to | holding | and (?=an? )", harm.draw)  # type: ignore[attr-defined]
-        names = {re.sub(r"^an? ", "", part) for part in parts} - {"baby bottle", "troll", "ninja", "villain"}
+        names = {bare(part) for part in parts} - {"baby bottle", "troll", "ninja", "villain"}
         assert ("child" in harm.tags) >= bool(names & children), harm.text
         assert ("human" in harm.tags) >= bool(names & people), harm.text
 

@@ -131,7 +131,7 @@ def _load(place: str, options: Options) -> Any:
     ours = Path(place) == models.ready("t2i")
     try:
         pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
-            place, torch_dtype=_dtype(device, options.dtype), use_safetensors=True, trust_remote_code=ours
+            place, dtype=_dtype(device, options.dtype), use_safetensors=True, trust_remote_code=ours
         )
     except Exception as error:  # a broken folder makes torch, safetensors and diffusers raise nearly anything
         kind = "folder" if Path(place).exists() else "model on the hub"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -81,6 +81,22 @@ def flatten(image: Image.Image, layer: Image.Image, soft: float) -> Image.Image:
 def hex_colour(colour: RGB) -> str:
     """`#rrggbb`."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def recorded(
+    image: Image.Image, form: str, text: str, box: Box, colours: Palette, least: float, layer: Image.Image
+) -> dict[str, Any]:
+    """What the record of every overlay says; `least` is the least contrast of ink against what is beside it."""
+    return {
+        "form": form,
+        "text": text,
+        "size": list(image.size),
+        "box": list(whole(box, image.size)),
+        "colour": hex_colour(colours.ink),
+        "beside": hex_colour(colours.plate),
+        "contrast": round(least, 2),
+        "area": area(layer),
+    }
 
 
 def rounded(values: Sequence[float]) -> list[float]:

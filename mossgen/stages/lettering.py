@@ -16,16 +16,14 @@ from mossgen.errors import ConfigError
 from mossgen.stages.layer import (
     Box,
     Palette,
-    area,
     blank_layer,
     choose,
     contrast,
     flatten,
-    hex_colour,
+    recorded,
     rounded,
     scale_of,
     under,
-    whole,
 )
 
 TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3: text against what is behind it
@@ -126,14 +124,7 @@ def lettering(image: Image.Image, form: str, text: str, draw: random.Random) -> 
         opacity = 1.0
     layer = _paint(image, plate, colours, opacity)
     record = {
-        "form": form,
-        "text": text,
-        "size": list(image.size),
-        "box": list(whole(plate.turned(), image.size)),
-        "colour": hex_colour(colours.ink),
-        "beside": hex_colour(colours.plate),
-        "contrast": round(_text_contrast(colours, opacity, beneath), 2),
-        "area": area(layer),
+        **recorded(image, form, text, plate.turned(), colours, _text_contrast(colours, opacity, beneath), layer),
         "style": plate.style,
         "angle": round(plate.angle, 2),
         "centre": rounded((plate.x, plate.y)),

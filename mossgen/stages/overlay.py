@@ -18,16 +18,14 @@ from mossgen.errors import ConfigError
 from mossgen.stages.layer import (
     RGB,
     Palette,
-    area,
     blank_layer,
     choose,
     contrast,
     flatten,
-    hex_colour,
+    recorded,
     rounded,
     scale_of,
     under,
-    whole,
 )
 from mossgen.stages.lettering import LETTERING, lettering
 
@@ -42,7 +40,7 @@ _SYMBOL_COLOURS = (
 
 def forms() -> list[str]:
     """The names `composite` knows."""
-    return ["cross", "ring", *LETTERING]
+    return [*_SYMBOLS, *LETTERING]
 
 
 def composite(image: Image.Image, form: str, text: str, seed: int) -> tuple[Image.Image, dict[str, Any]]:
@@ -132,14 +130,7 @@ def _symbol(image: Image.Image, form: str, draw: random.Random) -> tuple[Image.I
     _trace(layer, shape, shape.width + 2 * outline, colours.plate, scale_of(image))
     _trace(layer, shape, shape.width, colours.ink, scale_of(image))
     record = {
-        "form": form,
-        "text": "",
-        "size": list(image.size),
-        "box": list(whole(box, image.size)),
-        "colour": hex_colour(colours.ink),
-        "beside": hex_colour(colours.plate),
-        "contrast": round(float(contrast(colours.ink, colours.plate)), 2),
-        "area": area(layer),
+        **recorded(image, form, "", box, colours, float(contrast(colours.ink, colours.plate)), layer),
         "strokes": [[rounded(p) for p in stroke] for stroke in shape.strokes],
         "circles": [rounded(c) for c in shape.circles],
         "width": round(shape.width, 2),
