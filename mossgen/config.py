@@ -265,6 +265,7 @@ def parse_settings(settings: Sequence[str], known: Sequence[str]) -> dict[str, d
 
 
 def _complete(kind: str, part: Part, changes: Mapping[str, Mapping[str, Any]], role: str) -> Part:
+    """The plugin with its options as settings change them, and its own defaults written out. Raises ConfigError."""
     asked = {**part.options, **changes.get(part.plugin, {}), **changes.get(role, {})}
     for option, value in asked.items():
         if isinstance(value, str) and re.match(r"\w+://[^/]*@", value):  # run.json and the manifest would show it
@@ -325,6 +326,7 @@ def read_config(path: Path) -> RunConfig:
 
 
 def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:
+    """The dotted path of the first field that differs between two plain values, and what it is in each."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
             found = _first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else key)

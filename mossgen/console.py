@@ -55,6 +55,7 @@ class Console:
         self._show("run", text, min(accepted, self._wanted), self._wanted)
 
     def _show(self, key: str, text: str, done: int, total: int) -> None:
+        """A bar of its own for each key on a terminal, elsewhere a line whenever the text changes."""
         if self._quiet:
             return
         if self._bars is None:

@@ -115,6 +115,7 @@ def _run(path: Path) -> list[Pair] | None:
 
 
 def _mossbench(path: Path) -> list[Pair] | None:
+    """The pairs of a MOSSBench folder, or of the folder above its data; None if it is none."""
     file = next((f for f in (path, path / "data") if (f / "images_information" / "information.json").is_file()), None)
     if file is None:
         return None
@@ -142,6 +143,7 @@ def _imagefolder(path: Path) -> list[Pair] | None:
 
 
 def _jsonl(file: Path) -> Iterator[Pair]:
+    """The pairs of a metadata file, one a line, pictures beside it. Raises ConfigError with the line."""
     for number, line in enumerate(read_text(file, MAX_BYTES, ConfigError).split("\n"), 1):
         if not line.strip():
             continue

@@ -229,6 +229,7 @@ def _version(library: str) -> str:
 
 
 def _model_facts(config: RunConfig, role: str) -> dict[str, Any]:
+    """What the manifest says of the model in a role: name, licence and, of an embedded one, where it comes from."""
     plugin, options = _plugin(config, role)
     name = str(options.get("model", ""))
     known = {model.name: model for model in models.catalogue()}

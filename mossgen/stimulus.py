@@ -71,6 +71,7 @@ class StimulusType:
         return self.template.slots[slot].values
 
     def _fill(self, first: Value, draw: random.Random, used: dict[tuple[str, str], int]) -> dict[str, str] | None:
+        """A value for every slot beside `first`, the least used ones that fit; None where a slot has none that does."""
         chosen = {self.template.primary: first}
         for name in self.template.slots:
             if name in chosen:
@@ -217,6 +218,7 @@ def _is_words(content: object) -> bool:
 
 
 def _fits(name: str, value: Value, chosen: Mapping[str, Value]) -> bool:
+    """Whether a slot's value goes with those chosen for other slots, by the needs and avoids of both sides."""
     for slot, other in chosen.items():
         if slot in value.needs and not other.has(value.needs[slot]):
             return False

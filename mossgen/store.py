@@ -164,6 +164,7 @@ class RunStore:
 
     @staticmethod
     def _connect(folder: Path) -> RunStore:
+        """A connection that writes; the tables are made, or brought up to this version's."""
         try:
             db = sqlite3.connect(folder / DATABASE, timeout=30, isolation_level=None)  # a batch may hold it
             db.execute("PRAGMA journal_mode = WAL")

@@ -123,6 +123,7 @@ def build(options: Options) -> DiffusersImager:
 
 
 def _load(place: str, options: Options) -> Any:
+    """The pipeline from a folder or the hub, on its device. Raises MissingModel."""
     import diffusers
 
     device = _device() if options.device == "auto" else options.device

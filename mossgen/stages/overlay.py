@@ -118,6 +118,7 @@ _SYMBOLS: dict[str, Callable[[tuple[int, int], random.Random], _Shape]] = {"cros
 
 
 def _symbol(image: Image.Image, form: str, draw: random.Random) -> tuple[Image.Image, dict[str, Any]]:
+    """The picture with a cross or a ring over it, and its record; see `composite`."""
     shape = _SYMBOLS[form](image.size, draw)
     outline = max(2.5, min(image.size) * draw.uniform(0.013, 0.02))
     reach = shape.width / 2 + outline
