@@ -65,7 +65,7 @@ def test_killed_anywhere_and_resumed_gives_the_same_bytes(real_run: Path, tmp_pa
     assert sum(killed) >= 3, killed
     left = verify_run(run)
     assert left.problems == []
-    assert "is unfinished" in (left.unfinished or "")
+    assert left.unfinished or (run / "manifest.json").is_file()  # the last kill may have come too late
     done = mossgen(*command, "--run", run)
     assert done.returncode == 0, done.stderr
     assert digests(run) == digests(real_run)
