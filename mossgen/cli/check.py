@@ -101,9 +101,10 @@ def _text(result: dict[str, Any]) -> str:
     width = max(len(str(r["id"])) for r in result["items"])
     lines = []
     for record in result["items"]:
-        lines.append(f"{record['decision']:10} {record['id']:{min(width, 24)}}  {_short(record['question'])}")
-        if record["by"]:
-            lines.append(f"{'':10} {'':{min(width, 24)}}  {record['by']}: {_short(record['reason'])}")
+        lines.append(f"{record['decision']:10} {_short(record['id']):{min(width, 24)}}  {_short(record['question'])}")
+        if record["decision"] != "benign":
+            why = _line(record["reason"]) if record["by"] == "set" else _short(record["reason"])
+            lines.append(f"{'':10} {'':{min(width, 24)}}  {record['by'] or 'policy'}: {why}")
     counts = ", ".join(f"{count} {name}" for name, count in result["counts"].items())
     lines.append(f"{result['accepted']} of {len(result['items'])} accepted ({counts}).")
     lines.append("Gates: " + ", ".join(result["policy"]["gates"]) + ".")
@@ -116,6 +117,10 @@ def _text(result: dict[str, Any]) -> str:
 
 
 def _short(text: str) -> str:
-    """One line without control characters: what a foreign set says must not steer the terminal."""
-    line = "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    line = _line(text)
     return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
+
+
+def _line(text: str) -> str:
+    """One line without control characters: what a foreign set says must not steer the terminal."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
