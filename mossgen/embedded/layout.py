@@ -47,10 +47,10 @@ def _arrange(row: list[Thing], binding: bool, rng: random.Random) -> list[Layer]
     if not binding and len(row) > 1:
         rng.shuffle(row)
     count = len(row)
-    base = {0: 0, 1: 152, 2: 120, 3: 102, 4: 88, 5: 76}[count]
+    base = {0: 0, 1: 152, 2: 116, 3: 88, 4: 72, 5: 60}[count]
     placed: list[Layer] = []
     for number, thing in enumerate(row):
-        grown = 1.15 if thing.person or thing.attached else 1.0
+        grown = 1.15 if thing.attached else 1.08 if thing.person else 1.0
         size = round(min(168, base * grown) * rng.uniform(0.94, 1.06))
         centre = SIDE * (number + 0.5) / count + rng.uniform(-10, 10)
         bottom = _bottom(thing, size, rng)
