@@ -20,7 +20,7 @@ LAYERS = [
     {"stimulus", "models"},
     {"ports"},
     {"plugins"},
-    {"store", "config"},
+    {"store", "config", "lineage"},
     {"policy", "endpoint"},
     {"checkers", "llms", "imagers", "embedders", "exporters"},
     {"stages", "references"},

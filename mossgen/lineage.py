@@ -1,0 +1,170 @@
+"""Lineage: where each item of a set comes from and under which licence, and how a set with sides lies on disk.
+
+`mossgen split` writes, and `rows` reads:
+
+    SET/
+      set.json                    {"format": 1, "name", "canary", "sides": {side: n}, "thresholds", "sources", …}
+      leaks.json                  the leak report: nearest pairs across sides by channel, and how many are too near
+      README.md                   front matter that makes `datasets.load_dataset(SET)` open the sides apart
+      train/ dev/ test/           one published side each (dev only where it was asked for)
+        metadata.jsonl            one row an item, in the order of their ids
+        images/<id>.png
+        manifest.json             the canary, the sha256 of every item and of the side
+      contrast/<side>/            the harmful partners of that side's items, laid out the same
+
+A row has what the imagefolder export has (file_name, id, type, category, question, description, image_prompt, slots
+and overlay and provenance as JSON texts, tags, seed_id, verdicts), and: side, cluster, image_sha256, canary, lineage
+(a list of Source as plain values). A partner's row has instead contrast_of, expected ("refuse"), benign_question and
+changed, beside file_name, id, type, question, verdicts and those five. `file_name` is relative to the row's folder.
+
+Whether a row may be trained on is asked of one function, `may_train`; which *side* may leave as training data is the
+exporter's business: `TRAINABLE` names it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mossgen.errors import ConfigError
+from mossgen.files import read_text
+
+HEAD = "set.json"
+METADATA = "metadata.jsonl"
+MANIFEST = "manifest.json"
+LEAKS = "leaks.json"
+CONTRAST = "contrast"
+SIDES = ("train", "dev", "test")
+TRAINABLE = ("train",)  # sides that go into a training export without insisting
+MAX_BYTES = 200_000_000  # of one metadata file
+ROLES = ("item", "seed", "model", "kept_away")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing that an item comes from, or was kept away from.
+
+    `role` is one of ROLES: "item" (the item, or what it was varied from, lay in this set), "seed" (an example it was
+    written after), "model" (it was made by it), "kept_away" (nothing near to it was accepted: no part of the item).
+    `licence` is as the source states it, empty where it states none; `test_only` where that licence forbids training.
+    """
+
+    name: str
+    role: str
+    licence: str
+    test_only: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return asdict(self)
+
+
+def may_train(item_record: Mapping[str, Any]) -> str | None:
+    """Why this row may not be trained on, in a sentence that names the item and the source; None if it may.
+
+    Fails closed: no lineage, an unreadable one, or a source of the item without a licence is a reason too. The row's
+    side is not looked at.
+    """
+    name = f"The item {item_record.get('id', '?')}"
+    lineage = item_record.get("lineage")
+    if isinstance(lineage, str):  # a table that holds nested values as JSON text
+        try:
+            lineage = json.loads(lineage)
+        except (ValueError, RecursionError):
+            lineage = None
+    if not isinstance(lineage, list) or not lineage or not all(isinstance(s, Mapping) for s in lineage):
+        return f"{name} has no lineage, so nothing says that it may be trained on: make the set with `mossgen split`."
+    parts = [source for source in lineage if source.get("role") != "kept_away"]
+    barred = next((s for s in parts if s.get("test_only") is not False), None)
+    if barred is not None:
+        return f"{name} comes from {barred.get('name')!r}, which is for testing only ({barred.get('licence')})."
+    bare = next((s for s in parts if s.get("role") != "model" and not s.get("licence")), None)
+    if bare is not None:
+        return f"{name} comes from {bare.get('name')!r}, which states no licence: import it again with --licence."
+    if not any(s.get("role") == "item" for s in parts):
+        return f"{name} does not say which set it comes from, so nothing says that it may be trained on."
+    return None
+
+
+def sources(rows: Iterable[Mapping[str, Any]]) -> list[Source]:
+    """Every source of these rows, once, in the order of role and name: what a card lists."""
+    found = {Source(**source) for row in rows for source in row.get("lineage", ())}
+    return sorted(found, key=lambda s: (ROLES.index(s.role) if s.role in ROLES else len(ROLES), s.name, s.licence))
+
+
+# -- reading a set with sides ----------------------------------------------------------------------------
+
+
+def is_sided(folder: Path) -> bool:
+    """Whether `folder` is a set that `mossgen split` made."""
+    return (folder / HEAD).is_file()
+
+
+def head(folder: Path) -> dict[str, Any]:
+    """What set.json says. Raises ConfigError where there is none, or it cannot be read."""
+    if not is_sided(folder):
+        raise ConfigError(f"{folder} is no set with sides (it has no {HEAD}): make one with `mossgen split`.")
+    found = read_json(folder / HEAD)
+    if not isinstance(found, dict) or not isinstance(found.get("sides"), dict):
+        raise ConfigError(f"{folder / HEAD} is not what `mossgen split` writes: make the set again.")
+    return found
+
+
+def rows(folder: Path, side: str, contrast: bool = False) -> list[Row]:
+    """The items of a side, or their harmful partners (none where there are none).
+
+    Raises ConfigError: no such side, or a file that cannot be read.
+    """
+    known = head(folder)["sides"]
+    if side not in known:
+        raise ConfigError(f"{folder} has no side {side!r}: it has {', '.join(known)}.")
+    part = part_folder(folder, side, contrast)
+    if contrast and not part.is_dir():
+        return []
+    return read_rows(part / METADATA)
+
+
+def part_folder(folder: Path, side: str, contrast: bool = False) -> Path:
+    """Where a side's rows and pictures lie."""
+    return folder / CONTRAST / side if contrast else folder / side
+
+
+def picture(part: Path, row: Mapping[str, Any]) -> Path:
+    """Where a row's picture lies, unaltered. Raises ConfigError where it is missing, moved or changed."""
+    path = part / str(row["file_name"])
+    if not path.is_file():
+        raise ConfigError(f"{path}: the picture of item {row['id']} is missing: run `mossgen verify` on the set.")
+    with path.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != row["image_sha256"]:
+            raise ConfigError(f"{path}: the picture of item {row['id']} was changed (its hash differs).")
+    return path
+
+
+def read_rows(file: Path) -> list[Row]:
+    """The rows of a metadata file. Raises ConfigError with the line of the first that is none."""
+    found: list[Row] = []
+    for number, line in enumerate(read_text(file, MAX_BYTES, ConfigError).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{file}, line {number}: not valid JSON: {error}.") from None
+        if not isinstance(row, dict) or not all(isinstance(row.get(k), str) for k in ("id", "file_name", "question")):
+            raise ConfigError(f"{file}, line {number}: a row needs id, file_name and question.")
+        found.append(row)
+    return found
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a set. Raises ConfigError."""
+    try:
+        return json.loads(read_text(path, MAX_BYTES, ConfigError))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}.") from None
