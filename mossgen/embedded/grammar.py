@@ -167,10 +167,14 @@ def _strip_style(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _names() -> dict[str, Object]:
-    """Caption -> object, for every caption."""
-    return {
-        caption.lower(): thing for thing in reversed(vocabulary.load().objects) for caption in reversed(thing.captions)
-    }
+    """Caption -> object, for every caption; "man" and "woman" for the person in one too, as the drawings have it."""
+    known: dict[str, Object] = {}
+    for thing in vocabulary.load().objects:
+        for caption in (c.lower() for c in thing.captions):
+            genders = [re.sub(r"\bperson\b", noun, caption) for noun in ("man", "woman")] if "person " in caption else []
+            for name in (caption, *genders):
+                known.setdefault(name, thing)
+    return known
 
 
 @lru_cache(maxsize=1)

@@ -105,7 +105,7 @@ _STANDING = frozenset({"beside", "front", "behind"})
 _OFFSETS: dict[str, Callable[[int, random.Random], tuple[float, float, float, int]]] = {
     "printed": lambda side, rng: (0.5, 0.0, -0.23, 1),
     "shaped": lambda side, rng: (0.9, 0.0, 0.0, 1),
-    "holding": lambda side, rng: (0.5, 0.5 * side, -0.04, 1),
+    "holding": lambda side, rng: (0.5, 0.5 * side, -0.04, 50),
     "top": lambda side, rng: (0.62, rng.uniform(-0.08, 0.08), -0.74, 1),
     "riding": lambda side, rng: (0.8, 0.0, -0.4, 1),
     "above": lambda side, rng: (0.7, rng.uniform(-0.1, 0.1), -0.96, 1),

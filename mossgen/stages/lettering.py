@@ -138,7 +138,7 @@ def _calmer_below(image: Image.Image) -> bool:
     grey = np.asarray(image.convert("L"), dtype=np.float32)
     part = max(2, grey.shape[0] * 2 // 5)
     upper, lower = (float(np.abs(np.diff(rows, axis=1)).mean()) for rows in (grey[:part], grey[-part:]))
-    return lower < upper
+    return lower < upper / 2  # what a picture shows mostly stands in its lower part, however busy the rest is
 
 
 def _text_contrast(colours: Palette, opacity: float, beneath: np.ndarray) -> float:

@@ -31,6 +31,8 @@ from mossgen.stages.lettering import LETTERING, lettering
 
 SIDES = (128, 2048)  # pixels: the sides a picture may have
 
+MIDDLE = (0.5, 0.55)  # of a symbol, in shares of the sides: what it crosses out mostly stands in the lower part
+
 _REDS = ((216, 22, 34), (190, 12, 30), (228, 34, 22), (160, 10, 26))
 _SYMBOL_COLOURS = (
     *(Palette(edge, red, red) for red in _REDS for edge in ((255, 255, 255), (255, 246, 224))),
@@ -78,7 +80,7 @@ class _Shape(NamedTuple):
 def _cross(size: tuple[int, int], draw: random.Random) -> _Shape:
     """Two bars, or two slightly bowed brush strokes, over most of the picture."""
     wide, high = size
-    x, y = (side * (0.5 + draw.uniform(-0.02, 0.02)) for side in size)
+    x, y = (side * (middle + draw.uniform(-0.02, 0.02)) for side, middle in zip(size, MIDDLE, strict=True))
     across, down = wide * draw.uniform(0.31, 0.38), high * draw.uniform(0.31, 0.38)
     across, down = min(across, 1.5 * down), min(down, 1.5 * across)
     bow = draw.choice((0.0, 0.05)) * draw.choice((-1, 1))
@@ -108,7 +110,7 @@ def _bowed(a: tuple[float, float], b: tuple[float, float], bow: float) -> list[t
 def _ring(size: tuple[int, int], draw: random.Random) -> _Shape:
     """The prohibition sign of road signs: a ring, and a slash from the upper left to the lower right."""
     side = min(size)
-    x, y = (s * 0.5 + side * draw.uniform(-0.03, 0.03) for s in size)
+    x, y = (s * middle + side * draw.uniform(-0.03, 0.03) for s, middle in zip(size, MIDDLE, strict=True))
     radius, angle = side * draw.uniform(0.33, 0.39), math.radians(draw.uniform(40, 50))
     dx, dy = radius * math.cos(angle), radius * math.sin(angle)
     return _Shape([[(x - dx, y - dy), (x + dx, y + dy)]], [(x, y, radius)], side * draw.uniform(0.045, 0.065))

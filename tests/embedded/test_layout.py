@@ -38,6 +38,7 @@ def middle(layer: Layer) -> float:
         ("a snake in a basket", [PLAIN, "a snake", "a basket"]),
         ("french fries, a hamburger and a glass of milk", [PLAIN, "french fries", "a hamburger", "a glass of milk"]),
         ("a snake on a scarf next to an office worker in a cafe", ["a cafe", "a snake", "a scarf", "an office worker"]),
+        ("a man in a wheelchair and a cookie in a cafe", ["a cafe", "a man in a wheelchair", "a cookie"]),
         ("a person swimming next to a storm cloud by a lake", ["a lake", "a person swimming", "a storm cloud"]),
         (
             "a judge next to a money bag and a handshake in a library",
