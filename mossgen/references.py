@@ -1,4 +1,8 @@
-"""Reference sets that nothing new may be near to: other runs, MOSSBench folders, ImageFolders and JSONL files."""
+"""Reference sets that nothing new may be near to: imported ones by name or path, other runs, MOSSBench folders,
+ImageFolders and JSONL files.
+
+An imported set (see importing.py) lies in a folder of its own: reference.json, items.jsonl and its pictures.
+"""
 
 from __future__ import annotations
 
@@ -22,30 +26,39 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 200_000_000  # of one metadata file
 MAX_PIXELS = 50_000_000  # of one picture: beyond it Pillow could be made to fill the memory
+REFERENCE = "reference.json"  # the head of an imported set
+ITEMS = "items.jsonl"
+FOLDER = Path("generated") / "references"  # where imported sets lie under their names
 BATCH = 64  # pictures embedded at a time
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One reference item: its id there, its question and where its picture lies."""
+    """One reference item: its id there, its question and where its picture lies (None: it is known to be missing)."""
 
     id: str
     question: str
-    image: Path
+    image: Path | None
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A named set of pairs."""
+    """A named set of pairs, with the licence it was imported under."""
 
     name: str
     pairs: Sequence[Pair]
+    licence: str = ""
+    test_only: bool = False
 
     def keep_in(self, kept: Deduplicator, embedder: Embedder) -> None:
         """Makes every pair count as kept, so that a near-duplicate of it is rejected naming it."""
-        for start in range(0, len(self.pairs), BATCH):
-            batch = self.pairs[start : start + BATCH]
-            images = embedder.images([read_image(p.image) for p in batch])
+        bare = [p for p in self.pairs if p.image is None]
+        if bare:
+            kept.keep_texts([f"{self.name}/{p.id}" for p in bare], embedder.texts([p.question for p in bare]))
+        whole = [p for p in self.pairs if p.image is not None]
+        for start in range(0, len(whole), BATCH):
+            batch = whole[start : start + BATCH]
+            images = embedder.images([read_image(p.image) for p in batch if p.image is not None])
             texts = embedder.texts([p.question for p in batch])
             kept.keep([f"{self.name}/{p.id}" for p in batch], texts, images)
 
@@ -53,15 +66,18 @@ class Reference:
         """A hash of all that the set says: ids, questions and the bytes of the pictures. Raises ConfigError."""
         digest = hashlib.sha256()
         for pair in self.pairs:
-            digest.update(canonical([pair.id, pair.question, _image_sha256(pair.image)]).encode() + b"\n")
+            image = _image_sha256(pair.image) if pair.image is not None else None
+            digest.update(canonical([pair.id, pair.question, image]).encode() + b"\n")
         return digest.hexdigest()
 
 
 def read_reference(path: Path) -> Reference:
-    """The set at `path`: a run folder, a MOSSBench folder, an ImageFolder, or a metadata JSONL.
+    """The set at `path`: an imported set, a run folder, a MOSSBench folder, an ImageFolder, or a metadata JSONL.
 
     Raises ConfigError naming the file, line and field of the first thing that is wrong.
     """
+    if (path / REFERENCE).is_file():
+        return _imported(path)
     for reader in (_run, _mossbench, _imagefolder):
         pairs = reader(path)
         if pairs is not None:
@@ -69,9 +85,30 @@ def read_reference(path: Path) -> Reference:
                 raise ConfigError(f"--against {path}: the set is empty.")
             return Reference(path.name, pairs)
     raise ConfigError(
-        f"--against {path}: no set is there: give a run folder, a folder with images_information/information.json "
-        "(MOSSBench), or one with a metadata.jsonl (ImageFolder)."
+        f"--against {path}: no set is there: give the name of an imported set, a run folder, a folder with "
+        "images_information/information.json (MOSSBench), or one with a metadata.jsonl (ImageFolder)."
     )
+
+
+def locate(name: str | Path) -> Path:
+    """The path that a REF stands for: itself, or else the imported set of that name."""
+    named = FOLDER / name
+    return named if not Path(name).exists() and (named / REFERENCE).is_file() else Path(name)
+
+
+def _imported(path: Path) -> Reference:
+    """An imported set. An entry without a question says nothing that could be repeated, and is left out."""
+    try:
+        head = json.loads(read_text(path / REFERENCE, MAX_BYTES, ConfigError))
+        rows = [json.loads(row) for row in read_text(path / ITEMS, MAX_BYTES, ConfigError).split("\n") if row]
+        pairs = [
+            Pair(str(row["id"]), str(row["question"]), path / row["image"] if row["image"] else None)
+            for row in rows
+            if str(row["question"]).strip()
+        ]
+        return Reference(str(head["name"]), pairs, str(head["licence"]), bool(head["test_only"]))
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: not what `mossgen import` writes ({error}): import it again.") from None
 
 
 def _image_sha256(path: Path) -> str:

@@ -14,7 +14,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MAX_PICTURE_BYTES = 64_000_000  # of one picture file or one inline picture
 MAX_QUESTION = 4_000  # characters: a longer text is no question about a picture
 MOSSBENCH_TYPES = {"type 1": "exaggerated_risk", "type 2": "negated_harm", "type 3": "counterintuitive"}
+MOSSBENCH_COLUMNS = ("metadata_over", "over")  # where the Hub's copy and our exports keep the code
+MOSSBENCH_CODES = tuple(MOSSBENCH_TYPES)  # compared by equality: a cell may hold anything
 QUESTIONS = ("question", "query", "prompt", "text")  # the columns a question may stand in, first found counts
 _INFORMATION = Path("images_information") / "information.json"
 
@@ -39,6 +41,7 @@ class Entry:
     """One item of a set: its place there, what is asked, and where its picture is (a path, or the bytes).
 
     `type` is None where the set does not say. `slots` and `overlay` are there where mossgen made the item.
+    `record` and `file` are there for items of other makers, None for items of a run.
     """
 
     number: int
@@ -49,6 +52,9 @@ class Entry:
     slots: Mapping[str, str]
     overlay: Mapping[str, Any] | None
     problem: str | None = None
+    record: Any = None  # the row as the set has it
+    file: Path | None = None  # the metadata file that it stands in
+    key: str = ""  # under which it stands there, where that is one object keyed by pid
 
     def item(self) -> Item:
         """The entry as an item without any evidence: whatever was said of it before, it is judged anew."""
@@ -97,6 +103,22 @@ def read_set(path: Path, type_name: str | None = None) -> list[Entry]:
     )
 
 
+def read_table(path: Path) -> list[Entry]:
+    """The items of an ImageFolder, a JSONL or a CSV, and of nothing else. Raises ConfigError."""
+    entries = _tables(path, None)
+    if not entries:
+        raise ConfigError(f"{path}: give a folder with a metadata.jsonl or metadata.csv, or a .jsonl or .csv file.")
+    return entries
+
+
+def read_mossbench(path: Path) -> list[Entry]:
+    """The items of MOSSBench's `data`, `data_contrast`, or the folder that holds them. Raises ConfigError."""
+    entries = _mossbench(path, None)
+    if not entries:
+        raise ConfigError(f"{path}: no MOSSBench folder: there is no {_INFORMATION} in it, its data or data_contrast.")
+    return entries
+
+
 def _run(path: Path, type_name: str | None) -> list[Entry] | None:
     if not (path / DATABASE).is_file():
         return None
@@ -136,7 +158,8 @@ def _information(folder: Path, type_name: str | None, mark: str, first: int) -> 
     for number, (pid, row) in enumerate(data.items(), first):
         kind = row.get("metadata") if isinstance(row, dict) else None
         over = str(kind.get("over")) if isinstance(kind, dict) else ""
-        yield _entry(number, mark + pid, row, folder, MOSSBENCH_TYPES.get(over, type_name), (folder, source.parent))
+        entry = _entry(number, mark + pid, row, folder, MOSSBENCH_TYPES.get(over, type_name), (folder, source.parent))
+        yield replace(entry, record=row, file=source, key=pid)
 
 
 # -- ImageFolder, JSONL, CSV ---------------------------------------------------------------------------
@@ -152,7 +175,8 @@ def _tables(path: Path, type_name: str | None) -> list[Entry] | None:
     entries: list[Entry] = []
     for file in files:
         for name, row in _rows(file):
-            entries.append(_entry(len(entries), name, row, file.parent, type_name, (file.parent,)))
+            entry = _entry(len(entries), name, row, file.parent, type_name, (file.parent,))
+            entries.append(replace(entry, record=row, file=file))
     return entries if files else None
 
 
@@ -197,6 +221,7 @@ def _entry(number: int, name: str, row: Any, folder: Path, kind: str | None, bas
     elif len(question) > MAX_QUESTION:
         problem = f"its question has {len(question):,} characters, more than {MAX_QUESTION:,}."
     name = str(row.get("id") or row.get("pid") or name) if not name.startswith("contrast-") else name
+    kind = next((MOSSBENCH_TYPES[row[k]] for k in MOSSBENCH_COLUMNS if row.get(k) in MOSSBENCH_CODES), kind)
     stated = row.get("type") if row.get("type") in type_names() else kind  # never a path: only types that we ship
     slots, overlay = _embedded(row.get("slots")), _embedded(row.get("overlay"))
     whole = all(isinstance(v, str) for v in slots.values())

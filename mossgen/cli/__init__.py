@@ -8,6 +8,8 @@ from mossgen import __version__
 from mossgen.cli.check import check
 from mossgen.cli.contrast import contrast
 from mossgen.cli.expand import expand, preview
+from mossgen.cli.export import export
+from mossgen.cli.import_ import import_, references
 from mossgen.cli.inspect import doctor, plugins, status, verify
 from mossgen.cli.models import models
 from mossgen.cli.review import review
@@ -33,5 +35,10 @@ def main() -> None:
     """
 
 
-for verb in (expand, preview, check, contrast, status, verify, review, models, plugins, doctor):
+VERBS = (
+    *(expand, preview, check, contrast, status, verify, review, export),
+    *(import_, references),
+    *(models, plugins, doctor),
+)
+for verb in VERBS:
     main.add_command(verb)

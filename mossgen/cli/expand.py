@@ -33,7 +33,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Only record what this checker says; repeatable."),
         click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
         click.option("--against", multiple=True, metavar="REF",
-                     help="Nothing near this set is accepted: a run, a MOSSBench folder, an ImageFolder; repeatable."),
+                     help="Nothing near this set is accepted: an imported set's name, a run, a folder; repeatable."),
         click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
                      help="Stop when this invocation has spent so much; what is free goes on."),
         click.option("--max-time", type=click.FloatRange(min=0), metavar="SECONDS",
@@ -107,13 +107,14 @@ def preview(wanted: int, quiet: bool, **options: Any) -> tuple[Any, str, int]:
 
 def _configured(options: dict[str, Any]) -> tuple[Any, Any]:
     from mossgen.config import build_config, parse_roles
+    from mossgen.references import locate
     from mossgen.stimulus import load_type
 
     stimulus = load_type(options["type_name"])
     parts = {role: options[role] for role in ("llm", "imager", "embedder")}
     config = build_config(
         stimulus, options["seed"], options["preset"], parts,
-        options["checkers"], options["settings"], options["against"],
+        options["checkers"], options["settings"], [str(locate(name)) for name in options["against"]],
         parse_roles(options["gates"], options["signals"]), options["judge"],
     )  # fmt: skip
     return stimulus, config
