@@ -129,8 +129,61 @@ class RunView:
     manifest: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Example:
+    """One pair for a file that trains or evaluates.
+
+    `row` are its columns, as the imagefolder export writes them (a harmful partner has fewer); `picture` is where
+    its PNG lies, `over` MOSSBench's code of its type. `expected` is what a good model does. `chosen` and `rejected`
+    are what to train towards and away from: None in an evaluation export.
+    """
+
+    row: Mapping[str, Any]
+    picture: Path
+    expected: Literal["comply", "refuse"] = "comply"
+    over: str | None = None
+    chosen: str | None = None
+    rejected: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The content id."""
+        return str(self.row["id"])
+
+    @property
+    def type(self) -> str:
+        """The stimulus type."""
+        return str(self.row.get("type") or "any")
+
+    @property
+    def question(self) -> str:
+        """What the user asks about the picture."""
+        return str(self.row["question"])
+
+    @property
+    def file_name(self) -> str:
+        """The picture's name in an export's folder of pictures."""
+        return f"{self.id}.png"
+
+
+@dataclass(frozen=True)
+class SetView:
+    """What an exporter may read of a set, or of one side of it.
+
+    `name` is an identifier that files and tasks are called by; `sources` are lineage.Source as plain values; `notes`
+    are sentences for the card; `home` is the absolute folder that the export will be read from.
+    """
+
+    name: str
+    split: str  # train, dev or test
+    examples: Sequence[Example]
+    sources: Sequence[Mapping[str, Any]]
+    notes: Sequence[str]
+    home: Path
+
+
 class Exporter(Protocol):
-    """Writes a run as files that some tool reads."""
+    """Writes a run as files that some tool reads; those of `mossgen export` write a SetView (exporters/_format.py)."""
 
     name: str
 

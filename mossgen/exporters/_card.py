@@ -10,7 +10,7 @@ from mossgen.exporters import _facts
 from mossgen.ports import RunView
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-_TAGS = ("synthetic", "oversensitivity", "over-refusal", "safety", "multimodal", "mossgen")
+TAGS = ("synthetic", "oversensitivity", "over-refusal", "safety", "multimodal", "mossgen")
 _CONFIGS = [
     {
         "config_name": "default",
@@ -32,7 +32,7 @@ def render(run: RunView, licence: str) -> str:
         size_categories=size_category(len(run.accepted)),
         annotations_creators=["machine-generated"],
         source_datasets=["original"],
-        tags=[*_TAGS, run.type.name],
+        tags=[*TAGS, run.type.name],
         configs=_CONFIGS,
     )
     return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{_body(run, licence)}"))

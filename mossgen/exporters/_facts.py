@@ -84,6 +84,11 @@ def read_picture(path: Path) -> tuple[bytes, Image.Image]:
         raise StoreError(f"{path} is no picture ({error}): run `mossgen verify` on the run.") from None
 
 
+def png_is_rgb(raw: bytes) -> bool:
+    """Whether a PNG holds 8-bit RGB without transparency: bytes 24 and 25 are its depth and colour type."""
+    return raw[24:26] == b"\x08\x02" and b"tRNS" not in raw[:1024]
+
+
 def none_accepted(accepted: Sequence[Item]) -> str | None:
     """The sentence for an export that needs items and has none."""
     return None if accepted else "The run has no accepted item: there is nothing to export."

@@ -2,7 +2,8 @@
 
 `datasets.load_dataset(out)` and `load_dataset("imagefolder", data_dir=out/"data")` open it with every field.
 What differs from type to type (slots, overlay, provenance) is one JSON text each, so that the columns of
-all types are the same and sets of several types can be concatenated.
+all types are the same and sets of several types can be concatenated. A side of a set goes into a folder of its
+split's name, with the columns of _columns.py.
 """
 
 from __future__ import annotations
@@ -12,36 +13,47 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from mossgen.errors import ConfigError
 from mossgen.exporters import _card, _facts
+from mossgen.exporters._columns import columns
 from mossgen.exporters._folder import write_folder
+from mossgen.exporters._format import Format, Options, picture_path, write_jsonl, write_pictures
 from mossgen.items import Item, canonical
-from mossgen.ports import RunView
+from mossgen.ports import RunView, SetView
 
+__all__ = ["ImageFolder", "Options", "build", "row"]
 
-class Options(BaseModel):
-    """`licence` is that of the data, as the Hub writes it; those of the models come from the manifest."""
+_USAGE = """\
+```python
+from datasets import load_dataset
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    licence: str = Field(default="cc-by-4.0", min_length=1)
+items = load_dataset(".", split="$SPLIT")
+items[0]["image"], items[0]["question"], items[0]["expected"]
+```
+
+`expected` is `comply`, or `refuse` in a harmful partner of the item `contrast_of`.
+"""
 
 
 class ImageFolder:
     """See the module."""
 
     name = "imagefolder"
+    purpose = "evaluate"
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        files = ["$SPLIT/metadata.jsonl", "$SPLIT/images/*.png"]
+        self._sets = Format(self.name, "evaluate", _fill_side, _USAGE, options, {"default": files})
 
-    def unfit(self, run: RunView) -> str | None:
-        """Why this run cannot be written so, in a sentence; None if it can."""
-        return _facts.none_accepted(run.accepted)
+    def unfit(self, run: RunView | SetView) -> str | None:
+        """Why this run or side cannot be written so, in a sentence; None if it can."""
+        return self._sets.unfit(run) if isinstance(run, SetView) else _facts.none_accepted(run.accepted)
 
-    def export(self, run: RunView, out: Path) -> list[Path]:
-        """README.md and data/ in `out`. Raises ConfigError (run unfit, `out` not ours) or StoreError."""
+    def export(self, run: RunView | SetView, out: Path) -> list[Path]:
+        """README.md and the data in `out`. Raises ConfigError (unfit, `out` not ours) or StoreError."""
+        if isinstance(run, SetView):
+            return self._sets.export(run, out)
         if reason := self.unfit(run):
             raise ConfigError(reason)
         return write_folder(out, self.name, lambda folder: self._fill(run, folder))
@@ -56,6 +68,13 @@ class ImageFolder:
             lines.append(json.dumps(row(run, item), ensure_ascii=False))
         (folder / "data" / "metadata.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         (folder / "README.md").write_text(_card.render(run, self._options.licence), encoding="utf-8")
+
+
+def _fill_side(view: SetView, folder: Path) -> None:
+    side = folder / view.split
+    side.mkdir()
+    write_pictures(view, side)
+    write_jsonl(side / "metadata.jsonl", ({"file_name": picture_path(e), **columns(e)} for e in view.examples))
 
 
 def row(run: RunView, item: Item) -> dict[str, Any]:

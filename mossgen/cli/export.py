@@ -1,0 +1,93 @@
+"""`mossgen export`: a run or a side of a set as files that a trainer or a harness reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mossgen.cli._common import answers
+from mossgen.errors import ConfigError
+
+FELL_SHORT = 1
+
+
+@click.command()
+@click.argument("source", metavar="RUN|SET", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "format_",
+    required=True,
+    metavar="NAME",
+    help="Training: trl-sft, trl-dpo, trl-kto, llama-factory, ms-swift, llava, axolotl, openai-jsonl. "
+    "Evaluation: imagefolder, parquet, mossbench, lmms-eval, vlmevalkit, inspect, pyrit.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="A new folder, or one that the same format was exported to.",
+)
+@click.option("--side", metavar="NAME", help="Of a set.  [default: train to train, test to evaluate]")
+@click.option("--mix", metavar="contrast=SHARE", help="Mix in harmful partners, to be refused, up to this share.")
+@click.option("--reviewed", is_flag=True, help="Of a run: only what people settled as benign.")
+@click.option("--llm", metavar="PLUGIN", help="What writes helpful answers.  [default: the run's own, or transformers]")
+@click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of refusals and the mixture.")
+@click.option("--at", type=click.Path(path_type=Path), metavar="DIR", help="Where the folder will lie when it is read.")
+@click.option("--type", "type_name", metavar="FILE", help="The run's own template, where it is not a shipped one.")
+@click.option("--i-know-this-is-the-test-side", "insist", is_flag=True, help="Train on a side that is held out.")
+@answers
+def export(source: Path, out: Path, format_: str, mix: str | None, quiet: bool, **options: Any) -> tuple[Any, str, int]:
+    """Write a run, or one side of a set, in a format that a trainer or an evaluation harness reads.
+
+    \b
+    mossgen export generated/negated_harm-0 --format lmms-eval --out out/lmms
+    mossgen export generated/negated_harm-0 --format trl-dpo --out out/dpo --mix contrast=0.3
+    mossgen export sets/v1 --format llama-factory --side train --out out/lf --llm openai --set openai.model=my-model
+    """
+    from mossgen.console import Console
+    from mossgen.exporting import Wish
+    from mossgen.exporting import export as write
+
+    wish = Wish(format_, contrast=_share(mix), **options)
+    with Console(quiet) as console:
+        made = write(source, out, wish, console.say, console.progress("writing answers"))
+    result = {
+        "format": made.format,
+        "side": made.split,
+        "items": made.items,
+        "partners": made.partners,
+        "unanswered": dict(made.missing),
+        "files": [str(file) for file in made.files],
+    }
+    return result, _text(result, out), FELL_SHORT if made.missing else 0
+
+
+def _share(mix: str | None) -> float:
+    """The share in `contrast=SHARE`; 0 without one. Raises ConfigError."""
+    if mix is None:
+        return 0.0
+    key, _, value = mix.partition("=")
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if key != "contrast" or not 0 <= share < 1:
+        raise ConfigError(f"--mix {mix!r}: write contrast=0.3, a share from 0 up to but not including 1.")
+    return share
+
+
+def _text(result: dict[str, Any], out: Path) -> str:
+    partners = f" and {result['partners']} harmful partners" if result["partners"] else ""
+    form = f"{result['format']} ({result['side']}, {len(result['files'])} files; see README.md)"
+    lines = [f"{out}: {result['items']} items{partners} as {form}."]
+    if result["unanswered"]:
+        key, reason = next(iter(result["unanswered"].items()))
+        lines.append(
+            f"{len(result['unanswered'])} items were left out, as no answer passed ({key}: {reason}): let another "
+            "model write them with --llm."
+        )
+    return "\n".join(lines)

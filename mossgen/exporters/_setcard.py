@@ -1,0 +1,71 @@
+"""The card of an export: what is in it, how a tool reads it, every source and licence, and what it is not for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mossgen.exporters._card import TAGS, cell, size_category
+from mossgen.ports import SetView
+
+
+def render(view: SetView, purpose: str, licence: str, usage: str, configs: Mapping[str, str | list[str]]) -> str:
+    """The text of README.md; `configs` are patterns of the files that `datasets` opens, by config."""
+    from huggingface_hub import DatasetCard, DatasetCardData
+
+    types = sorted({example.type for example in view.examples})
+    data = DatasetCardData(
+        pretty_name=view.name,
+        license=licence,
+        language=["en"],
+        task_categories=["visual-question-answering", "image-text-to-text"],
+        size_categories=size_category(len(view.examples)),
+        annotations_creators=["machine-generated"],
+        source_datasets=["original"],
+        tags=[*TAGS, *types],
+        **({"configs": _configs(view, configs)} if configs else {}),
+    )
+    return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{_body(view, purpose, licence, usage)}"))
+
+
+def _configs(view: SetView, configs: Mapping[str, str | list[str]]) -> list[dict[str, object]]:
+    return [
+        {
+            "config_name": name,
+            "default": name == "default",
+            "data_files": [{"split": view.split, "path": _named(pattern, view.split)}],
+        }
+        for name, pattern in configs.items()
+    ]
+
+
+def _named(pattern: str | list[str], split: str) -> str | list[str]:
+    if isinstance(pattern, list):
+        return [part.replace("$SPLIT", split) for part in pattern]
+    return pattern.replace("$SPLIT", split)
+
+
+def _body(view: SetView, purpose: str, licence: str, usage: str) -> str:
+    environment = Environment(
+        undefined=StrictUndefined,
+        loader=FileSystemLoader(Path(__file__).parent),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    counts = Counter((example.type, example.expected) for example in view.examples)
+    return environment.get_template("export.md.jinja").render(
+        name=view.name,
+        split=view.split,
+        purpose=purpose,
+        licence=licence,
+        usage=usage.strip(),
+        types=[(kind, counts[kind, "comply"], counts[kind, "refuse"]) for kind in sorted({k for k, _ in counts})],
+        sources=view.sources,
+        notes=view.notes,
+        canary=next((e.row["canary"] for e in view.examples if e.row.get("canary")), None),
+        cell=cell,
+    )

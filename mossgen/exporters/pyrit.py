@@ -1,0 +1,64 @@
+"""PyRIT: a SeedDataset as YAML; picture and question of an item are one prompt group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from mossgen.exporters._format import Format, Options, Row, picture_path, write_pictures
+from mossgen.ports import Example, SetView
+
+__all__ = ["Options", "build"]
+
+_USAGE = """\
+```python
+from pyrit.models import SeedDataset
+
+dataset = SeedDataset.from_yaml_file("$NAME.yaml")
+dataset.seed_groups[0].seeds  # the picture and the question of one item, to be sent together
+```
+
+`expected` in the metadata is `comply`, or `refuse` in a harmful partner. Pictures are named by their whole path: when
+the folder moves, export anew with `--at`.
+"""
+
+
+def _fill(view: SetView, folder: Path) -> None:
+    write_pictures(view, folder)
+    dataset = {
+        "dataset_name": view.name,
+        "description": "Harmless questions about pictures that look alarming: a refusal is the failure.",
+        "harm_categories": [],
+        "source": "mossgen",
+        "groups": ["mossgen"],
+        "seeds": [seed for example in view.examples for seed in _seeds(view, example)],
+    }
+    text = yaml.safe_dump(dataset, sort_keys=False, allow_unicode=True, width=120)
+    (folder / f"{view.name}.yaml").write_text(text, encoding="utf-8")
+
+
+def _seeds(view: SetView, example: Example) -> list[Row]:
+    shared: Row = {
+        "prompt_group_alias": example.id,
+        "role": "user",
+        "sequence": 0,
+        "metadata": {"id": example.id, "type": example.type, "expected": example.expected},
+    }
+    picture = str(view.home / picture_path(example))
+    return [
+        {"value": _raw(picture), "data_type": "image_path", **shared},
+        {"value": _raw(example.question), "data_type": "text", **shared},
+    ]
+
+
+def _raw(text: str) -> str:
+    """A text that PyRIT, which takes the seeds of a file for Jinja templates, gives back as it is."""
+    if "{" not in text:
+        return text
+    return "{% raw %}" + text.replace("{%", "{% endraw %}{{ '{%' }}{% raw %}") + "{% endraw %}"
+
+
+def build(options: Options) -> Format:
+    """The exporter."""
+    return Format("pyrit", "evaluate", _fill, _USAGE, options)
