@@ -25,8 +25,8 @@ MODEL_CONFIG: dict[str, Any] = {
         "vision_cfg": {
             "timm_model_name": "tf_efficientnet_lite0",
             "timm_model_pretrained": False,
-            "timm_pool": "avg",
-            "timm_proj": "mlp",
+            "timm_pool": "abs_attn",
+            "timm_proj": "",
             "image_size": 128,
         },
         "text_cfg": {
