@@ -28,7 +28,7 @@ LAYERS = [
     {"runs", "console", "importing"},
     {"checking"},
     {"contrast"},
-    {"members"},
+    {"members", "clusters"},
     {"split", "audit"},
     {"review"},
     {"answers"},
