@@ -116,7 +116,7 @@ def worst(near: Mapping[str, Near], thresholds: Mapping[str, float]) -> Near | N
 
 
 def between(a: Vectors, b: Vectors, thresholds: Mapping[str, float]) -> dict[str, dict[str, object]]:
-    """By channel: the nearest pair of a row of `a` and one of `b`, its score, and how many pairs are near-duplicates."""
+    """By channel: the nearest pair of a row of `a` and one of `b`, its score, and how many pairs are too near."""
     found: dict[str, dict[str, object]] = {}
     for channel in CHANNELS:
         found[channel] = {"nearest": None, "score": None, "threshold": round(thresholds[channel], 4), "over": 0}

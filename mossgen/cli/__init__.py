@@ -13,6 +13,7 @@ from mossgen.cli.import_ import import_, references
 from mossgen.cli.inspect import doctor, plugins, status, verify
 from mossgen.cli.models import models
 from mossgen.cli.review import review
+from mossgen.cli.split import split
 
 
 class Verbs(click.Group):
@@ -37,7 +38,7 @@ def main() -> None:
 
 VERBS = (
     *(expand, preview, check, contrast, status, verify, review, export),
-    *(import_, references),
+    *(import_, references, split),
     *(models, plugins, doctor),
 )
 for verb in VERBS:
