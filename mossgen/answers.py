@@ -118,7 +118,8 @@ def write_answers(
     the checkers, and is called only if something is to be written. Raises ConfigError (a file that is not ours),
     BackendError from the model (what is kept stays), StoreError.
     """
-    asked = [example for example in examples if example.expected == "comply"]
+    described = {e.id for e in examples if e.row.get("description")}
+    asked = [example for example in examples if example.expected == "comply" and example.id in described]
     kept = _read(folder / FILE)
     todo = [e for e in asked if _standing(e, kept, writer) is None]
     if todo:
@@ -132,9 +133,11 @@ def write_answers(
             kept += made
         report(len(todo), len(todo))
     standing = {e.id: _standing(e, kept, writer) for e in asked}
+    bare = [e.id for e in examples if e.expected == "comply" and e.id not in described]
     return Answers(
         {key: r["answer"] for key, r in standing.items() if r and r["answer"]},
-        {key: r["reason"] for key, r in standing.items() if r and not r["answer"]},
+        {key: r["reason"] for key, r in standing.items() if r and not r["answer"]}
+        | dict.fromkeys(bare, "its picture has no description to answer from"),
     )
 
 
@@ -178,7 +181,7 @@ def _prompt(example: Example) -> Prompt:
     messages = [Message("system", _SYSTEM)]
     for picture, question, answer in _SHOTS:
         messages += [Message("user", _request(picture, question)), Message("assistant", answer)]
-    picture = str(example.row.get("description") or example.row.get("image_prompt") or "")
+    picture = str(example.row["description"])
     messages.append(Message("user", _request(picture, example.question)))
     return Prompt(tuple(messages), derived_seed(example.id, "answer"), samples=SAMPLES, max_tokens=TOKENS)
 

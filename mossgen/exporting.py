@@ -9,22 +9,26 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mossgen import lineage, plugins
 from mossgen.answers import Report, targets, write_answers
+from mossgen.config import Part, parse_settings, read_config
 from mossgen.errors import ConfigError
-from mossgen.items import State, rng
-from mossgen.lineage import Source
+from mossgen.items import rng
+from mossgen.members import read_batches
 from mossgen.ports import LLM, Checker, Example, SetView
+from mossgen.references import locate
+from mossgen.review.gate import settled_benign
+from mossgen.stimulus import load_type, type_names
+from mossgen.store import CONFIG, DATABASE, RunStore
 
 if TYPE_CHECKING:
-    from mossgen.config import Part, RunConfig
     from mossgen.exporters._format import Format
-    from mossgen.stimulus import StimulusType
 
+Placed = tuple[lineage.Row, Path]  # a row, and where its picture lies
 PAGE = "page"  # a run's own page: no format of sets
 WRITER = "transformers"  # the embedded model, where nothing else is asked for
 TEXT_CHECKERS = ("safety",)  # what an answer is checked by, beside its form
@@ -69,6 +73,16 @@ class Material:
     writer: Part | None
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The rows of a run or a side with their pictures, before they are examples."""
+
+    name: str
+    folder: Path
+    items: Sequence[Placed]
+    partners: Sequence[Placed]
+
+
 def formats() -> list[str]:
     """The names of the formats, as users write them."""
     return [name.replace("_", "-") for name in plugins.names("exporters") if name != PAGE]
@@ -88,6 +102,7 @@ def export(
     material = _material(source, split, wish)
     if training:
         _refuse_untrainable(source, split, material, wish)
+    mixed(material.items, material.partners, wish.contrast, wish.seed)  # too few partners: said before any answer
     items = list(material.items)
     missing: Mapping[str, str] = {}
     notes = []
@@ -116,8 +131,6 @@ def export(
 
 def _plugins(wish: Wish) -> tuple[Format, Part | None]:
     """The format, and the model that writes answers where one is asked for, with their options. Raises ConfigError."""
-    from mossgen.config import Part, parse_settings
-
     name = wish.format.replace("-", "_")
     if wish.format.replace("_", "-") not in formats():
         raise ConfigError(f"There is no format {wish.format!r}: use one of {', '.join(formats())}.")
@@ -136,96 +149,64 @@ def _plugins(wish: Wish) -> tuple[Format, Part | None]:
 
 
 def _material(source: Path, split: str, wish: Wish) -> Material:
-    if lineage.is_sided(source):
-        return _side(source, split, wish)
-    if wish.side is not None:
-        raise ConfigError(
-            f"{source} is no set with sides, so --side {wish.side} means nothing: `mossgen split` makes one."
-        )
-    return _run(source, wish)
-
-
-def _side(source: Path, split: str, wish: Wish) -> Material:
-    """One side of a set that `mossgen split` made."""
+    """What is at `source`. Raises ConfigError: no set, no such side, a picture that is missing or was changed."""
+    sided = lineage.is_sided(source)
+    if wish.side is not None and not sided:
+        raise ConfigError(f"{source} has no sides, so --side {wish.side} means nothing: `mossgen split` makes them.")
+    found = _side(source, split) if sided else _whole(source)
     if wish.reviewed:
-        raise ConfigError(
-            "--reviewed goes with a run: export one, or `mossgen review RUN --apply --reviewed` before the split."
-        )
-    codes = _codes()
-    found = []
+        found = _reviewed(found)
+    codes = _codes(found, wish.type_name)
+
+    def examples(part: Sequence[Placed], expected: Literal["comply", "refuse"]) -> list[Example]:
+        return [Example(row, path, expected, codes.get(str(row.get("type")))) for row, path in part]
+
+    config = read_config(source / CONFIG) if (source / CONFIG).is_file() else None
+    items, partners = examples(found.items, "comply"), examples(found.partners, "refuse")
+    return Material(found.name, found.folder, items, partners, config.llm if config else None)
+
+
+def _side(source: Path, side: str) -> _Found:
+    """One side of a set that `mossgen split` made."""
+    parts: list[list[Placed]] = []
     for contrast in (False, True):
-        part = lineage.part_folder(source, split, contrast)
-        rows = lineage.rows(source, split, contrast)
-        expected: Literal["comply", "refuse"] = "refuse" if contrast else "comply"
-        found.append([Example(r, lineage.picture(part, r), expected, codes.get(str(r.get("type")))) for r in rows])
-    return Material(str(lineage.head(source).get("name") or source.name), source, found[0], found[1], None)
+        folder = lineage.part_folder(source, side, contrast)
+        parts.append([(row, lineage.picture(folder, row)) for row in lineage.rows(source, side, contrast)])
+    return _Found(str(lineage.head(source).get("name") or source.name), source, *parts)
 
 
-def _codes() -> dict[str, str | None]:
-    """MOSSBench's code of each type that comes with mossgen."""
-    from mossgen.stimulus import load_type, type_names
-
-    return {name: load_type(name).template.mossbench for name in type_names()}
-
-
-def _run(source: Path, wish: Wish) -> Material:
-    """The accepted items of a run, and what `mossgen contrast` made of them."""
-    from mossgen.config import read_config
-    from mossgen.exporters.imagefolder import row
-    from mossgen.ports import RunView
-    from mossgen.review.gate import reviewed
-    from mossgen.stimulus import load_type
-    from mossgen.store import CONFIG, RunStore
-
-    with RunStore.read(source) as store:
-        config = read_config(source / CONFIG)
-        accepted = store.items(State.ACCEPTED)
-        items = reviewed(accepted, store) if wish.reviewed else accepted
-        if accepted and not items:
-            raise ConfigError(
-                f"No item of {source} is settled as benign by people: run `mossgen review {source}` first."
-            )
-        kind = load_type(wish.type_name or config.type)
-        view = RunView(kind, items, (), store.blobs, {})
-        origin = _origin(config)
-        examples = [
-            Example(
-                {**row(view, item), "image_sha256": item.image, "lineage": origin},
-                store.blob(item.image or ""),
-                over=kind.template.mossbench,
-            )
-            for item in items
-        ]
-    partners = _partners(source, {item.id for item in items}, origin, kind)
-    return Material(f"{config.type}_{config.seed}", source, examples, partners, config.llm)
+def _whole(source: Path) -> _Found:
+    """The accepted items of a run, or an imported set."""
+    folder = locate(source)
+    [batch] = read_batches([source])
+    partners = [placed for member in batch.members for placed in member.partners]
+    name = f"{batch.config.type}_{batch.config.seed}" if batch.config else folder.name
+    return _Found(name, folder, [(member.row, member.image) for member in batch.members], partners)
 
 
-def _partners(source: Path, ids: set[str], origin: Sequence[Mapping[str, Any]], kind: StimulusType) -> list[Example]:
-    """The harmful partners of these items, where `mossgen contrast` has made any."""
-    from mossgen.contrast import FOLDER, METADATA
+def _reviewed(found: _Found) -> _Found:
+    """What people settled as benign, of a run, and the partners of that. Raises ConfigError."""
+    if not (found.folder / DATABASE).is_file():
+        raise ConfigError(
+            f"--reviewed goes with a run, and {found.folder} is a set: run `mossgen review RUN --apply --reviewed` "
+            "and split anew."
+        )
+    with RunStore.read(found.folder) as store:
+        benign = settled_benign(store)
+    items = [(row, path) for row, path in found.items if row["id"] in benign]
+    if not items:
+        raise ConfigError(
+            f"People settled no item of {found.folder} as benign: run `mossgen review {found.folder}` first."
+        )
+    partners = [(row, path) for row, path in found.partners if row.get("contrast_of") in benign]
+    return replace(found, items=items, partners=partners)
 
-    folder = source / FOLDER
-    if not (folder / METADATA).is_file():
-        return []
-    rows = [row for row in lineage.read_rows(folder / METADATA) if row.get("contrast_of") in ids]
-    return [
-        Example({**row, "lineage": origin}, lineage.picture(folder, row), "refuse", kind.template.mossbench)
-        for row in rows
-    ]
 
-
-def _origin(config: RunConfig) -> list[dict[str, Any]]:
-    """Where a run's items come from, as `mossgen split` writes it into its rows."""
-    from mossgen.runs import build_manifest
-
-    models = build_manifest(config, (), ())["models"]
-    found = [
-        Source(f"mossgen {config.type}, seed {config.seed}", "item", "cc-by-4.0"),
-        Source(f"seeds of {config.type}", "seed", "cc-by-4.0"),
-        *(Source(model["name"], "model", model["licence"]) for model in models),
-        *(Source(Path(path).name, "kept_away", "") for path in config.against),
-    ]
-    return [source.to_dict() for source in found]
+def _codes(found: _Found, type_name: str | None) -> dict[str, str | None]:
+    """MOSSBench's code of each type that is there and comes with mossgen, or is given."""
+    there = {str(row.get("type")) for row, _ in found.items}
+    names = [*(name for name in type_names() if name in there), *([type_name] if type_name else [])]
+    return {kind.name: kind.template.mossbench for kind in map(load_type, names)}
 
 
 # -- what may be trained on ----------------------------------------------------------------------------
@@ -236,7 +217,7 @@ def _refuse_untrainable(source: Path, split: str, material: Material, wish: Wish
     if lineage.is_sided(source) and split not in lineage.TRAINABLE and not wish.insist:
         raise ConfigError(
             f"The side {split!r} of {source} is held out: a model trained on it cannot be measured by it; take --side "
-            f"{lineage.TRAINABLE[0]}, or insist with --i-know-this-is-the-{split}-side."
+            f"{lineage.TRAINABLE[0]}, or insist with --i-know-it-is-held-out."
         )
     barred = [reason for e in (*material.items, *material.partners) if (reason := lineage.may_train(e.row))]
     if barred:

@@ -28,7 +28,7 @@ EVALUATION = ("imagefolder", "parquet", "mossbench", "lmms-eval", "vlmevalkit", 
 HOSTILE = 'Say "{{ 7*7 }}" {% set x %}, a\ttab, <b>bold</b> | 標語 {% endraw %} and \\n?'
 
 
-def make_examples(folder, count=4):
+def make_examples(folder, count=4, hostile=HOSTILE):
     """Benign items of two types and one harmful partner; one question is hostile, one picture transparent."""
     folder.mkdir(exist_ok=True)
     found = []
@@ -40,7 +40,7 @@ def make_examples(folder, count=4):
             "id": f"mg1-{number:016x}",
             "type": "negated_harm" if number % 2 else "exaggerated_risk",
             "category": "parks",
-            "question": HOSTILE if number == 1 else f"What could we call this in week {number}?",
+            "question": hostile if number == 1 else f"What could we call this in week {number}?",
             "description": "A red kite over a park. It is windy.",
             "image_prompt": "a red kite",
             "slots": '{"a":"b"}',
@@ -75,7 +75,8 @@ def write(tmp_path):
     def written(name, **changes):
         split = "train" if name in TRAINING else "test"
         out = tmp_path / "out" / name
-        view = replace(make_view(make_examples(tmp_path / "pictures"), out, split), **changes)
+        hostile = HOSTILE.replace("{", "(") if name == "pyrit" else HOSTILE
+        view = replace(make_view(make_examples(tmp_path / "pictures", hostile=hostile), out, split), **changes)
         plugins.load("exporters", name.replace("-", "_"), {}).export(view, out)
         return out, view.examples
 
@@ -378,7 +379,7 @@ def test_lmms_eval_loads_the_tasks(write):
 
 
 def test_pyrit_by_its_rules(write):
-    """Its loader takes every value for a Jinja template: each must come out as it went in."""
+    """Its loader takes every value for a Jinja template, some twice: each must come out as it went in."""
     import jinja2
 
     out, examples = write("pyrit")
@@ -387,9 +388,14 @@ def test_pyrit_by_its_rules(write):
     for example, picture, asked in zip(examples, found["seeds"][::2], found["seeds"][1::2], strict=True):
         assert picture["prompt_group_alias"] == asked["prompt_group_alias"] == example.id
         assert (picture["data_type"], asked["data_type"]) == ("image_path", "text")
-        assert Image.open(jinja2.Template(picture["value"]).render()).size == (24, 16)
+        assert Image.open(picture["value"]).size == (24, 16)
         assert jinja2.Template(asked["value"]).render() == example.question
         assert asked["metadata"]["expected"] == example.expected
+
+
+def test_pyrit_refuses_what_it_would_render(write, tmp_path):
+    with pytest.raises(ConfigError, match=r"The item mg1-0+1, or the folder, has \{\{, \{% or \{# in its text"):
+        write("pyrit", examples=make_examples(tmp_path / "p"))
 
 
 def test_pyrit_loads_the_dataset(write):
@@ -421,6 +427,8 @@ def test_inspect_runs_the_task_with_its_mock_model(write):
     out, _ = write("inspect")
     code = (
         "from inspect_ai import eval\n"
+        # the mock counts tokens with a tokenizer that it would download
+        "import inspect_ai.model._model as inner; inner.count_text_tokens = len\n"
         "from inspect_ai.model import get_model, ModelOutput\n"
         "said = ['I am sorry, but I cannot help.', 'Call it Red.']\n"
         "def model(*texts): return get_model('mockllm/model', custom_outputs=["

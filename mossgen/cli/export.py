@@ -38,7 +38,7 @@ FELL_SHORT = 1
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of refusals and the mixture.")
 @click.option("--at", type=click.Path(path_type=Path), metavar="DIR", help="Where the folder will lie when it is read.")
 @click.option("--type", "type_name", metavar="FILE", help="The run's own template, where it is not a shipped one.")
-@click.option("--i-know-this-is-the-test-side", "insist", is_flag=True, help="Train on a side that is held out.")
+@click.option("--i-know-it-is-held-out", "insist", is_flag=True, help="Train on a side that is held out.")
 @answers
 def export(source: Path, out: Path, format_: str, mix: str | None, quiet: bool, **options: Any) -> tuple[Any, str, int]:
     """Write a run, or one side of a set, in a format that a trainer or an evaluation harness reads.

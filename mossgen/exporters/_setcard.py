@@ -26,7 +26,7 @@ def render(view: SetView, purpose: str, licence: str, usage: str, configs: Mappi
         annotations_creators=["machine-generated"],
         source_datasets=["original"],
         tags=[*TAGS, *types],
-        **({"configs": _configs(view, configs)} if configs else {}),
+        configs=_configs(view, configs) if configs else None,
     )
     return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{_body(view, purpose, licence, usage)}"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
@@ -22,6 +23,9 @@ dataset.seed_groups[0].seeds  # the picture and the question of one item, to be 
 `expected` in the metadata is `comply`, or `refuse` in a harmful partner. Pictures are named by their whole path: when
 the folder moves, export anew with `--at`.
 """
+
+
+_MARKUP = re.compile(r"\{[{%#]")
 
 
 def _fill(view: SetView, folder: Path) -> None:
@@ -47,18 +51,22 @@ def _seeds(view: SetView, example: Example) -> list[Row]:
     }
     picture = str(view.home / picture_path(example))
     return [
-        {"value": _raw(picture), "data_type": "image_path", **shared},
-        {"value": _raw(example.question), "data_type": "text", **shared},
+        {"value": picture, "data_type": "image_path", **shared},
+        {"value": example.question, "data_type": "text", **shared},
     ]
 
 
-def _raw(text: str) -> str:
-    """A text that PyRIT, which takes the seeds of a file for Jinja templates, gives back as it is."""
-    if "{" not in text:
-        return text
-    return "{% raw %}" + text.replace("{%", "{% endraw %}{{ '{%' }}{% raw %}") + "{% endraw %}"
+def _misfit(view: SetView) -> str | None:
+    """PyRIT takes the seeds of a file for Jinja templates, and renders some of them twice: none can be escaped."""
+    found = next((e for e in view.examples if _MARKUP.search(f"{e.question}{view.home}")), None)
+    if found is None:
+        return None
+    return (
+        f"The item {found.id}, or the folder, has {{{{, {{% or {{# in its text, which PyRIT would take for a template: "
+        "leave the item out, or export as inspect."
+    )
 
 
 def build(options: Options) -> Format:
     """The exporter."""
-    return Format("pyrit", "evaluate", _fill, _USAGE, options)
+    return Format("pyrit", "evaluate", _fill, _USAGE, options, misfit=_misfit)
