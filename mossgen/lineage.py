@@ -3,7 +3,7 @@
 `mossgen split` writes, and `rows` reads:
 
     SET/
-      set.json                    {"format": 1, "name", "canary", "sides": {side: n}, "thresholds", "sources", …}
+      set.json                    {"format": 1, "name", "canary": {side: text}, "sides": {side: n}, "sources", …}
       leaks.json                  the leak report: nearest pairs across sides by channel, and how many are too near
       README.md                   front matter that makes `datasets.load_dataset(SET)` open the sides apart
       train/ dev/ test/           one published side each (dev only where it was asked for)
@@ -25,13 +25,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mossgen.errors import ConfigError
 from mossgen.files import read_text
+from mossgen.items import canonical
 
 HEAD = "set.json"
 METADATA = "metadata.jsonl"
@@ -138,10 +139,12 @@ def part_folder(folder: Path, side: str, contrast: bool = False) -> Path:
 def picture(part: Path, row: Mapping[str, Any]) -> Path:
     """Where a row's picture lies, unaltered. Raises ConfigError where it is missing, moved or changed."""
     path = part / str(row["file_name"])
+    if ".." in path.parts or not path.is_relative_to(part):  # an absolute name would leave the folder too
+        raise ConfigError(f"{path}: the picture of item {row['id']} lies outside of its side's folder.")
     if not path.is_file():
         raise ConfigError(f"{path}: the picture of item {row['id']} is missing: run `mossgen verify` on the set.")
     with path.open("rb") as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() != row["image_sha256"]:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != row.get("image_sha256"):
             raise ConfigError(f"{path}: the picture of item {row['id']} was changed (its hash differs).")
     return path
 
@@ -168,3 +171,69 @@ def read_json(path: Path) -> Any:
         return json.loads(read_text(path, MAX_BYTES, ConfigError))
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid JSON: {error}.") from None
+
+
+# -- seals -----------------------------------------------------------------------------------------------
+
+
+def seal(rows: Sequence[Row], mark: str) -> dict[str, Any]:
+    """A side's manifest: its canary, a hash of every row (which holds its picture's), and one over all of them."""
+    items = {row["id"]: hashlib.sha256(canonical(row).encode()).hexdigest() for row in rows}
+    whole = hashlib.sha256(canonical(items).encode()).hexdigest()
+    return {"canary": mark, "count": len(items), "items": items, "sha256": whole}
+
+
+def problems(folder: Path) -> list[str]:
+    """What was altered, added or lost in a set with sides, each in a sentence: every hash is recomputed.
+
+    Raises ConfigError where there is no set.
+    """
+    top = head(folder)
+    known = dict(top.get("manifests", {}))
+    found = [f"{folder}: the side {side} has no manifest in {HEAD}." for side in top["sides"] if side not in known]
+    found += _whole(folder / LEAKS, top.get("leaks_sha256"))
+    seen: dict[str, str] = {}
+    for name, digest in known.items():
+        side = name.removeprefix(f"{CONTRAST}/")
+        if name not in (side, f"{CONTRAST}/{side}") or side not in SIDES:  # paths come from a file: no others are read
+            found.append(f"{folder / HEAD}: {name!r} is no side.")
+            continue
+        whole = _whole(folder / name / MANIFEST, digest)
+        found += whole
+        if not whole:
+            found += _part_problems(folder / name, side, str(top["canary"].get(side)), seen)
+    return found
+
+
+def _whole(path: Path, digest: object) -> list[str]:
+    if not path.is_file():
+        return [f"{path} is missing."]
+    with path.open("rb") as stream:
+        same = hashlib.file_digest(stream, "sha256").hexdigest() == digest
+    return [] if same else [f"{path} was altered: its hash is not the one in {HEAD}."]
+
+
+def _part_problems(part: Path, side: str, mark: str, seen: dict[str, str]) -> Iterator[str]:
+    """One side's, or one side's partners', rows against their manifest, and pictures against their rows."""
+    wanted = read_json(part / MANIFEST)
+    try:
+        found = read_rows(part / METADATA)
+    except ConfigError as error:
+        yield str(error)
+        return
+    now = seal(found, mark)["items"]
+    yield from (f"{part}: item {key} was lost." for key in wanted["items"] if key not in now)
+    yield from (f"{part}: item {key} was added." for key in now if key not in wanted["items"])
+    yield from (f"{part}: item {k} was altered." for k, h in now.items() if wanted["items"].get(k, h) != h)
+    if wanted["canary"] != mark or not all(row.get("canary") == mark for row in found):
+        yield f"{part}: the canary is missing, or not the one in {HEAD}."
+    for row in found:
+        if seen.setdefault(row["id"], part.as_posix()) != part.as_posix() or row.get("side") != side:
+            yield f"{part}: item {row['id']} is on two sides, or says that it is on another."
+        try:
+            picture(part, row)
+        except ConfigError as error:
+            yield str(error)
+    named = {row["file_name"] for row in found}
+    extra = [f.relative_to(part).as_posix() for f in sorted((part / "images").glob("*"))]
+    yield from (f"{part / name} belongs to no item." for name in extra if name not in named)

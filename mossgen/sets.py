@@ -83,7 +83,7 @@ class Entry:
         if isinstance(self.image, Path):
             self.bytes()
             return read_image(self.image)
-        return _inline_picture(self.bytes())
+        return inline_picture(self.bytes())
 
 
 def read_set(path: Path, type_name: str | None = None) -> list[Entry]:
@@ -246,7 +246,7 @@ def _image(row: Mapping[str, Any], folder: Path, bases: tuple[Path, ...]) -> tup
     if not isinstance(given, str):
         return None, "it names no picture (wanted file_name or image)."
     if given.startswith("data:"):
-        return _data_url(given)
+        return data_url(given)
     path = folder / given
     found = next((p for p in (path, *(b / path.name for b in bases)) if _is_file(p)), path)
     # a foreign table must not pick files off this disk; links are followed, as hub caches are made of them
@@ -262,7 +262,8 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _data_url(given: str) -> tuple[bytes | None, str | None]:
+def data_url(given: str) -> tuple[bytes | None, str | None]:
+    """The bytes of a picture's base64 data address, or the sentence that says why there are none."""
     head, comma, body = given.partition(",")
     if not comma or not head.endswith(";base64") or len(body) > MAX_PICTURE_BYTES:
         return None, f"its inline picture is no base64 data address of at most {MAX_PICTURE_BYTES:,} characters."
@@ -272,7 +273,8 @@ def _data_url(given: str) -> tuple[bytes | None, str | None]:
         return None, f"its inline picture is no base64 ({error})."
 
 
-def _inline_picture(data: bytes) -> Image:
+def inline_picture(data: bytes) -> Image:
+    """A picture's bytes as RGB. Raises ConfigError where it cannot be read or is larger than MAX_PIXELS."""
     from PIL import Image
 
     try:

@@ -22,7 +22,6 @@ from mossgen import __version__, lineage
 from mossgen.clusters import RELATIONS, Sides, Thing, divide
 from mossgen.errors import ConfigError
 from mossgen.exporters._folder import write_folder
-from mossgen.items import canonical
 from mossgen.members import Batch, Member, common_embedder, embed, load_embedder, read_batches
 from mossgen.nearness import Vectors, between, joined, links, nearest, worst
 
@@ -256,14 +255,7 @@ def _write_part(folder: Path, part: Sequence[_Placed], mark: str) -> None:
         rows.append(row)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (folder / lineage.METADATA).write_text(text, encoding="utf-8")
-    _write_json(folder / lineage.MANIFEST, manifest(rows, mark))
-
-
-def manifest(rows: Sequence[lineage.Row], mark: str) -> dict[str, Any]:
-    """The canary, a hash of every row (which holds its picture's), and one over all of them."""
-    items = {row["id"]: hashlib.sha256(canonical(row).encode()).hexdigest() for row in rows}
-    return {"canary": mark, "count": len(items), "items": items,
-            "sha256": hashlib.sha256(canonical(items).encode()).hexdigest()}  # fmt: skip
+    _write_json(folder / lineage.MANIFEST, lineage.seal(rows, mark))
 
 
 def _sha256(path: Path) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from mossgen import __version__
+from mossgen.cli.audit import audit
 from mossgen.cli.check import check
 from mossgen.cli.contrast import contrast
+from mossgen.cli.dedup import dedup
 from mossgen.cli.expand import expand, preview
 from mossgen.cli.export import export
 from mossgen.cli.import_ import import_, references
@@ -38,7 +40,7 @@ def main() -> None:
 
 VERBS = (
     *(expand, preview, check, contrast, status, verify, review, export),
-    *(import_, references, split),
+    *(import_, references, dedup, split, audit),
     *(models, plugins, doctor),
 )
 for verb in VERBS:

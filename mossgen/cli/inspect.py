@@ -33,16 +33,22 @@ def status(run: Path, quiet: bool) -> tuple[Any, str, int]:
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|SET", type=click.Path(path_type=Path))
 @answers
 def verify(run: Path, quiet: bool) -> tuple[Any, str, int]:
-    """Recompute every id and hash of a run; say what was altered or lost, and whether the run is unfinished.
+    """Recompute every id and hash of a run or a set with sides; say what was altered, lost or is unfinished.
 
     \b
     mossgen verify generated/negated_harm-0
+    mossgen verify my-set
     """
+    from mossgen import lineage
     from mossgen.runs import verify_run
 
+    if lineage.is_sided(run):
+        problems = lineage.problems(run)
+        text = "\n".join(problems) or f"{run}: every item, picture, manifest and canary is as it was written."
+        return {"ok": not problems, "problems": problems}, text, 1 if problems else 0
     found = verify_run(run)
     lines = [*found.problems, *([found.unfinished] if found.unfinished else [])]
     text = "\n".join(lines) or f"{run}: every id and hash is as it should be."
