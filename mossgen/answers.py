@@ -1,7 +1,7 @@
 """What to train towards and away from: a helpful answer and a refusal for each item, a refusal for each partner.
 
-Helpful answers are written by a language model from the picture's description, checked, and kept beside the set in
-answers.jsonl, so that each is made once. Refusals come from templates, varied by the item's own randomness. The
+Helpful answers are written by a language model from the picture's description, checked, and kept in the
+run or beside the set, so that each is made once. Refusals come from templates, varied by the item's own randomness. The
 "rejected" side of a harmful partner only promises to comply: nothing harmful is ever written.
 """
 
@@ -22,6 +22,7 @@ from mossgen.files import read_text, write_whole
 from mossgen.items import Decision, Item, State, canonical, derived_seed, rng
 from mossgen.ports import LLM, Case, Checker, Completion, Example, Message, Prompt
 from mossgen.stimulus import untyped
+from mossgen.store import DATABASE
 from mossgen.texts import expand_alternatives
 
 FILE = "answers.jsonl"
@@ -105,14 +106,19 @@ def _drawn(frames: Sequence[str], example: Example, seed: int) -> str:
 # -- helpful answers -----------------------------------------------------------------------------------
 
 
+def answers_file(folder: Path) -> Path:
+    """Where answers are kept: in a run; beside anything else, since `mossgen split` makes a set's folder anew."""
+    return folder / FILE if (folder / DATABASE).is_file() else folder.with_name(f"{folder.name}-{FILE}")
+
+
 def write_answers(
-    folder: Path,
+    file: Path,
     examples: Sequence[Example],
     load: Callable[[], tuple[LLM, Sequence[Checker]]],
     writer: str,
     report: Report = lambda done, of: None,
 ) -> Answers:
-    """The answers of these examples: those kept in `folder`, and new ones, kept as they are made.
+    """The answers of these examples: those kept in `file`, and new ones, kept as they are made.
 
     `writer` names the model: one that found no answer for an item is not asked again, another is. `load` makes it and
     the checkers, and is called only if something is to be written. Raises ConfigError (a file that is not ours),
@@ -120,16 +126,16 @@ def write_answers(
     """
     described = {e.id for e in examples if e.row.get("description")}
     asked = [example for example in examples if example.expected == "comply" and example.id in described]
-    kept = _read(folder / FILE)
+    kept = _read(file)
     todo = [e for e in asked if _standing(e, kept, writer) is None]
     if todo:
         llm, checkers = load()
-        _mended(folder / FILE, kept)
+        _mended(file, kept)
         for start in range(0, len(todo), BATCH):
             report(start, len(todo))
             batch = todo[start : start + BATCH]
             made = _write(batch, llm, checkers, writer)
-            _append(folder / FILE, made)
+            _append(file, made)
             kept += made
         report(len(todo), len(todo))
     standing = {e.id: _standing(e, kept, writer) for e in asked}

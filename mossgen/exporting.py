@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mossgen import lineage, plugins
-from mossgen.answers import Report, targets, write_answers
+from mossgen.answers import Report, answers_file, targets, write_answers
 from mossgen.config import Part, parse_settings, read_config
 from mossgen.errors import ConfigError
 from mossgen.items import rng
@@ -103,17 +103,10 @@ def export(
     if training:
         _refuse_untrainable(source, split, material, wish)
     mixed(material.items, material.partners, wish.contrast, wish.seed)  # too few partners: said before any answer
-    items = list(material.items)
-    missing: Mapping[str, str] = {}
-    notes = []
     if training:
-        part = llm or material.writer
-        answers = write_answers(material.folder, items, lambda: _writers(part, say), _writer_name(part), report)
-        items, missing = targets(items, answers.texts, wish.seed), answers.missing
-        if not items:
-            raise ConfigError(_no_answers(missing))
-        notes.append(f"The answers to train towards were written by {_writer_name(part)} or kept from before, "
-                     "from the pictures' descriptions; the refusals are templates.")  # fmt: skip
+        items, missing, notes = _answered(material, llm or material.writer, wish.seed, say, report)
+    else:
+        items, missing, notes = list(material.items), {}, []
     chosen = mixed(items, material.partners, wish.contrast, wish.seed)
     partners = targets(chosen, {}, wish.seed) if training else chosen
     notes.append(_mixture(len(items), len(partners), training))
@@ -226,6 +219,20 @@ def _refuse_untrainable(source: Path, split: str, material: Material, wish: Wish
 
 
 # -- targets and mixture -------------------------------------------------------------------------------
+
+
+def _answered(
+    material: Material, part: Part | None, seed: int, say: Callable[[str], None], report: Report
+) -> tuple[list[Example], Mapping[str, str], list[str]]:
+    """The items with their targets, why others have none, and what the card says of it. Raises MossgenError."""
+    name = _writer_name(part)
+    file = answers_file(material.folder)
+    found = write_answers(file, material.items, lambda: _writers(part, say), name, report)
+    items = targets(material.items, found.texts, seed)
+    if not items:
+        raise ConfigError(_no_answers(found.missing))
+    note = f"The answers to train towards were written by {name} or kept from before; the refusals are templates."
+    return items, found.missing, [note]
 
 
 def mixed(items: Sequence[Example], partners: Sequence[Example], share: float, seed: int) -> list[Example]:

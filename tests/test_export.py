@@ -10,7 +10,7 @@ from conftest import mossgen
 from PIL import Image
 
 from mossgen import answers, lineage
-from mossgen.answers import FILE, broken, targets, whole, write_answers
+from mossgen.answers import FILE, answers_file, broken, targets, whole, write_answers
 from mossgen.cli.export import _share
 from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.exporters._refusal import refuses
@@ -134,14 +134,15 @@ def test_a_side_is_exported_with_its_partners_and_every_source(sided, tmp_path):
     for line in ("| item | a run | cc-by-4.0 | no |", "| kept away | MOSSBench | cc-by-sa-4.0 | yes |",
                  "1 of 5 are harmful partners", "`mossgen canary 0`", "transformers/smollm2"):  # fmt: skip
         assert line in card
-    assert (sided / FILE).is_file()
+    assert answers_file(sided).is_file()
+    assert sided not in answers_file(sided).parents  # `mossgen split` makes that folder anew
 
 
 def test_evaluation_takes_the_test_side_unless_told(sided, tmp_path):
     assert export(sided, tmp_path / "a", Wish("imagefolder")).items == 2
     assert export(sided, tmp_path / "b", Wish("imagefolder", side="train")).items == 4
     assert [r["id"] for r in rows_of(tmp_path / "a" / "test", "metadata.jsonl")] == [f"mg1-{n:016x}" for n in (4, 5)]
-    assert not (sided / FILE).exists()
+    assert not answers_file(sided).exists()
 
 
 def test_a_run_is_exported(made_run, tiny, tmp_path):
@@ -214,7 +215,7 @@ def test_lineage_that_touches_a_test_only_reference_never_trains(sided, tmp_path
     with pytest.raises(ConfigError, match=rf"{rows[1]['id']} comes from 'MOSSBench', which is for testing only"):
         export(sided, tmp_path / "out", Wish("trl-sft", insist=insist))
     assert not (tmp_path / "out").exists()
-    assert not (sided / FILE).exists()  # nor was anything written for it
+    assert not answers_file(sided).exists()  # nor was anything written for it
     export(sided, tmp_path / "test", Wish("parquet", side="train"))  # to test by it is what it is for
 
 
@@ -314,35 +315,37 @@ def test_a_draft_that_was_cut_off_keeps_its_whole_sentences():
 
 def test_answers_are_made_once_and_by_another_model_where_one_found_none(tmp_path):
     items = [example(n) for n in range(3)]
-    nothing = write_answers(tmp_path, items, lambda: (Writer(["I can't help with that park."]), []), "small")
+    nothing = write_answers(tmp_path / FILE, items, lambda: (Writer(["I can't help with that park."]), []), "small")
     assert not nothing.texts
     assert "it is a refusal" in nothing.missing[items[0].id]
     again = Writer()
-    assert not write_answers(tmp_path, items, lambda: (again, []), "small").texts
+    assert not write_answers(tmp_path / FILE, items, lambda: (again, []), "small").texts
     assert not again.prompts
-    found = write_answers(tmp_path, items, lambda: (again, []), "large")
+    found = write_answers(tmp_path / FILE, items, lambda: (again, []), "large")
     assert len(found.texts) == len(again.prompts) == 3
-    assert write_answers(tmp_path, items, lambda: pytest.fail("a model was loaded"), "small").texts == found.texts
+    assert (
+        write_answers(tmp_path / FILE, items, lambda: pytest.fail("a model was loaded"), "small").texts == found.texts
+    )
     changed = [replace(items[0], row={**items[0].row, "description": "A blue kite over a park."})]
-    write_answers(tmp_path, changed, lambda: (again, []), "large")
+    write_answers(tmp_path / FILE, changed, lambda: (again, []), "large")
     assert len(again.prompts) == 4
 
 
 def test_a_text_that_a_checker_does_not_pass_is_no_answer(tmp_path):
     drafts = ["Call this park the gloomy one.", "Call this park the sunny one."]
-    found = write_answers(tmp_path, [example(0)], lambda: (Writer(drafts), [Rejects("gloomy")]), "w")
+    found = write_answers(tmp_path / FILE, [example(0)], lambda: (Writer(drafts), [Rejects("gloomy")]), "w")
     assert list(found.texts.values()) == ["Call this park the sunny one."]
 
 
 def test_what_was_written_before_a_model_fails_is_kept(tmp_path):
     items = [example(n) for n in range(12)]
     with pytest.raises(BackendError):
-        write_answers(tmp_path, items, lambda: (Writer(dies=8), []), "w")
+        write_answers(tmp_path / FILE, items, lambda: (Writer(dies=8), []), "w")
     assert len(rows_of(tmp_path, FILE)) == 8
     with (tmp_path / FILE).open("a") as file:
         file.write('{"id": "cut off')
     rest = Writer()
-    assert len(write_answers(tmp_path, items, lambda: (rest, []), "w").texts) == 12
+    assert len(write_answers(tmp_path / FILE, items, lambda: (rest, []), "w").texts) == 12
     assert len(rest.prompts) == 4
     assert len(rows_of(tmp_path, FILE)) == 12
 
@@ -350,14 +353,14 @@ def test_what_was_written_before_a_model_fails_is_kept(tmp_path):
 def test_a_file_that_is_not_ours(tmp_path):
     (tmp_path / FILE).write_text('{"id": 1}\n')
     with pytest.raises(ConfigError, match=r"answers.jsonl, line 1: no answer of ours"):
-        write_answers(tmp_path, [example(0)], lambda: (Writer(), []), "w")
+        write_answers(tmp_path / FILE, [example(0)], lambda: (Writer(), []), "w")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_set_that_may_not_be_written(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(StoreError, match="answers are kept there"):
-        write_answers(tmp_path, [example(0)], lambda: (Writer(), []), "w")
+        write_answers(tmp_path / FILE, [example(0)], lambda: (Writer(), []), "w")
 
 
 def test_items_without_an_answer_are_left_out_and_said(sided, tmp_path, monkeypatch):
@@ -374,7 +377,7 @@ def test_items_without_an_answer_are_left_out_and_said(sided, tmp_path, monkeypa
 
 def test_a_picture_without_a_description_is_not_answered_for(tmp_path):
     writer = Writer()
-    found = write_answers(tmp_path, [example(0, description="")], lambda: (writer, []), "w")
+    found = write_answers(tmp_path / FILE, [example(0, description="")], lambda: (writer, []), "w")
     assert not found.texts
     assert not writer.prompts
     assert found.missing == {f"mg1-{0:016x}": "its picture has no description to answer from"}

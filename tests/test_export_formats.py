@@ -17,7 +17,7 @@ import yaml
 from PIL import Image
 
 from mossgen import plugins
-from mossgen.errors import ConfigError
+from mossgen.errors import ConfigError, StoreError
 from mossgen.exporters._refusal import refuses
 from mossgen.exporting import formats
 from mossgen.lineage import Source
@@ -125,6 +125,22 @@ def test_a_folder_of_others_is_left_alone(name, write, tmp_path):
     with pytest.raises(ConfigError, match=r"holds thesis.txt, which the .* export did not write"):
         write(name)
     assert [p.name for p in mine.parent.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("name", TRAINING + EVALUATION)
+def test_a_full_disk_leaves_the_old_export(name, write, monkeypatch):
+    def no_space(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    out, _ = write(name)
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    for method in ("rename", "write_text"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, method, no_space)
+            with pytest.raises(StoreError, match="No space left"):
+                write(name)
+        assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+        assert [p.name for p in out.parent.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("name", TRAINING + EVALUATION)
