@@ -1,5 +1,6 @@
 """The review server by itself: who is refused, what is never told, and that votes outlive it."""
 
+import functools
 import http.client
 import json
 import re
@@ -211,7 +212,11 @@ def test_a_port_in_use_is_a_sentence(run: Path, server: ReviewServer) -> None:
 
 def test_the_command_serves_until_it_is_interrupted(run: Path) -> None:
     command = [sys.executable, "-m", "mossgen", "review", str(run), "--reviewer", "Ada <3", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # a shell's background jobs, such as a CI's, hand on an ignored SIGINT
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, **pipes, text=True, preexec_fn=heed)
+    try:
         assert process.stderr is not None
         line = process.stderr.readline()
         url = re.search(r"http://127.0.0.1:\d+/[\w-]{32}/", line)
@@ -220,6 +225,8 @@ def test_the_command_serves_until_it_is_interrupted(run: Path) -> None:
             assert b"Ada \\u003c3" in page.read()
         process.send_signal(signal.SIGINT)
         out, rest = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 0, rest
     assert json.loads(out)["items"] == 4
     assert "Traceback" not in rest
