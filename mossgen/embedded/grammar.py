@@ -171,9 +171,9 @@ def _names() -> dict[str, Object]:
     known: dict[str, Object] = {}
     for thing in vocabulary.load().objects:
         for caption in (c.lower() for c in thing.captions):
-            genders = [re.sub(r"\bperson\b", noun, caption) for noun in ("man", "woman")] if "person " in caption else []
-            for name in (caption, *genders):
-                known.setdefault(name, thing)
+            nouns = ("person", "man", "woman") if caption.startswith("person ") else ("person",)
+            for noun in nouns:
+                known.setdefault(re.sub(r"^person\b", noun, caption), thing)
     return known
 
 
