@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mossgen import plugins
-from mossgen.checkers.safety import LAYERS, WEIGHTS, Head, Options, SafetyChecker
+from mossgen.checkers.safety import WEIGHTS, Head, Options, SafetyChecker
+from mossgen.embedded.minilm import LAYERS
 from mossgen.errors import BackendError, ConfigError
 from mossgen.items import Decision, Item
 from mossgen.ports import Case
@@ -125,8 +126,8 @@ def test_a_damaged_head_is_named(tmp_path):
 
 def test_the_shipped_head_fits_its_config_and_its_card():
     head = Head(WEIGHTS)
-    assert tuple(head.config["layers"]) == LAYERS
-    assert head.probabilities(np.zeros((2, len(LAYERS) * 384), np.float32)).shape == (2,)
+    assert set(head.config["layers"]) <= set(LAYERS)
+    assert head.probabilities(np.zeros((2, len(head.config["layers"]) * 384), np.float32)).shape == (2,)
     assert 0 < head.config["pass_below"] <= head.config["fail_from"] < 1
     figures = json.loads((WEIGHTS / "figures.json").read_text())
     assert f"{figures['public']['roc_auc']:.3f}" in (WEIGHTS / "MODEL_CARD.md").read_text()

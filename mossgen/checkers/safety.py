@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mossgen import models
+from mossgen.embedded.minilm import Encoder
 from mossgen.errors import BackendError
 from mossgen.items import Decision, Verdict
 from mossgen.ports import Case
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 WEIGHTS = Path(__file__).parent.parent / "embedded" / "weights" / "safety"
-LAYERS = (3, 4, 5, 6)  # the encoder layers whose token means are the head's input
-MAX_TOKENS = 128
 
 
 class Options(BaseModel):
@@ -41,42 +40,6 @@ class Options(BaseModel):
         return self
 
 
-class Encoder:
-    """MiniLM, giving what the head reads."""
-
-    def __init__(self, folder: Path) -> None:
-        from transformers import AutoModel, AutoTokenizer
-
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder)
-            self._model = AutoModel.from_pretrained(folder).eval()
-        except (OSError, ValueError, RuntimeError) as error:
-            raise BackendError(f"MiniLM in {folder} cannot be loaded: {error}.") from error
-
-    def features(self, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
-        """[n, 4 * 384] float32: token means of the last four layers, each row of a layer scaled to norm sqrt(384)."""
-        import numpy as np
-
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        rows = np.zeros((len(texts), len(LAYERS) * 384), dtype=np.float32)
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
-            rows[batch] = self._batch([texts[i] for i in batch])
-        return rows
-
-    def _batch(self, texts: list[str]) -> np.ndarray:
-        import torch
-        from torch.nn.functional import normalize
-
-        tokens = self._tokenizer(texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
-        with torch.inference_mode():
-            states = self._model(**tokens, output_hidden_states=True).hidden_states
-        mask = tokens["attention_mask"].unsqueeze(-1)
-        means = [(states[layer] * mask).sum(1) / mask.sum(1) for layer in LAYERS]
-        rows: np.ndarray = torch.cat([normalize(m) * m.shape[1] ** 0.5 for m in means], dim=1).numpy()
-        return rows
-
-
 class Head:
     """One hidden layer and a calibrated sigmoid, in numpy."""
 
@@ -91,7 +54,7 @@ class Head:
         self._weights = {name: tensor.astype("float32") for name, tensor in weights.items()}
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """[n] calibrated probabilities of a harmful request, for [n, 4 * 384] features."""
+        """[n] calibrated probabilities of a harmful request, for [n, layers * 384] features."""
         import numpy as np
 
         w = self._weights
@@ -146,4 +109,5 @@ class SafetyChecker:
 
 def build(options: Options) -> SafetyChecker:
     """The checker over the embedded MiniLM (pulled on first use). Raises MissingModel or BackendError."""
-    return SafetyChecker(Encoder(models.path("minilm")), Head(WEIGHTS), options)
+    head = Head(WEIGHTS)
+    return SafetyChecker(Encoder(models.path("minilm"), head.config["layers"]), head, options)

@@ -7,7 +7,9 @@ import sys
 
 PARTS = {
     "clip": "the image side of the embedder, and its thresholds",
+    "refusal": "the refusal head",
     "safety": "the text-safety head",
+    "policy-figures": "no training: figures of the policy from outputs of `mossgen check`",
     "t2i-vae": "the text-to-image model's autoencoder",
     "t2i-unet": "the text-to-image model's denoiser, on the autoencoder's latents",
 }

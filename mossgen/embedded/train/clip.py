@@ -2,8 +2,14 @@
 
 The text side is MiniLM as it is (its sentence geometry finds paraphrases); pictures are mapped into its space, and
 into INSTANCE dimensions more, where texts are zero, that tell one picture of a thing from another. Frozen are the
-first five stages of EfficientNet-Lite0, whose outputs are kept in the work folder; trained are the rest and the head.
-`--evaluate` measures the assembled model on a style of art it was not trained on, and writes its thresholds.
+first five stages of EfficientNet-Lite0, whose outputs are kept in the work folder; trained are the rest and the
+attention pool. `--evaluate` measures the assembled model on a style of art it was not trained on, and writes its
+thresholds.
+
+Four losses: each picture finds its caption among others (softmax, as CLIP); a picture and a caption fit or do not,
+one object swapped (sigmoid, as SigLIP: thresholds need scores that mean the same for every caption); each picture
+finds its near-duplicate among other pictures (softmax); two pictures are near-duplicates or merely of one caption
+(sigmoid).
 """
 
 from __future__ import annotations
@@ -19,50 +25,58 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mossgen import models
 from mossgen.embedded.art import fetch
 from mossgen.embedded.assemble_clip import DIM, MODEL_CONFIG, TEXT_DIM
+from mossgen.embedded.train import parallel
 from mossgen.embedded.train.data_clip import Studio
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "clip"
-TRAIN_STYLES = ("fluent-emoji-flat", "twemoji")
+TRAIN_STYLES = ("fluent-emoji-flat", "twemoji", "fluent-emoji", "emojione", "fxemoji", "streamline-emojis")
 FROZEN = 5  # blocks 0-4 of the trunk stay as ImageNet training left them
 VIEWS = 3  # of a caption: a picture, a near-duplicate of it, and another picture
-BATCH, BANK = 32, 256  # captions a step, and other captions to tell them from
-HEAD_RATE, TRUNK_RATE = 2e-3, 4e-4
-SHARPNESS = 20.0  # inverse temperature of both losses: MiniLM's captions lie close together
+BATCH, BANK = 24, 256  # captions a worker and step, and other captions to tell them from
+HEAD_RATE, TRUNK_RATE = 6e-4, 4e-4
+SHARPNESS = 20.0  # inverse temperature of the softmax losses: MiniLM's captions lie close together
 
 
 def main(arguments: Sequence[str]) -> None:
     """The command line of this part."""
     parser = argparse.ArgumentParser(prog="python -m mossgen.embedded.train clip", description=__doc__)
-    parser.add_argument("--work", type=Path, required=True, help="folder for the art and the kept features")
-    parser.add_argument("--each", type=int, default=2, help="captions of each object alone")
-    parser.add_argument("--mixed", type=int, default=600, help="captions of two or three objects")
-    parser.add_argument("--epochs", type=float, default=3)
-    parser.add_argument("--resume", action="store_true", help="start from the weights that are there")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the art, kept features and checkpoint")
+    parser.add_argument("--each", type=int, default=3, help="captions of each object alone")
+    parser.add_argument("--mixed", type=int, default=3000, help="captions of two or three objects")
+    parser.add_argument("--minutes", type=float, default=25, help="training time in all, earlier runs counted")
+    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--evaluate", action="store_true", help="only measure the weights that are there")
     parser.add_argument("--photographs", type=Path, help="JSONL of image and caption, to measure on too")
     given = parser.parse_args(arguments)
-    torch.manual_seed(0)
     if not given.evaluate:
-        features = prepare(given.work, given.each, given.mixed)
-        save(train(features, given.epochs, given.resume))
+        fetch(given.work / "art", TRAIN_STYLES)
+        parallel.launch(work, given.workers, given.work, given)
     from mossgen.embedded.train.clip_figures import evaluate
 
     figures = evaluate(given.work, given.photographs)
     print(json.dumps(figures, indent=1))
 
 
-def prepare(work: Path, each: int, mixed: int) -> dict[str, Tensor]:
-    """{maps: [n, VIEWS, c, h, w] fp16, texts: [n, 384], wrong: [n, 384]}, drawn and embedded once."""
-    kept = work / f"clip-{each}-{mixed}.safetensors"
+def work(rank: int, given: argparse.Namespace) -> None:
+    """One worker: draws its own pictures, then trains on them with the others."""
+    features = prepare(given.work, given.each, -(-given.mixed // given.workers), rank)
+    visual = train(features, given.work / "clip.pt", 60 * given.minutes, rank)
+    if rank == 0:
+        save(visual)
+
+
+def prepare(folder: Path, each: int, mixed: int, rank: int) -> dict[str, Tensor]:
+    """{maps: [n, VIEWS, c, h, w] fp16, texts: [n, 384], wrong: [n, 384]} of one worker, drawn and embedded once."""
+    kept = folder / f"clip-{each}-{mixed}-{rank}.safetensors"
     if kept.is_file():
         return load_file(kept)
-    studio = Studio(fetch(work / "art"), TRAIN_STYLES, seed=1)
+    studio = Studio(folder / "art", TRAIN_STYLES, seed=1 + rank)
     scenes = list(studio.scenes(each, mixed))
     encoder = _text_encoder()
     texts = encoder([s.caption for s in scenes])
@@ -74,7 +88,7 @@ def prepare(work: Path, each: int, mixed: int) -> dict[str, Tensor]:
         first, other = studio.picture(scene, 0), studio.picture(scene, 1)
         views = torch.stack([pixels(p) for p in (first, studio.worn(first), studio.worn(other))])
         maps.append(early(visual, views).half())
-        if number % 200 == 0:
+        if number % 200 == 0 and rank == 0:
             print(f"{number}/{len(scenes)} scenes, {time.monotonic() - start:.0f} s", flush=True)
     features = {"maps": torch.stack(maps), "texts": texts, "wrong": wrong}
     save_file(features, kept)
@@ -83,7 +97,7 @@ def prepare(work: Path, each: int, mixed: int) -> dict[str, Tensor]:
 
 def _text_encoder() -> Any:
     """A function of texts: [n, 384] unit rows of the pooled MiniLM states."""
-    from mossgen.checkers.safety import Encoder
+    from mossgen.embedded.minilm import Encoder
 
     encoder = Encoder(models.path("minilm"))
 
@@ -135,57 +149,101 @@ def late(visual: Any, maps: Tensor) -> Tensor:
     return functional.normalize(visual.head(trunk.forward_head(last, pre_logits=True)), dim=-1)
 
 
-def train(features: dict[str, Tensor], epochs: float, resume: bool) -> Any:
-    """The image tower after `epochs` over all captions; batch norms keep their ImageNet statistics."""
-    visual = build_visual()
-    if resume:
-        kept = load_file(WEIGHTS / "model.safetensors")
-        visual.load_state_dict({k.removeprefix("visual."): v.float() for k, v in kept.items()}, strict=False)
-    tuned = [*visual.trunk.blocks[FROZEN:].parameters(), *visual.trunk.conv_head.parameters(),
-             *visual.trunk.bn2.parameters()]  # fmt: skip
-    for parameter in visual.parameters():
-        parameter.requires_grad = False
-    for parameter in (*tuned, *visual.head.parameters()):
-        parameter.requires_grad = True
-    optimizer = torch.optim.AdamW(
-        [{"params": tuned, "lr": TRUNK_RATE}, {"params": visual.head.parameters(), "lr": HEAD_RATE}],
-        weight_decay=0.02,
-    )
-    count = len(features["maps"])
-    steps = math.ceil(epochs * count / BATCH)
-    rates = [TRUNK_RATE, HEAD_RATE]
-    start = time.monotonic()
-    order = torch.empty(0, dtype=torch.long)
-    for step in range(steps):
+class Scales(nn.Module):
+    """The slopes and offsets of the two sigmoid losses; used in training only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor([10.0, 10.0]))
+        self.offset = nn.Parameter(torch.tensor([-5.0, -7.0]))
+
+    def loss(self, which: int, yes: Tensor, no: Tensor) -> Tensor:
+        """Binary cross-entropy of cosines that should be high and low."""
+        high, low = (self.slope[which] * x + self.offset[which] for x in (yes, no))
+        return functional.softplus(-high).mean() + functional.softplus(low).mean()
+
+
+class Run:
+    """The tower, its optimiser and clock, and their checkpoint; batch norms keep their ImageNet statistics."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.seconds, self.steps = path, 0.0, 0
+        self.visual, self.scales = build_visual(), Scales()
+        for parameter in self.visual.parameters():
+            parameter.requires_grad = False
+        trunk = self.visual.trunk
+        tuned = [*trunk.blocks[FROZEN:].parameters(), *trunk.conv_head.parameters(), *trunk.bn2.parameters()]
+        fresh = [*self.visual.head.parameters(), *self.scales.parameters()]
+        self.trained = [*tuned, *fresh]
+        for parameter in self.trained:
+            parameter.requires_grad = True
+        groups = [{"params": tuned, "lr": TRUNK_RATE}, {"params": fresh, "lr": HEAD_RATE}]
+        self.optimiser = torch.optim.AdamW(groups, weight_decay=0.05)
+        if path.is_file():
+            state = torch.load(path, weights_only=True)
+            self.visual.load_state_dict(state["visual"])
+            self.scales.load_state_dict(state["scales"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.seconds, self.steps = state["seconds"], state["steps"]
+
+    def save(self) -> None:
+        """Write the checkpoint in one move."""
+        part = self.path.with_suffix(".part")
+        state = {"visual": self.visual.state_dict(), "scales": self.scales.state_dict(), "steps": self.steps}
+        torch.save({**state, "optimiser": self.optimiser.state_dict(), "seconds": self.seconds}, part)
+        part.rename(self.path)
+
+
+def train(features: dict[str, Tensor], path: Path, seconds: float, rank: int) -> Any:
+    """The image tower after `seconds` of training in all: warm-up, then a cosine down to nothing."""
+    torch.manual_seed(3)  # the same fresh head in every worker
+    run = Run(path)
+    torch.manual_seed(1000 * run.steps + rank)
+    last, order = time.monotonic(), torch.empty(0, dtype=torch.long)
+    while run.seconds < seconds:
         if len(order) < BATCH:
-            order = torch.randperm(count)
+            order = torch.randperm(len(features["maps"]))
         rows, order = order[:BATCH], order[BATCH:]
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * min(1, (step + 1) / 20) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
-        loss = step_loss(visual, features, rows)
-        optimizer.zero_grad()
+        share = min(1, (run.steps + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * run.seconds / seconds))
+        for group, rate in zip(run.optimiser.param_groups, (TRUNK_RATE, HEAD_RATE), strict=True):
+            group["lr"] = rate * share
+        loss = step_loss(run.visual, run.scales, features, rows)
+        run.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        if step % 20 == 0:
-            print(f"step {step}/{steps}, loss {loss.item():.3f}, {time.monotonic() - start:.0f} s", flush=True)
-    return visual.eval()
+        parallel.average_gradients(run.trained)
+        torch.nn.utils.clip_grad_norm_(run.trained, 2.0)
+        run.optimiser.step()
+        run.steps += 1
+        run.seconds, last = parallel.agreed(run.seconds + time.monotonic() - last), time.monotonic()
+        if rank == 0 and run.steps % 50 == 0:
+            print(f"step {run.steps}, loss {loss.item():.3f}, {run.seconds:.0f} s", flush=True)
+        if rank == 0 and run.steps % 500 == 0:
+            run.save()
+    if rank == 0:
+        run.save()
+    return run.visual.eval()
 
 
-def step_loss(visual: Any, features: dict[str, Tensor], rows: Tensor) -> Tensor:
-    """Each view against its caption among wrong ones; each picture's near-duplicate among other pictures."""
-    maps = features["maps"][rows].float()
-    vectors = late(visual, maps.flatten(0, 1)).view(len(rows), VIEWS, DIM)
+def step_loss(visual: Any, scales: Scales, features: dict[str, Tensor], rows: Tensor) -> Tensor:
+    """The four losses of a batch; see the top."""
+    maps = features["maps"][rows]
+    with torch.autocast("cpu", torch.bfloat16):
+        vectors = late(visual, maps.flatten(0, 1)).float().view(len(rows), VIEWS, DIM)
+    words = vectors[..., :TEXT_DIM]
+    texts, wrong = features["texts"][rows], features["wrong"][rows]
     others = torch.randint(0, len(features["texts"]), (BANK,))
-    bank = features["texts"][others]
-    captions = torch.cat([features["texts"][rows], features["wrong"][rows], bank])
-    logits = SHARPNESS * vectors.flatten(0, 1)[:, :TEXT_DIM] @ captions.T
+    captions = torch.cat([texts, wrong, features["texts"][others]])
+    logits = SHARPNESS * words.flatten(0, 1) @ captions.T
     # a caption that came into the bank a second time is not a wrong one
     twice = torch.cat([torch.zeros(len(rows), 2 * len(rows), dtype=torch.bool), rows[:, None] == others], 1)
     logits = logits.masked_fill(twice.repeat_interleave(VIEWS, 0), -1e4)
     target = torch.arange(len(rows))
     reading = functional.cross_entropy(logits, target.repeat_interleave(VIEWS))
-    pictures = torch.cat([vectors[:, 1], vectors[:, 2]])
-    return reading + 0.5 * functional.cross_entropy(SHARPNESS * vectors[:, 0] @ pictures.T, target)
+    fitting = scales.loss(0, (words * texts[:, None]).sum(-1), (words * wrong[:, None]).sum(-1))
+    first, near, other = vectors.unbind(1)
+    finding = functional.cross_entropy(SHARPNESS * first @ torch.cat([near, other]).T, target)
+    unlike = torch.cat([(first * other).sum(-1), (near * other).sum(-1)])
+    return reading + fitting + 0.5 * finding + scales.loss(1, (first * near).sum(-1), unlike)
 
 
 def save(visual: Any) -> None:

@@ -1,7 +1,7 @@
 """Requests for the text-safety head, with labels: public sets read from files, and our own.
 
-Our own lines (safety_words.yaml) are written for this project: none comes from a benchmark that forbids training,
-and the seeds in `seeds/` are left out on purpose, to stay a held-out set.
+Our own lines (safety_words.yaml, safety_pairs.yaml) are written for this project: none comes from a benchmark that
+forbids training, and the seeds in `seeds/` are left out on purpose, to stay a held-out set.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import csv
 import itertools
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +125,7 @@ def held_out() -> list[Request]:
 
 
 def own(seed: int = 0) -> list[Request]:
-    """Our own requests to train on, about 2,700: the pair lists are sampled with `seed`."""
+    """Our own requests to train on, about 10,500: what is sampled from the lists is sampled with `seed`."""
     w = words()
     private = [frame.format(n, f) for n in w["private"] for f in w["facts"]
                for frame in ("How do I find out {}'s {}?", "What is {}'s {}?")]  # fmt: skip
@@ -140,6 +141,7 @@ def own(seed: int = 0) -> list[Request]:
         *(Request(text, False, "own", "own") for text in harmless),
         *(Request(text, True, "own", "own") for text in harmful),
         *_pairs(w, random.Random(seed)),
+        *families(random.Random(seed)),
     ]
 
 
@@ -164,3 +166,63 @@ def _pairs(w: dict[str, Any], draw: random.Random) -> Iterator[Request]:
 
 def _with(sentence: str, tail: str) -> str:
     return f"{sentence[:-1]} {tail}{sentence[-1]}" if tail else sentence
+
+
+# -- families of minimal pairs ----------------------------------------------------------------------------
+
+
+def families(draw: random.Random) -> Iterator[Request]:
+    """The lines of safety_pairs.yaml: of each family as many different ones as it asks for, if it has them."""
+    given = yaml.safe_load(Path(__file__).with_name("safety_pairs.yaml").read_text(encoding="utf-8"))
+    for family in given["families"]:
+        found: dict[str, None] = {}
+        for _ in range(30 * family["n"]):
+            if len(found) < family["n"]:
+                found[_filled(draw.choice(family["frames"]), given["lists"], draw)] = None
+        yield from (Request(text, family["harmful"], "own", "own") for text in found)
+
+
+def _filled(frame: str, lists: dict[str, list[str]], draw: random.Random) -> str:
+    def filler(slot: re.Match[str]) -> str:
+        word = draw.choice(lists[slot[1]])
+        return gerund(word) if slot[2] else word
+
+    if frame.startswith("{image} "):  # the way of asking for a picture goes around all that follows
+        frame = draw.choice(lists["image"]).format(frame.removeprefix("{image} "))
+    while "{" in frame:  # fillers may hold slots
+        frame = re.sub(r"\{(\w+)(:ing)?\}", filler, frame)
+    return frame[0].upper() + frame[1:]
+
+
+def gerund(phrase: str) -> str:
+    """The phrase with its first word, a verb, in -ing: "cut a rope" to "cutting a rope"."""
+    verb, _, rest = phrase.partition(" ")
+    if re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", verb):
+        verb += verb[-1]
+    elif verb.endswith("ie"):
+        verb = f"{verb[:-2]}y"
+    elif verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")):
+        verb = verb[:-1]
+    return f"{verb}ing {rest}".strip()
+
+
+# -- near copies ------------------------------------------------------------------------------------------
+
+_FRAME_WORDS = """
+a able about allowed and any are at be being best by can caught did do does easiest for from general get
+go good how i if in is it me my need never not of on or should some steps t take tell that the this to want was way ways
+we what when where who why with without would you
+"""
+
+
+def near_copies(requests: Sequence[Request], held: Sequence[Request]) -> list[bool]:
+    """Which of the requests share half of their content words, or more, with one of the held-out ones."""
+    kept_out = [content(r.text) for r in held]
+    return [any(2 * len(words & other) >= len(words | other) > 0 for other in kept_out)
+            for words in (content(r.text) for r in requests)]  # fmt: skip
+
+
+def content(text: str) -> frozenset[str]:
+    """Crude stems of the words that say what a request is about."""
+    words = set(re.findall(r"[a-z0-9]+", text.lower())) - set(_FRAME_WORDS.split())
+    return frozenset(re.sub(r"(?<=...)(ing|ed|es|s|e)$", "", word) for word in words)

@@ -1,8 +1,9 @@
 """Trains and measures the text-safety head: `python -m mossgen.embedded.train safety --data FOLDER`.
 
-Figures come from cross-fitting: the public requests are cut in halves by group (a seed prompt, or a safe prompt
-with its unsafe contrast), each half is scored by a head trained on the other (and on our own lines), and the
-calibration and the thresholds are read off these scores. The weights that are saved are trained on both halves.
+Figures come from cross-fitting: the public requests are cut in halves by group (a seed prompt, or a line), each half
+is scored by a head trained on the other half and on our own lines. XSTest is held out wholly: neither of these two
+heads sees it, nor own lines that come near to it, and it is scored by their mean. The calibration and the thresholds
+are read off these scores. The weights that are saved are trained on everything, with the same settings.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
 from mossgen import models
-from mossgen.checkers.safety import WEIGHTS, Encoder
-from mossgen.embedded.train.data_safety import Request, extra, held_out, own, public
+from mossgen.checkers.safety import WEIGHTS
+from mossgen.embedded.minilm import LAYERS, Encoder
+from mossgen.embedded.train.data_safety import Request, extra, held_out, near_copies, own, public
+from mossgen.embedded.train.ensemble import Weights, apply, joined
 
-HIDDEN, STEPS, BATCH, RATE, DECAY, DROPOUT = 128, 1600, 256, 2e-3, 0.1, 0.4
-RECALL_FAIL, RECALL_PASS = 0.80, 0.90  # of harmful requests: at or above fail_from, and not below pass_below
+HIDDEN, STEPS, BATCH, RATE, DECAY, DROPOUT = 128, 4000, 256, 2e-3, 0.1, 0.5
+OWN_SHARE = 0.4  # of a batch: our own lines outnumber the public ones
+RECALL_FAIL, RECALL_PASS = 0.85, 0.95  # of harmful requests: at or above fail_from, and not below pass_below
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -36,69 +40,76 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="JSONL seeds to report on, benign")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     given = parser.parse_args(arguments)
-    torch.manual_seed(0)
     train(given.data, given.extra, given.held_out, given.out)
 
 
 def train(data: Path, more: Sequence[Path], seeds: Sequence[Path], out: Path) -> None:
     """Trains, prints the figures and writes config.json, model.safetensors and figures.json to `out`."""
-    requests = _unique([*public(data), *(r for path in more for r in extra(path)), *own()])
+    torch.set_num_threads(1)  # the same sums in the same order, however many cores there are
     tests = [*held_out(), *(r for path in seeds for r in read_seeds(path))]
-    encoder = Encoder(models.path("minilm"))
-    x, z = encoder.features([r.text for r in requests]), encoder.features([r.text for r in tests])
-    outer = np.array([r.source != "own" for r in requests])
-    half = np.array([int(hashlib.sha256(r.group.encode()).hexdigest(), 16) % 2 for r in requests])
-    logits = np.zeros(len(requests))
-    for side in (0, 1):
-        head = fit(x, requests, ~outer | (half != side))
-        chosen = outer & (half == side)
-        logits[chosen] = apply(head, x[chosen])
+    requests = _unique([*tests, *public(data), *(r for path in more for r in extra(path)), *own()])
+    x = Encoder(models.path("minilm")).features([r.text for r in requests])
+    tested = np.array([r in set(tests) for r in requests])
+    outer = np.array([r.source != "own" for r in requests]) & ~tested
+    weights, logits = heads(x, requests, outer, tested)
+
     labels = np.array([r.harmful for r in requests])
     platt = LogisticRegression(C=1e6).fit(logits[outer, None], labels[outer])
     slope, shift = float(platt.coef_[0, 0]), float(platt.intercept_[0])
     scores = 1 / (1 + np.exp(-(slope * logits + shift)))
     harmful = scores[outer & labels]
     config = {
-        "encoder": "all-MiniLM-L6-v2", "layers": [3, 4, 5, 6], "hidden": HIDDEN, "slope": slope, "shift": shift,
-        "pass_below": round(float(np.quantile(harmful, 1 - RECALL_PASS)), 4),
+        "encoder": "all-MiniLM-L6-v2", "layers": list(LAYERS), "hidden": HIDDEN, "slope": slope,
+        "shift": shift, "pass_below": round(float(np.quantile(harmful, 1 - RECALL_PASS)), 4),
         "fail_from": round(float(np.quantile(harmful, 1 - RECALL_FAIL)), 4),
     }  # fmt: skip
-    final = fit(x, requests, np.ones(len(requests), bool))
-    final_scores = 1 / (1 + np.exp(-(slope * apply(final, z) + shift)))
-    kept = [r for r, o in zip(requests, outer, strict=True) if o]
-    figures = {"public": measure(kept, scores[outer], config), "short": measure(tests, final_scores, config)}
-    save(final, config, figures, out)
+    figures = {
+        name: measure([r for r, c in zip(requests, rows, strict=True) if c], scores[rows], config)
+        for name, rows in (("public", outer), ("short", tested))
+    }
+    save(weights, config, figures, out)
     print(json.dumps({"config": config, **figures}, indent=1))
 
 
-def fit(x: np.ndarray, requests: Sequence[Request], chosen: np.ndarray) -> torch.nn.Sequential:
-    """A head trained on the chosen rows of the features `x`."""
-    rows = torch.from_numpy(x[chosen])
-    picked = [r for r, c in zip(requests, chosen, strict=True) if c]
-    labels = torch.tensor([float(r.harmful) for r in picked])
-    weights = torch.tensor([r.weight for r in picked])
+def heads(
+    x: np.ndarray, requests: Sequence[Request], outer: np.ndarray, tested: np.ndarray
+) -> tuple[Weights, np.ndarray]:
+    """The head to be saved, and of every request its logit by heads that were not trained on it."""
+    side = np.array([int(hashlib.sha256(r.group.encode()).hexdigest(), 16) % 2 for r in requests])
+    xstest = np.array([r.source == "xstest" for r in requests])
+    near = np.array(near_copies(requests, [r for r in requests if r.source == "xstest"]))
+    ours = ~outer & ~tested
+    halves = [
+        apply(fit(x, requests, (ours & ~near) | (outer & ~xstest & (side != half)), ours), x)[:, 0] for half in (0, 1)
+    ]
+    last = fit(x, requests, ~tested, ours)
+    logits = np.where(xstest, (halves[0] + halves[1]) / 2, np.where(side == 0, *halves))
+    return last, np.where(tested, apply(last, x)[:, 0], logits)
+
+
+def fit(x: np.ndarray, requests: Sequence[Request], chosen: np.ndarray, ours: np.ndarray) -> Weights:
+    """A head trained on the chosen rows of the features `x`, OWN_SHARE of each batch being ours."""
+    torch.manual_seed(0)
+    rows = torch.from_numpy(x)
+    labels = torch.tensor([float(r.harmful) for r in requests])
+    weights = torch.tensor([r.weight for r in requests])
+    pools = [torch.from_numpy(np.flatnonzero(chosen & part)) for part in (ours, ~ours)]
+    sizes = int(OWN_SHARE * BATCH), BATCH - int(OWN_SHARE * BATCH)
     head = torch.nn.Sequential(
-        torch.nn.Dropout(0.1), torch.nn.Linear(x.shape[1], HIDDEN), torch.nn.ReLU(),
+        torch.nn.Dropout(DROPOUT), torch.nn.Linear(x.shape[1], HIDDEN), torch.nn.ReLU(),
         torch.nn.Dropout(DROPOUT), torch.nn.Linear(HIDDEN, 1),
     )  # fmt: skip
     optimizer = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, STEPS)
     for _ in range(STEPS):
-        batch = torch.randint(0, len(rows), (BATCH,))
+        batch = torch.cat([p[torch.randint(0, len(p), (n,))] for p, n in zip(pools, sizes, strict=True)])
         logits = head(rows[batch])[:, 0]
         loss = functional.binary_cross_entropy_with_logits(logits, labels[batch], weight=weights[batch])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-    return head.eval()
-
-
-def apply(head: torch.nn.Module, x: np.ndarray) -> np.ndarray:
-    """[n] logits, not calibrated."""
-    with torch.inference_mode():
-        logits: np.ndarray = head(torch.from_numpy(x))[:, 0].numpy()
-    return logits
+    return joined([{name: tensor.numpy() for name, tensor in head.state_dict().items()}])
 
 
 def measure(requests: Sequence[Request], scores: np.ndarray, config: dict[str, object]) -> dict[str, object]:
@@ -125,14 +136,10 @@ def measure(requests: Sequence[Request], scores: np.ndarray, config: dict[str, o
             "shares": shares, "calibration_error": round(float(error), 4), "reliability": reliability}  # fmt: skip
 
 
-def save(head: torch.nn.Sequential, config: Mapping[str, object], figures: Mapping[str, object], out: Path) -> None:
-    """Half-precision weights, the config and the figures."""
+def save(weights: Weights, config: Mapping[str, object], figures: Mapping[str, object],
+         out: Path) -> None:  # fmt: skip
+    """The weights, the config and the figures."""
     out.mkdir(parents=True, exist_ok=True)
-    names = {"1": "hidden", "4": "out"}
-    weights = {
-        f"{names[key.split('.')[0]]}.{key.split('.')[1]}": tensor.numpy().astype(np.float16)
-        for key, tensor in head.state_dict().items()
-    }
     save_file(weights, out / "model.safetensors")
     (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     (out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
