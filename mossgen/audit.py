@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -150,6 +151,13 @@ def _row(number: int, value: Any, roots: Sequence[Path], found: Audit) -> _Row:
 
 
 def _leaves(value: Any, depth: int) -> Iterator[str | bytes]:
+    """Every text and bytes in a value: of what is nested, keys too."""
+    if isinstance(value, str) and depth < MAX_DEPTH and value[:1] in ("{", "["):  # a cell of a CSV may hold JSON
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            yield value
+            return
     if isinstance(value, str | bytes):
         yield value
     elif depth < MAX_DEPTH and isinstance(value, dict):
