@@ -138,10 +138,10 @@ def test_every_change_is_found(made, tmp_path: Path) -> None:
     assert "is no side" in problems(edit("set.json", '"contrast/', '"contrast/../'))
 
 
-def test_datasets_opens_the_sides_apart(made, monkeypatch) -> None:
+def test_datasets_opens_the_sides_apart(made, monkeypatch, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    found = datasets.load_dataset(str(made.folder), "default")
+    found = datasets.load_dataset(str(made.folder), "default", cache_dir=str(tmp_path))
     assert {side: len(rows) for side, rows in found.items()} == dict(made.sides)
     assert found["test"][0]["image"].size == (8, 8)
     assert set(found["test"]["canary"]) == {made.head["canary"]["test"]}
