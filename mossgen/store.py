@@ -88,6 +88,7 @@ def _stored(method: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(method)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        """Calls the method. Raises StoreError."""
         try:
             return method(*args, **kwargs)
         except (sqlite3.Error, OSError) as error:

@@ -54,6 +54,14 @@ SEEDS = [
 ]
 
 
+@pytest.fixture(scope="session")
+def clip():
+    """The real embedder, loaded once."""
+    from mossgen.embedders.open_clip import Options, build
+
+    return build(Options())
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """A template of our own with its seeds; returns the YAML's path."""

@@ -1,6 +1,9 @@
 """A small run to review: four items of the tiny type with real pictures, and two that the machine rejected."""
 
 import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -9,6 +12,8 @@ from PIL import Image
 
 from mossgen.config import build_config, freeze
 from mossgen.items import Decision, State, Verdict
+from mossgen.review.server import ReviewServer
+from mossgen.review.session import Session
 from mossgen.stimulus import load_type
 from mossgen.store import CONFIG, RunStore
 
@@ -37,3 +42,14 @@ def ids(folder: Path, *states: State) -> list[str]:
     """The ids of its items in these states (default: accepted), in plan order."""
     with RunStore.open(folder) as store:
         return [item.id for item in store.items(*(states or (State.ACCEPTED,)))]
+
+
+@contextmanager
+def serving(session: Session) -> Iterator[ReviewServer]:
+    """A server of that session, running until the end of the block."""
+    with ReviewServer(session, "tiny") as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

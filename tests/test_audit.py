@@ -15,17 +15,11 @@ from mossgen import lineage
 from mossgen.audit import audit
 from mossgen.config import PRESETS
 from mossgen.contamination import compare, csv_text
-from mossgen.embedders.open_clip import Options, build
 from mossgen.errors import ConfigError
 from mossgen.split import split_set
 from mossgen.tables import read_rows
 
 PART = PRESETS["embedded"].embedder
-
-
-@pytest.fixture(scope="module")
-def clip():
-    return build(Options())
 
 
 @pytest.fixture(autouse=True)

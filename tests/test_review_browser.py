@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from review_run import HOSTILE, QUESTIONS, SECRET, ids, make_run
+from review_run import HOSTILE, QUESTIONS, SECRET, ids, make_run, serving
 
 from mossgen.items import Label
 from mossgen.review.page import file_page
@@ -61,12 +61,8 @@ def run(tiny: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(run: Path) -> Iterator[ReviewServer]:
-    with ReviewServer(Session(run, reviewers=2), "tiny") as serving:
-        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield serving
-        serving.shutdown()
-        thread.join()
+    with serving(Session(run, reviewers=2)) as server:
+        yield server
 
 
 def begin(page: Any, name: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from review_run import SECRET, ids, make_run
+from review_run import SECRET, ids, make_run, serving
 
 from mossgen.errors import ConfigError
 from mossgen.items import Label, State
@@ -31,12 +31,8 @@ def run(tiny: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(run: Path) -> Iterator[ReviewServer]:
-    with ReviewServer(Session(run, rejected=1), "tiny") as serving:
-        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield serving
-        serving.shutdown()
-        thread.join()
+    with serving(Session(run, rejected=1)) as server:
+        yield server
 
 
 def ask(

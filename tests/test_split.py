@@ -10,18 +10,12 @@ from PIL import Image
 from split_run import add_partners, make_run, metadata
 
 from mossgen import lineage
-from mossgen.embedders.open_clip import Options, build
 from mossgen.errors import ConfigError
 from mossgen.importing import import_set
 from mossgen.members import template_question
 from mossgen.split import split_set
 
 SHARES = {"test": 0.2, "dev": 0.1}
-
-
-@pytest.fixture(scope="module")
-def clip():
-    return build(Options())
 
 
 @pytest.fixture(autouse=True)

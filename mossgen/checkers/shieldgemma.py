@@ -71,6 +71,7 @@ def load(model: str) -> Score:
         ) from None
 
     def score(pictures: Sequence[Image]) -> list[list[float]]:
+        """Of each picture the probability that it breaks each of POLICIES. Raises BackendError."""
         import torch
 
         try:

@@ -15,6 +15,17 @@ from mossgen.errors import MossgenError
 INTERRUPTED = 130
 
 
+def together(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """Several click options as one decorator, in the order written."""
+
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
+
+
 def answers(command: Callable[..., Any]) -> Callable[..., Any]:
     """A verb's common end: `--json` prints its dict on stdout, errors become a sentence and an exit code."""
 
@@ -23,6 +34,7 @@ def answers(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("-v", "--verbose", is_flag=True, help="Tracebacks of errors, and what libraries log.")
     @functools.wraps(command)
     def wrapped(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
+        """Runs the command, shows what it returns, and exits."""
         if not verbose:
             _hush()
         try:

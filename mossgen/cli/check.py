@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import answers, together
 
 SHORT = 72  # characters of a question or reason in the table
 
 
-def checking_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What check and contrast share: by what is judged, and who decides."""
-    options = [
-        click.option("--checker", "checkers", multiple=True, metavar="PLUGIN",
-                     help="For the usual ones (rules, safety, sanity, legible); repeatable."),
-        click.option("--judge", metavar="KIND:MODEL[@URL]",
-                     help="A judge who sees the pair: openai:MODEL@URL, or transformers:PATH."),
-        click.option("--gate", "gates", multiple=True, metavar="CHECKER", help="Let this checker decide; repeatable."),
-        click.option("--signal", "signals", multiple=True, metavar="CHECKER",
-                     help="Only record what it says; repeatable."),
-        click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+# what check and contrast share: by what is judged, and who decides
+checking_options = together(
+    click.option("--checker", "checkers", multiple=True, metavar="PLUGIN",
+                 help="For the usual ones (rules, safety, sanity, legible); repeatable."),
+    click.option("--judge", metavar="KIND:MODEL[@URL]",
+                 help="A judge who sees the pair: openai:MODEL@URL, or transformers:PATH."),
+    click.option("--gate", "gates", multiple=True, metavar="CHECKER", help="Let this checker decide; repeatable."),
+    click.option("--signal", "signals", multiple=True, metavar="CHECKER",
+                 help="Only record what it says; repeatable."),
+    click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
+)  # fmt: skip
 
 
 @click.command()

@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import answers, together
 
 NOTHING_ACCEPTED = 3
 
 
-def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What expand and preview share: what is made, and with what."""
-    options = [
-        click.option("--type", "type_name", required=True, metavar="TYPE|FILE",
-                     help="exaggerated_risk, negated_harm, counterintuitive, or your own template's YAML."),
-        click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0),
-                     help="Same seed, same bytes."),
-        click.option("--preset", default="embedded", show_default=True, help="See `mossgen plugins`."),
-        click.option("--llm", metavar="PLUGIN", help="The writer, in place of the preset's."),
-        click.option("--imager", metavar="PLUGIN", help="What draws."),
-        click.option("--embedder", metavar="PLUGIN", help="What embeds pictures and texts."),
-        click.option("--checker", "checkers", multiple=True, metavar="PLUGIN", help="For the preset's; repeatable."),
-        click.option("--judge", metavar="KIND:MODEL[@URL]",
-                     help="A judge who sees the pair: openai:MODEL@URL, or transformers:PATH."),
-        click.option("--gate", "gates", multiple=True, metavar="CHECKER",
-                     help="Let this checker decide, where it is only recorded; repeatable."),
-        click.option("--signal", "signals", multiple=True, metavar="CHECKER",
-                     help="Only record what this checker says; repeatable."),
-        click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
-        click.option("--against", multiple=True, metavar="REF",
-                     help="Nothing near this set is accepted: an imported set's name, a run, a folder; repeatable."),
-        click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
-                     help="Stop when this invocation has spent so much; what is free goes on."),
-        click.option("--max-time", type=click.FloatRange(min=0), metavar="SECONDS",
-                     help="Stop when this invocation has taken so long."),
-        click.option("--max-candidates", type=click.IntRange(min=1), metavar="N",
-                     help="Stop when the run has tried so many in all."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+# what expand and preview share: what is made, and with what
+run_options = together(
+    click.option("--type", "type_name", required=True, metavar="TYPE|FILE",
+                 help="exaggerated_risk, negated_harm, counterintuitive, or your own template's YAML."),
+    click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0),
+                 help="Same seed, same bytes."),
+    click.option("--preset", default="embedded", show_default=True, help="See `mossgen plugins`."),
+    click.option("--llm", metavar="PLUGIN", help="The writer, in place of the preset's."),
+    click.option("--imager", metavar="PLUGIN", help="What draws."),
+    click.option("--embedder", metavar="PLUGIN", help="What embeds pictures and texts."),
+    click.option("--checker", "checkers", multiple=True, metavar="PLUGIN", help="For the preset's; repeatable."),
+    click.option("--judge", metavar="KIND:MODEL[@URL]",
+                 help="A judge who sees the pair: openai:MODEL@URL, or transformers:PATH."),
+    click.option("--gate", "gates", multiple=True, metavar="CHECKER",
+                 help="Let this checker decide, where it is only recorded; repeatable."),
+    click.option("--signal", "signals", multiple=True, metavar="CHECKER",
+                 help="Only record what this checker says; repeatable."),
+    click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
+    click.option("--against", multiple=True, metavar="REF",
+                 help="Nothing near this set is accepted: an imported set's name, a run, a folder; repeatable."),
+    click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
+                 help="Stop when this invocation has spent so much; what is free goes on."),
+    click.option("--max-time", type=click.FloatRange(min=0), metavar="SECONDS",
+                 help="Stop when this invocation has taken so long."),
+    click.option("--max-candidates", type=click.IntRange(min=1), metavar="N",
+                 help="Stop when the run has tried so many in all."),
+)  # fmt: skip
 
 
 @click.command()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import answers, together
 from mossgen.cli.expand import NOTHING_ACCEPTED
 from mossgen.errors import ConfigError
 
@@ -18,32 +17,28 @@ if TYPE_CHECKING:
 WAYS = ("report", "apply_votes", "export_html", "export_csv", "export_label_studio", "export_crowd", "import_file")
 
 
-def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of `review`, in the order of use."""
-    path = click.Path(path_type=Path)
-    options = [
-        click.option("--port", default=0, type=click.IntRange(0, 65535), help="Of the page.  [default: any free one]"),
-        click.option("--reviewer", default="", metavar="NAME", help="The name the page offers."),
-        click.option("-k", "--votes", default=3, show_default=True, type=click.IntRange(min=1),
-                     help="Votes wanted for an item; more than half of them decide."),
-        click.option("--rejected", default=0, show_default=True, type=click.IntRange(min=0), metavar="N",
-                     help="Show N items too that the machine rejected: is it right?"),
-        click.option("--report", is_flag=True, help="What is settled, agreement, the machine against people."),
-        click.option("--apply", "apply_votes", is_flag=True,
-                     help="Reject what people settled as not benign, and write the outputs anew."),
-        click.option("--reviewed", is_flag=True, help="With --apply: also what people have not settled yet."),
-        click.option("--type", "type_name", metavar="FILE", help="With --apply: the template of a type of your own."),
-        click.option("--export-html", type=path, metavar="FILE", help="The page as one file; votes leave it as a CSV."),
-        click.option("--export-csv", type=path, metavar="FILE", help="All votes there are."),
-        click.option("--export-label-studio", type=path, metavar="DIR", help="Tasks with predictions, and a config."),
-        click.option("--export-crowd", type=path, metavar="DIR", help="A CSV of tasks and an HTML template."),
-        click.option("--images-at", metavar="URL", help="With those two: where the folder `images` will lie."),
-        click.option("--import", "import_file", type=path, metavar="FILE",
-                     help="Votes: a CSV of the page or a crowd platform, Label Studio's JSON or JSON-MIN."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+_PATH = click.Path(path_type=Path)
+# the options of `review`, in the order of use
+_options = together(
+    click.option("--port", default=0, type=click.IntRange(0, 65535), help="Of the page.  [default: any free one]"),
+    click.option("--reviewer", default="", metavar="NAME", help="The name the page offers."),
+    click.option("-k", "--votes", default=3, show_default=True, type=click.IntRange(min=1),
+                 help="Votes wanted for an item; more than half of them decide."),
+    click.option("--rejected", default=0, show_default=True, type=click.IntRange(min=0), metavar="N",
+                 help="Show N items too that the machine rejected: is it right?"),
+    click.option("--report", is_flag=True, help="What is settled, agreement, the machine against people."),
+    click.option("--apply", "apply_votes", is_flag=True,
+                 help="Reject what people settled as not benign, and write the outputs anew."),
+    click.option("--reviewed", is_flag=True, help="With --apply: also what people have not settled yet."),
+    click.option("--type", "type_name", metavar="FILE", help="With --apply: the template of a type of your own."),
+    click.option("--export-html", type=_PATH, metavar="FILE", help="The page as one file; votes leave it as a CSV."),
+    click.option("--export-csv", type=_PATH, metavar="FILE", help="All votes there are."),
+    click.option("--export-label-studio", type=_PATH, metavar="DIR", help="Tasks with predictions, and a config."),
+    click.option("--export-crowd", type=_PATH, metavar="DIR", help="A CSV of tasks and an HTML template."),
+    click.option("--images-at", metavar="URL", help="With those two: where the folder `images` will lie."),
+    click.option("--import", "import_file", type=_PATH, metavar="FILE",
+                 help="Votes: a CSV of the page or a crowd platform, Label Studio's JSON or JSON-MIN."),
+)  # fmt: skip
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,24 +23,32 @@ _CONFIGS = [
 
 def render(run: RunView, licence: str) -> str:
     """The text of README.md for `run`; `licence` is the data's own, as the Hub writes it."""
+    title = f"{run.type.template.title} (mossgen)"
+    return card(title, licence, len(run.accepted), [run.type.name], _CONFIGS, _body(run, licence))
+
+
+def card(
+    name: str, licence: str, count: int, types: Sequence[str], configs: Sequence[Mapping[str, object]], body: str
+) -> str:
+    """A README.md as the Hub reads it: front matter for `count` items of these types, then the body."""
     from huggingface_hub import DatasetCard, DatasetCardData
 
     data = DatasetCardData(
-        pretty_name=f"{run.type.template.title} (mossgen)",
+        pretty_name=name,
         license=licence,
         language=["en"],
         task_categories=["visual-question-answering", "image-text-to-text"],
-        size_categories=size_category(len(run.accepted)),
+        size_categories=size_category(count),
         annotations_creators=["machine-generated"],
         source_datasets=["original"],
-        tags=[*TAGS, run.type.name],
-        configs=_CONFIGS,
+        tags=[*TAGS, *types],
+        **({"configs": list(configs)} if configs else {}),  # type: ignore[arg-type]
     )
-    return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{_body(run, licence)}"))
+    return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{body}"))
 
 
-def _body(run: RunView, licence: str) -> str:
-    template = run.type.template
+def fill(name: str, /, **values: object) -> str:
+    """The text of a Markdown template beside this file."""
     environment = Environment(
         undefined=StrictUndefined,
         loader=FileSystemLoader(Path(__file__).parent),
@@ -47,7 +56,13 @@ def _body(run: RunView, licence: str) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("card.md.jinja").render(
+    return environment.get_template(name).render(cell=cell, **values)
+
+
+def _body(run: RunView, licence: str) -> str:
+    template = run.type.template
+    return fill(
+        "card.md.jinja",
         licence=licence,
         template={"title": template.title, "definition": cell(template.definition)},
         type_name=run.type.name,
@@ -58,7 +73,6 @@ def _body(run: RunView, licence: str) -> str:
         rejected=[(stage, len(items), items[0].reason) for stage, items in _facts.by_stage(run.rejected)],
         models=_facts.models(run.manifest),
         tallies=_facts.tallies(run),
-        cell=cell,
     )
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from mossgen.exporters import _refusal
 
 HERE = Path(__file__).parent
-_IMPORT = "from mossgen.exporters._refusal import refuses\n"
+_IMPORT = "from mossgen.exporters._refusal import JUDGE, judged, refuses\n"
 
 
 def standalone(name: str) -> str:
-    """The text of the script `name` beside this file, with the code of `refuses` in the place of its import."""
+    """The text of the script `name` beside this file, with the code of _refusal in the place of its import."""
     script = (HERE / f"{name}.py").read_text(encoding="utf-8")
     source = Path(_refusal.__file__).read_text(encoding="utf-8").split("import re\n", 1)[1]
     head, tail = script.split(_IMPORT, 1)

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from mossgen.exporters._card import TAGS, cell, size_category
+from mossgen.exporters._card import card, fill
 from mossgen.ports import SetView
 
 
 def render(view: SetView, purpose: str, licence: str, usage: str, configs: Mapping[str, str | list[str]]) -> str:
     """The text of README.md; `configs` are patterns of the files that `datasets` opens, by config."""
-    from huggingface_hub import DatasetCard, DatasetCardData
-
     types = sorted({example.type for example in view.examples})
-    data = DatasetCardData(
-        pretty_name=view.name,
-        license=licence,
-        language=["en"],
-        task_categories=["visual-question-answering", "image-text-to-text"],
-        size_categories=size_category(len(view.examples)),
-        annotations_creators=["machine-generated"],
-        source_datasets=["original"],
-        tags=[*TAGS, *types],
-        configs=_configs(view, configs) if configs else None,
-    )
-    return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{_body(view, purpose, licence, usage)}"))
+    body = _body(view, purpose, licence, usage)
+    return card(view.name, licence, len(view.examples), types, _configs(view, configs), body)
 
 
 def _configs(view: SetView, configs: Mapping[str, str | list[str]]) -> list[dict[str, object]]:
@@ -49,15 +34,9 @@ def _named(pattern: str | list[str], split: str) -> str | list[str]:
 
 
 def _body(view: SetView, purpose: str, licence: str, usage: str) -> str:
-    environment = Environment(
-        undefined=StrictUndefined,
-        loader=FileSystemLoader(Path(__file__).parent),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     counts = Counter((example.type, example.expected) for example in view.examples)
-    return environment.get_template("export.md.jinja").render(
+    return fill(
+        "export.md.jinja",
         name=view.name,
         split=view.split,
         purpose=purpose,
@@ -67,5 +46,4 @@ def _body(view: SetView, purpose: str, licence: str, usage: str) -> str:
         sources=view.sources,
         notes=view.notes,
         canary=next((e.row["canary"] for e in view.examples if e.row.get("canary")), None),
-        cell=cell,
     )

@@ -7,7 +7,6 @@ rejected them. All texts are escaped; a content security policy admits only its 
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import re
 from collections.abc import Container, Mapping, Sequence
@@ -23,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mossgen.exporters import _facts
 from mossgen.exporters._folder import write_file
+from mossgen.exporters._style import source, styled
 from mossgen.items import ID_TAG, Item, canonical
 from mossgen.ports import RunView
 
@@ -90,7 +90,7 @@ class Page:
     def render(self, run: RunView) -> str:
         """The page's HTML."""
         folder = Path(__file__).parent
-        style = (folder / "page.css").read_text(encoding="utf-8")
+        style = styled(folder / "page.css")
         script = (folder / "page.js").read_text(encoding="utf-8")
         environment = Environment(
             autoescape=True,
@@ -198,8 +198,7 @@ def _figures(run: RunView) -> list[tuple[str, str]]:
 
 def _policy(style: str, script: str) -> str:
     """Admits pictures inside the page, this style and this script, and nothing else."""
-    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'"
+        f"style-src {source(style)}; script-src {source(script)}"
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mossgen.exporters._style import source, styled
 from mossgen.items import Item, Label, canonical
 from mossgen.review.csv_votes import COLUMNS
 from mossgen.review.votes import FLAGS
@@ -41,10 +41,10 @@ def _page(title: str, setup: dict[str, Any], pictures: str, connect: str) -> tup
     from markupsafe import Markup
 
     folder = Path(__file__).parent
-    style, script = ((folder / name).read_text(encoding="utf-8") for name in ("review.css", "review.js"))
+    style, script = styled(folder / "review.css"), (folder / "review.js").read_text(encoding="utf-8")
     policy = (
-        f"default-src 'none'; img-src {pictures}; connect-src {connect}; style-src {_source(style)}; "
-        f"script-src {_source(script)}; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src {pictures}; connect-src {connect}; style-src {source(style)}; "
+        f"script-src {source(script)}; base-uri 'none'; form-action 'none'"
     )
     flags = {flag: {"text": text, "key": key} for (flag, text), key in zip(FLAGS.items(), KEYS, strict=True)}
     environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(folder))
@@ -57,10 +57,6 @@ def _page(title: str, setup: dict[str, Any], pictures: str, connect: str) -> tup
         setup=Markup(_data({"labels": list(Label), "flags": flags, **setup})),
     )
     return html, policy
-
-
-def _source(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _data(value: object) -> str:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 from sklearn.metrics import confusion_matrix, f1_score
 from torch.nn import functional
@@ -23,7 +22,7 @@ from mossgen import models
 from mossgen.embedded.minilm import Encoder
 from mossgen.embedded.refusal import CLASSES, WEIGHTS, describe
 from mossgen.embedded.train.data_refusal import MODELS, own, xstest
-from mossgen.embedded.train.ensemble import Weights, apply, joined
+from mossgen.embedded.train.ensemble import Weights, apply, joined, reliability, save
 
 HIDDEN, MEMBERS = 64, 3  # an ensemble of small heads, kept as one with their hidden layers side by side
 STEPS, BATCH, RATE, DECAY, DROPOUT = 600, 128, 2e-3, 0.3, 0.4
@@ -101,25 +100,7 @@ def measure(labels: np.ndarray, probabilities: np.ndarray, sources: np.ndarray) 
             "confusion": confusion_matrix(labels[rows], said[rows], labels=classes).tolist(),
         }  # fmt: skip
     sure = probabilities.max(axis=1)
-    bins = np.minimum((sure * 10).astype(int), 9)
-    found["reliability"] = [
-        {"said": round(float(sure[bins == b].mean()), 3), "was": round(float((labels == said)[bins == b].mean()), 3),
-         "n": int((bins == b).sum())}
-        for b in range(10) if (bins == b).any()
-    ]  # fmt: skip
-    found["calibration_error"] = round(
-        sum(b["n"] * abs(b["said"] - b["was"]) for b in found["reliability"]) / len(labels), 4
-    )
-    return found
-
-
-def save(weights: Weights, config: Mapping[str, object], figures: Mapping[str, object],
-         out: Path) -> None:  # fmt: skip
-    """The weights, the config and the figures."""
-    out.mkdir(parents=True, exist_ok=True)
-    save_file(weights, out / "model.safetensors")
-    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    (out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return {**found, **reliability(sure, labels == said)}
 
 
 def _slope(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional
@@ -25,7 +24,7 @@ from mossgen import models
 from mossgen.checkers.safety import WEIGHTS
 from mossgen.embedded.minilm import LAYERS, Encoder
 from mossgen.embedded.train.data_safety import Request, extra, held_out, near_copies, own, public
-from mossgen.embedded.train.ensemble import Weights, apply, joined
+from mossgen.embedded.train.ensemble import Weights, apply, joined, reliability, save
 
 HIDDEN, STEPS, BATCH, RATE, DECAY, DROPOUT = 128, 4000, 256, 2e-3, 0.1, 0.5
 OWN_SHARE = 0.4  # of a batch: our own lines outnumber the public ones
@@ -123,26 +122,10 @@ def measure(requests: Sequence[Request], scores: np.ndarray, config: dict[str, o
             if len(rows):
                 caught = [round(float(np.mean(rows >= config[key])), 3) for key in ("pass_below", "fail_from")]
                 shares[f"{source} {kind}"] = {"n": len(rows), "not_passed": caught[0], "failed": caught[1]}
-    bins = np.minimum((scores * 10).astype(int), 9)
-    reliability = [
-        {"said": round(float(scores[bins == b].mean()), 3), "was": round(float(labels[bins == b].mean()), 3),
-         "n": int((bins == b).sum())}
-        for b in range(10) if (bins == b).any()
-    ]  # fmt: skip
-    error = sum(b["n"] * abs(b["said"] - b["was"]) for b in reliability) / len(scores)
     by_source = {s: round(float(roc_auc_score(labels[sources == s], scores[sources == s])), 4)
                  for s in dict.fromkeys(sources) if len(set(labels[sources == s])) == 2}  # fmt: skip
     return {"roc_auc": round(float(roc_auc_score(labels, scores)), 4), "roc_auc_by_source": by_source,
-            "shares": shares, "calibration_error": round(float(error), 4), "reliability": reliability}  # fmt: skip
-
-
-def save(weights: Weights, config: Mapping[str, object], figures: Mapping[str, object],
-         out: Path) -> None:  # fmt: skip
-    """The weights, the config and the figures."""
-    out.mkdir(parents=True, exist_ok=True)
-    save_file(weights, out / "model.safetensors")
-    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    (out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+            "shares": shares, **reliability(scores, labels)}  # fmt: skip
 
 
 def read_seeds(path: Path) -> list[Request]:
