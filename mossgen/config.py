@@ -186,13 +186,37 @@ def judge_part(spec: str | None) -> tuple[Part, ...]:
     """The judge that `--judge kind:name[@base_url]` adds to the checkers; none without one. Raises ConfigError."""
     if spec is None:
         return ()
-    kind, colon, rest = spec.partition(":")
-    model, _, base_url = rest.partition("@") if kind == "openai" else (rest, "", "")
-    if kind not in ("openai", "transformers") or not colon or not model:
-        raise ConfigError(
-            f"--judge {spec!r}: write openai:MODEL, openai:MODEL@http://127.0.0.1:8000/v1, or transformers:PATH."
-        )
-    return (Part(plugin="judge", options={"backend": kind, "model": model, "base_url": base_url or None}),)
+    backend = parse_spec("--judge", spec, ("openai", "transformers"))
+    return (Part(plugin="judge", options={"backend": backend.plugin, "base_url": None, **backend.options}),)
+
+
+def parse_spec(flag: str, spec: str, kinds: Sequence[str]) -> Part:
+    """`kind:name[@base_url]` as the plugin `kind` with the options model and base_url. Raises ConfigError."""
+    found = re.fullmatch(r"(\w+):(.+?)(?:@(https?://\S+))?", spec)
+    if not found or found[1] not in kinds or (found[3] and found[1] != "openai"):
+        forms = {"openai": "openai:MODEL, openai:MODEL@http://127.0.0.1:8000/v1", "transformers": "transformers:PATH",
+                 "file": "file:RESPONSES.jsonl"}  # fmt: skip
+        raise ConfigError(f"{flag} {spec!r}: write {' or '.join(forms[kind] for kind in kinds)}.")
+    address = {"base_url": found[3]} if found[3] else {}
+    return Part(plugin=found[1], options={"model": found[2], **address})
+
+
+def target_parts(specs: Sequence[str], settings: Sequence[str]) -> tuple[Part, ...]:
+    """The targets that `--target kind:name[@base_url]` names, with their options. Raises ConfigError.
+
+    `--set target.option=value` is for all of them, `--set target2.option=value` for the second.
+    """
+    parts = [parse_spec("--target", spec, ("openai", "transformers", "file")) for spec in specs]
+    numbered = [f"target{number}" for number in range(1, len(parts) + 1)]
+    changes = parse_settings(settings, ["target", *numbered])
+    found = [
+        _complete("targets", part, {"target": {**changes.get("target", {}), **changes.get(role, {})}}, "target")
+        for part, role in zip(parts, numbered, strict=True)
+    ]
+    doubled = next((spec for spec, part in zip(specs, found, strict=True) if found.count(part) > 1), None)
+    if doubled:
+        raise ConfigError(f"--target {doubled} is given twice: leave one out.")
+    return tuple(found)
 
 
 def refuse_own_judge(writer: Part, checkers: Sequence[Part]) -> None:

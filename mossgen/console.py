@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from mossgen.pipeline import Progress
 
 
+PAUSE = 5  # seconds between two lines of a count, where there is no terminal
+
+
 class Console:
     """Progress on stderr. Use with `with`; stdout is never touched."""
 
@@ -20,6 +23,7 @@ class Console:
         self._wanted = wanted
         self._bars: Any = None
         self._last = ""
+        self._told = 0.0
 
     def __enter__(self) -> Console:
         if not self._quiet and sys.stderr.isatty():
@@ -45,7 +49,14 @@ class Console:
 
     def progress(self, what: str) -> Callable[[int, int], None]:
         """A bar over items done of items in all."""
-        return lambda done, of: self._show(what, f"{what}: {done} of {of}", done, of)
+        return lambda done, of: self.counted(what, done, of)
+
+    def counted(self, what: str, done: int, of: int) -> None:
+        """A bar of its own for each `what`; where there is no terminal a line now and then."""
+        if self._bars is None and 0 < done < of and time.monotonic() - self._told < PAUSE:
+            return
+        self._told = time.monotonic()
+        self._show(what, f"{what}: {done} of {of}", done, of)
 
     def run(self, progress: Progress) -> None:
         """A pipeline report: the stage, what is accepted, and what was rejected."""

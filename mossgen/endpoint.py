@@ -13,15 +13,15 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mossgen.errors import BackendError, ConfigError
+from mossgen.errors import BackendError, ConfigError, RequestError
 
 if TYPE_CHECKING:
     from openai import APIError, APIStatusError, OpenAI
@@ -36,6 +36,8 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 _LADDER: tuple[Structured, ...] = ("json_schema", "json_object", "prompt")
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _TRIES = 50  # braces that may open the JSON: text of nothing but braces must not take long
+_NOT_TAKEN = (400, 413, 415, 422)  # the request's own fault: its size, its picture, its words
+_NOTHING = object()
 _DECLINED = re.compile(r"content.?(policy|filter|management)|moderation|safety system|flagged", re.I)
 
 
@@ -77,10 +79,17 @@ class Ask:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back: the text, and whether the model or the endpoint declined to answer (the text is empty then)."""
+    """What came back: the text, and whether the model or the endpoint declined to answer (the text is empty then).
+
+    `finish`, `model` and the tokens are as the endpoint says them, where it does.
+    """
 
     text: str
     declined: bool = False
+    finish: str | None = None
+    model: str = ""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
 
 
 @dataclass(frozen=True)
@@ -134,11 +143,38 @@ class Endpoint:
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def stream(self, one: Callable[[T], R], many: Iterable[T]) -> Iterator[tuple[T, R]]:
+        """Each with what `one` makes of it, as they are done; taken from `many` only as there is room.
+
+        Raises the first error once what was under way is done and has been yielded: answers may have been paid for.
+        """
+        pool, waiting, error = ThreadPoolExecutor(self._options.max_connections), iter(many), None
+        running: dict[Future[R], T] = {}
+        try:
+            while True:
+                while error is None and len(running) < self._options.max_connections:
+                    thing = next(waiting, _NOTHING)
+                    if thing is _NOTHING:
+                        break
+                    running[pool.submit(one, thing)] = thing  # type: ignore[arg-type, assignment]
+                if not running:
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    of, failed = running.pop(future), future.exception()
+                    error = error or failed
+                    if failed is None:
+                        yield of, future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+        if error is not None:
+            raise error
+
     def ask(self, ask: Ask, declines: bool = False) -> Reply:
         """One reply, asked for in the dialect that the endpoint takes.
 
         With `declines`, a request that the endpoint's own moderation refuses is a reply that declines.
-        Raises BackendError, once the client has retried what can be retried.
+        Raises BackendError, once the client has retried what can be retried; RequestError where it is this request
+        that the endpoint does not take.
         """
         from openai import APIError, APIStatusError
 
@@ -150,8 +186,9 @@ class Endpoint:
                 if error.status_code in (400, 422) and self._learn(dialect, str(error)):
                     continue
                 if declines and error.status_code in (400, 403, 422) and _DECLINED.search(str(error)):
-                    return Reply("", True)
-                raise BackendError(self._trouble(error)) from error
+                    return Reply("", True, "content_filter")
+                kind = RequestError if error.status_code in _NOT_TAKEN else BackendError
+                raise kind(self._trouble(error)) from error
             except (APIError, ValueError) as error:  # no connection, a time-out, or no JSON at all
                 raise BackendError(self._trouble(error)) from error
             return self._reply(reply)
@@ -206,7 +243,10 @@ class Endpoint:
         try:
             choice = reply.choices[0]
             declined = bool(getattr(choice.message, "refusal", None)) or choice.finish_reason == "content_filter"
-            return Reply("" if declined else choice.message.content or "", declined)
+            return Reply(
+                "" if declined else choice.message.content or "", declined, choice.finish_reason, reply.model or "",
+                usage.prompt_tokens if usage else None, usage.completion_tokens if usage else None,
+            )  # fmt: skip
         except (AttributeError, IndexError, TypeError) as error:
             raise BackendError(
                 f"{self._where()} answered, but not with a chat completion: check that {self._role} option base_url is"

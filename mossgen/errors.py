@@ -7,6 +7,7 @@ MossgenError
 │   └── MissingModel      weights that are not there and cannot be fetched
 └── RunError              ran but failed; what was made is kept: exit code 1
     ├── BackendError      a model, endpoint or library failed
+    │   └── RequestError  ... on this one request; others may do
     └── StoreError        the disk or the run's database failed
 """
 
@@ -41,6 +42,10 @@ class RunError(MossgenError):
 
 class BackendError(RunError):
     """A model, an endpoint or a library behind a plugin failed."""
+
+
+class RequestError(BackendError):
+    """An endpoint refused one request for what is in it (a picture too large, say); others may do."""
 
 
 class StoreError(RunError):

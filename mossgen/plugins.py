@@ -11,7 +11,7 @@ from typing import Any
 
 from mossgen.errors import ConfigError
 
-KINDS = ("llms", "imagers", "embedders", "checkers", "exporters")
+KINDS = ("llms", "imagers", "embedders", "checkers", "exporters", "targets", "judges")
 
 
 def names(kind: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -193,4 +193,96 @@ class Exporter(Protocol):
 
     def export(self, run: RunView, out: Path) -> list[Path]:
         """Writes into the folder `out` (made if need be); returns what it wrote. Raises ConfigError if unfit."""
+        ...
+
+
+@dataclass(frozen=True)
+class Query:
+    """One request to a target model: words, and the picture they are about (None: words alone).
+
+    `description` says what the picture shows, for a target that cannot see. `seed` makes the answer repeatable
+    where the backend can be; `sample` numbers answers to the same words. `item` is the id of what is asked about.
+    """
+
+    item: str
+    question: str
+    picture: Callable[[], Image] | None = None
+    description: str = ""
+    system: str = ""
+    sample: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a target answered, whole.
+
+    `kind`: "filtered" where the endpoint's own moderation or the model's refusal field stands in the place of a
+    text, "empty" where there is none; `finish` is the endpoint's reason for the end ("length": cut off). `model` is
+    the name the endpoint gives itself; tokens are None where it does not count them; seconds are of this call.
+    """
+
+    text: str
+    kind: Literal["answered", "empty", "filtered"]
+    finish: str | None = None
+    model: str = ""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a target gave no response to one query, in a sentence; another try may bring one."""
+
+    reason: str
+
+
+class Target(Protocol):
+    """A model that is asked what a user would ask it. `settings` are the options that its answers depend on."""
+
+    name: str
+    settings: Mapping[str, Any]
+    cost: float
+    sees: bool  # pictures; otherwise it is asked with Query.description in their place
+
+    def respond(self, queries: Iterable[Query]) -> Iterator[tuple[Query, Response | Failure]]:
+        """What comes back, as it comes. Queries are taken one by one as there is room, so that the caller can stop.
+
+        Raises BackendError once every response there is has been yielded, where the target cannot be asked at all.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What a judge of refusals reads: a response, and as far as known what it responds to."""
+
+    response: str
+    question: str = ""
+    picture: Callable[[], Image] | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a response is. `score` is the probability that it refuses, in whole or in part, where the judge has one.
+
+    "partial" declines a part, or answers something safer than what was asked. "unscored" is neither: the response is
+    empty, or the judge's own answer could not be read; `reason` says which.
+    """
+
+    label: Literal["compliance", "partial", "refusal", "unscored"]
+    score: float | None = None
+    reason: str = ""
+
+
+class RefusalJudge(Protocol):
+    """Tells answers from refusals."""
+
+    name: str
+    cost: float
+
+    def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:
+        """What each response is, in order. Raises BackendError."""
         ...

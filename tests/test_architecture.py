@@ -15,14 +15,15 @@ HEAVY = ("torch", "diffusers", "transformers", "open_clip", "faiss", "rapidocr",
 LAYERS = [
     {"__init__"},
     {"errors", "items", "schema"},
-    {"files", "profile", "texts"},
+    {"files", "profile", "texts", "devices"},
     {"embedded"},
     {"stimulus", "models"},
     {"ports"},
     {"plugins"},
     {"store", "config", "lineage", "tables"},
-    {"policy", "endpoint"},
+    {"policy", "endpoint", "responses"},
     {"checkers", "llms", "imagers", "embedders", "exporters"},
+    {"targets", "judges"},
     {"stages", "references"},
     {"pipeline", "sets", "nearness"},
     {"runs", "console", "importing"},
@@ -31,13 +32,15 @@ LAYERS = [
     {"members", "clusters"},
     {"split", "audit", "contamination"},
     {"review"},
+    {"subjects"},
+    {"probing"},
     {"answers"},
     {"exporting"},
     {"estimate", "diagnosis"},
     {"cli"},
     {"__main__", "training"},
 ]
-PLUGINS = {"checkers", "llms", "imagers", "embedders", "exporters"}
+PLUGINS = {"checkers", "llms", "imagers", "embedders", "exporters", "targets", "judges"}
 
 
 def layer(module: str) -> int:

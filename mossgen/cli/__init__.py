@@ -14,6 +14,7 @@ from mossgen.cli.export import export
 from mossgen.cli.import_ import import_, references
 from mossgen.cli.inspect import doctor, plugins, status, verify
 from mossgen.cli.models import models
+from mossgen.cli.probe import probe
 from mossgen.cli.review import review
 from mossgen.cli.split import split
 
@@ -41,6 +42,7 @@ def main() -> None:
 VERBS = (
     *(expand, preview, check, contrast, status, verify, review, export),
     *(import_, references, dedup, split, audit),
+    *(probe,),
     *(models, plugins, doctor),
 )
 for verb in VERBS:

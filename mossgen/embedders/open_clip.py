@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mossgen import models
+from mossgen import devices, models
 from mossgen.errors import BackendError, ConfigError, MissingModel
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class OpenClip:
         self.name = " ".join(part for part in (options.model, options.pretrained) if part)
         self._batch = options.batch_size
         spec = f"local-dir:{models.path(EMBEDDED)}" if options.model == EMBEDDED else options.model
-        self._device = _device(options.device)
+        self._device = devices.device(options.device)
         self._model, self._preprocess, self._tokenize = _load(spec, options.pretrained, self._device)
         self.dim = int(self.texts(["a"]).shape[1])
         own = {channel: getattr(options, channel) for channel in CHANNELS}
@@ -98,17 +98,6 @@ class OpenClip:
 def build(options: Options) -> OpenClip:
     """The embedder. Raises ConfigError, MissingModel or BackendError."""
     return OpenClip(options)
-
-
-def _device(wanted: str) -> str:
-    import torch
-
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if available[name])
-    if not available[wanted]:
-        raise ConfigError(f"Option embedder.device = {wanted!r}: there is no such device here: use auto or cpu.")
-    return wanted
 
 
 def _load(spec: str, pretrained: str | None, device: str) -> tuple[Any, Any, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mossgen import models
+from mossgen import devices, models
 from mossgen.errors import BackendError, MissingModel
 from mossgen.ports import Drawing
 
@@ -126,7 +126,7 @@ def _load(place: str, options: Options) -> Any:
     """The pipeline from a folder or the hub, on its device. Raises MissingModel."""
     import diffusers
 
-    device = _device() if options.device == "auto" else options.device
+    device = devices.device(options.device)
     # Ours has its own pipeline class, in the folder that models.py built from this package's code; any other
     # folder or hub repository may bring none.
     ours = Path(place) == models.ready("t2i")
@@ -142,14 +142,6 @@ def _load(place: str, options: Options) -> Any:
         ) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(device)
-
-
-def _device() -> str:
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _dtype(device: str, asked: str) -> torch.dtype:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mossgen import models
-from mossgen.errors import BackendError, ConfigError, MissingModel
+from mossgen import devices, models
+from mossgen.errors import BackendError, MissingModel
 from mossgen.llms._text import first_line
 from mossgen.llms._tree import Tree, inputs
 from mossgen.ports import Completion, Message, Prompt
@@ -52,13 +52,13 @@ def build(options: Options) -> TransformersLLM:
     """Loads the model. Raises ConfigError, MissingModel or BackendError."""
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    source, device = models.resolve(options.model), _device(options.device)
+    source, device = models.resolve(options.model), devices.device(options.device)
     kind: dict[str, Any] = {"use_safetensors": True}
     if options.gguf_file:
         kind = {"gguf_file": options.gguf_file, "quantization_config": GgufConfig(dequantize=True)}
     with _loading(options.model), _no_bars():
         tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=options.gguf_file)
-        model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=_dtype(options.dtype, device), **kind)
+        model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=devices.dtype(options.dtype, device), **kind)
         return TransformersLLM(options, tokenizer, model.eval().to(device))
 
 
@@ -268,30 +268,6 @@ def _stop_tokens(tokenizer: Any, model: Any) -> list[int]:
 # -- loading -------------------------------------------------------------------------------------------
 
 
-def _device(wanted: str) -> str:
-    import torch
-
-    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    here = accelerator.type if accelerator else "cpu"
-    if wanted == "auto":
-        return here
-    if wanted.split(":")[0] not in ("cpu", here):
-        raise ConfigError(f"Option device = {wanted!r}, but torch finds only {here} here: use {here} or auto.")
-    return wanted
-
-
-def _dtype(wanted: str, device: str) -> Any:
-    """What the user wants; else the checkpoint's own; on a CPU bf16 where it computes in it, or fp32."""
-    import torch
-
-    if wanted != "auto":
-        return getattr(torch, wanted)
-    if device != "cpu":
-        return "auto"
-    able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
-
-
 @contextmanager
 def _loading(model: str) -> Iterator[None]:
     """The boundary where what goes wrong in loading becomes one sentence."""
@@ -299,11 +275,11 @@ def _loading(model: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise MissingModel(
-            f"The language model {model!r} is not there or not whole ({_reason(error)}): give smollm2, a"
+            f"The language model {model!r} is not there or not whole ({devices.reason(error)}): give smollm2, a"
             " folder with config.json, tokenizer and safetensors, or the id of a public hub repository."
         ) from error
     except Exception as error:  # transformers, safetensors, gguf and torch raise nearly anything
-        raise BackendError(f"The language model {model!r} cannot be loaded: {_reason(error)}.") from error
+        raise BackendError(f"The language model {model!r} cannot be loaded: {devices.reason(error)}.") from error
 
 
 @contextmanager
@@ -313,14 +289,9 @@ def _running(name: str, batch: int) -> Iterator[None]:
         yield
     except Exception as error:  # out of memory, a template's own complaint, an operation the device lacks
         raise BackendError(
-            f"{name} failed while writing {batch} prompts at once: {_reason(error)}; if memory ran out,"
+            f"{name} failed while writing {batch} prompts at once: {devices.reason(error)}; if memory ran out,"
             " lower llm option batch_size."
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200].rstrip('.:') if lines else 'no reason given'}"
 
 
 @contextmanager

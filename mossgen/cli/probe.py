@@ -1,0 +1,186 @@
+"""`mossgen probe`: what target models respond to the items of a set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mossgen.cli._common import answers, together
+
+if TYPE_CHECKING:
+    from mossgen.config import Part
+    from mossgen.probing import Tally
+    from mossgen.subjects import Subject
+
+FELL_SHORT = 1
+READ, PICTURE, WRITTEN = 40, 800, 200  # tokens of a question, a picture, a response: for an estimate only
+SHOWN = 3  # sorts of failure told in words
+
+# what probe, diagnose and evolve share: who is asked, and for how much
+target_options = together(
+    click.option("--target", "targets", multiple=True, required=True, metavar="KIND:MODEL[@URL]",
+                 help="openai:MODEL[@URL], transformers:PATH, or file:RESPONSES; repeatable."),
+    click.option("--system", default="", metavar="TEXT|@FILE", help="A system prompt."),
+    click.option("--set", "settings", multiple=True, metavar="target.OPTION=VALUE",
+                 help="An option of all targets; of the second with target2.OPTION; repeatable."),
+    click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
+                 help="Stop when this invocation has spent so much on a target."),
+    click.option("--max-time", type=click.FloatRange(min=0), metavar="SECONDS",
+                 help="Stop when a target has taken so long."),
+)  # fmt: skip
+# what probe and diagnose share: what is asked about
+subject_options = together(
+    click.argument("set_", metavar="SET", type=click.Path(path_type=Path)),
+    click.option("--type", "type_name", metavar="TYPE|FILE", help="The items' type, where the set does not say."),
+    click.option("--side", metavar="NAME", help="Of a set that was split.  [default: test]"),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N items only."),
+)  # fmt: skip
+
+
+@click.command()
+@subject_options
+@target_options
+@click.option("--contrast", is_flag=True, help="Ask about the harmful partners too: those should be refused.")
+@click.option("-k", "--samples", default=1, show_default=True, type=click.IntRange(min=1), help="Responses an item.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Where responses are kept.  [default: generated/probe-NAME]")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be asked, and at what price; ask nothing.")
+@answers
+def probe(
+    set_: Path, targets: tuple[str, ...], settings: tuple[str, ...], system: str, samples: int, out: Path | None,
+    dry_run: bool, max_cost: float | None, max_time: float | None, quiet: bool, **which: Any,
+) -> tuple[Any, str, int]:  # fmt: skip
+    """Ask target models what the items of a set ask, and keep every response. Run again to go on.
+
+    SET is a run, a set that was split, MOSSBench's folder, an ImageFolder, or a JSONL or CSV with images.
+
+    \b
+    mossgen probe generated/negated_harm-0 --target transformers:smollm2
+    mossgen probe MOSSBench/data --target openai:gpt-4o --set target.price_in=2.5 --set target.price_out=10
+    mossgen probe sets/v1 --side test --contrast --target openai:qwen@http://127.0.0.1:8000/v1 -k 5 \\
+        --set target.temperature=0.7
+    """
+    from mossgen.config import target_parts
+    from mossgen.console import Console
+    from mossgen.pipeline import Budget
+    from mossgen.probing import Ledger, Wish
+    from mossgen.probing import probe as put
+    from mossgen.subjects import read_subjects
+
+    parts = target_parts(targets, settings)
+    subjects = read_subjects(set_, **which)
+    folder = out or Path("generated") / f"probe-{set_.resolve().name}"
+    if dry_run:
+        result = _estimate(parts, targets, subjects, samples, folder)
+        return result, _priced(result), 0
+    wish = Wish(samples, prompt(system))
+    _refuse_equal_samples(parts, samples)
+    tallies = {}
+    head = {"format": 1, "set": set_.resolve().name, "system": wish.system}
+    with Console(quiet) as console, Ledger(folder, head) as ledger:
+        for part in parts:
+            target = loaded(part, console)
+            budget = Budget(0, seconds=max_time, usd=max_cost)
+            tallies[target.name] = put(subjects, target, ledger, wish, budget, console.counted)
+    result = {"out": str(folder), "items": len(subjects), "targets": {n: _told(t) for n, t in tallies.items()}}
+    return result, _text(result), FELL_SHORT if any(t.missing for t in tallies.values()) else 0
+
+
+def prompt(given: str) -> str:
+    """The text, or with @ before it what the file of that name holds. Raises ConfigError."""
+    from mossgen.errors import ConfigError
+    from mossgen.files import read_text
+
+    return read_text(Path(given[1:]), 100_000, ConfigError) if given.startswith("@") else given
+
+
+def loaded(part: Part, console: Any) -> Any:
+    """The target, with its weights fetched if they are embedded ones. Raises MossgenError."""
+    from mossgen import models, plugins
+    from mossgen.config import embedded_models
+
+    for name in embedded_models([part]):
+        models.path(name, console.download)
+    console.say(f"loading {part.plugin}:{part.options['model']}")
+    return plugins.load("targets", part.plugin, part.options)
+
+
+def _refuse_equal_samples(parts: tuple[Part, ...], samples: int) -> None:
+    """Raises ConfigError where several samples are wanted of a target that always says the same."""
+    from mossgen.errors import ConfigError
+
+    fixed = next((part for part in parts if part.options.get("temperature") == 0), None)
+    if samples > 1 and fixed:
+        raise ConfigError(
+            f"-k {samples} asks {fixed.plugin}:{fixed.options['model']} for several responses an item, but its "
+            "temperature is 0, so that they would be the same: add --set target.temperature=0.7, or leave out -k."
+        )
+
+
+def _told(tally: Tally) -> dict[str, Any]:
+    return {
+        "wanted": tally.wanted,
+        "responses": sum(tally.kinds.values()),
+        "asked": tally.asked,
+        "empty": tally.kinds["empty"],
+        "filtered": tally.kinds["filtered"],
+        "cut_off": tally.cut_off,
+        "missing": tally.missing,
+        "failures": dict(tally.failures),
+        "stopped": tally.stopped,
+        "cost": round(tally.cost, 6),
+    }
+
+
+def _text(result: dict[str, Any]) -> str:
+    lines = []
+    for name, told in result["targets"].items():
+        lines.append(
+            f"{name}: {told['responses']} of {told['wanted']} responses ({told['asked']} asked now), {told['empty']} "
+            f"empty, {told['filtered']} filtered, {told['cut_off']} cut off by the token limit; ${told['cost']:.4f}."
+        )
+        failures = sorted(told["failures"].items(), key=lambda pair: -pair[1])
+        lines += [f"  {count} failed: {reason}" for reason, count in failures[:SHOWN]]
+        if len(failures) > SHOWN:
+            lines.append(f"  {sum(count for _, count in failures[SHOWN:])} failed for other reasons (--json has them).")
+        if told["stopped"]:
+            lines.append(f"  Stopped: {told['stopped'].rstrip('.')}.")
+        if told["missing"]:
+            lines.append(f"  {told['missing']} are missing: run the same command again to go on.")
+    lines.append(f"{result['out']}: next, mossgen judge {result['out']}")
+    return "\n".join(lines)
+
+
+def _estimate(
+    parts: tuple[Part, ...], specs: tuple[str, ...], subjects: list[Subject], samples: int, folder: Path
+) -> dict[str, Any]:
+    """What would be asked of each target, in rough tokens and dollars; what is kept of this set is left out."""
+    from mossgen.probing import RESPONSES
+    from mossgen.responses import read_responses
+
+    kept = read_responses(folder / RESPONSES) if (folder / RESPONSES).is_file() else []
+    ids = {subject.entry.id for subject in subjects}
+    found = {}
+    for part, spec in zip(parts, specs, strict=True):
+        name = f"{part.plugin}:{part.options['model']}"
+        done = sum(row.target == name and row.id in ids and row.sample < samples for row in kept)
+        queries = len(subjects) * samples - done
+        read, written = queries * (READ + PICTURE), queries * WRITTEN
+        prices = [part.options.get("price_in"), part.options.get("price_out")]
+        usd = None if part.plugin == "openai" and not any(prices) else 0.0
+        if any(prices):
+            usd = round((read * (prices[0] or 0) + written * (prices[1] or 0)) / 1e6, 4)
+        found[spec] = {"queries": queries, "kept": done, "tokens_in": read, "tokens_out": written, "cost": usd}
+    return {"out": str(folder), "items": len(subjects), "targets": found}
+
+
+def _priced(result: dict[str, Any]) -> str:
+    lines = []
+    for spec, told in result["targets"].items():
+        cost = "price not known: give target.price_in and target.price_out, in dollars per million tokens"
+        if told["cost"] is not None:
+            cost = f"about ${told['cost']:.2f}"
+        lines.append(f"{spec}: {told['queries']} queries ({told['kept']} kept already), {cost}.")
+    return "\n".join(lines)

@@ -1,0 +1,38 @@
+"""Set phrases at the start of a response: rough, and never a partial refusal. For a first look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from mossgen.exporters._refusal import refuses
+from mossgen.ports import Exchange, Labelled
+
+
+class Options(BaseModel):
+    """None."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def build(options: Options) -> Keywords:
+    """The judge."""
+    return Keywords()
+
+
+class Keywords:
+    """See ports.RefusalJudge; the phrases are those that exported harness tasks use."""
+
+    name = "keywords"
+    cost = 0.0
+
+    def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:
+        """What each response is, in order."""
+        return [_labelled(exchange.response) for exchange in exchanges]
+
+
+def _labelled(response: str) -> Labelled:
+    if not response.strip():
+        return Labelled("unscored", None, "the response is empty")
+    return Labelled("refusal" if refuses(response) else "compliance")

@@ -1,0 +1,100 @@
+"""The items of a set as a target meets them, with what rates are told apart by: of a run, of a side, of any set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mossgen import lineage
+from mossgen.contrast import FOLDER as CONTRASTS
+from mossgen.errors import ConfigError
+from mossgen.runs import unfinished
+from mossgen.sets import Entry, read_set, read_table
+from mossgen.store import DATABASE, RunStore
+
+TABLE = Path("imagefolder") / "data"  # a run's accepted items, in its folder
+PLACES = {"human": "human", "child": "child", "text": "ocr"}  # a fact, and what MOSSBench calls it
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One item to be asked about. `facts` are those of responses.FACTS that its set states."""
+
+    entry: Entry
+    category: str
+    description: str
+    expected: Literal["comply", "refuse"]
+    facts: Mapping[str, Any]
+
+
+def read_subjects(path: Path, type_name: str | None = None, side: str | None = None, contrast: bool = False,
+                  limit: int | None = None) -> list[Subject]:  # fmt: skip
+    """The items of the set at `path` that can be asked about, in order, at most `limit` of them.
+
+    With `contrast` also the harmful partners that lie beside a run's or a side's items. Raises ConfigError: no set, an
+    unfinished run, no such side, no partners, or items that are all broken.
+    """
+    entries = _entries(path, type_name, side, contrast)
+    found = [_subject(entry) for entry in entries if entry.problem is None]
+    if not found:
+        raise ConfigError(f"{path}: no item can be asked about; the first: {entries[0].problem}")
+    return found[:limit]
+
+
+def _entries(path: Path, type_name: str | None, side: str | None, contrast: bool) -> list[Entry]:
+    if lineage.is_sided(path):
+        parts = [False, True] if contrast else [False]
+        return _tables([lineage.part_folder(path, side or "test", part) for part in parts])
+    if side is not None:
+        raise ConfigError(f"{path} has no sides, so --side {side} means nothing: `mossgen split` makes them.")
+    if (path / DATABASE).is_file():
+        with RunStore.read(path) as store:
+            reason = unfinished(path, store.outputs()[0])
+        if reason:
+            raise ConfigError(reason)
+        return _tables([path / TABLE, *([path / CONTRASTS] if contrast else [])])
+    if contrast:
+        raise ConfigError(f"{path} is no run and no set with sides: --contrast finds partners in those only.")
+    return read_set(path, type_name)
+
+
+def _tables(folders: Sequence[Path]) -> list[Entry]:
+    for folder in folders:
+        if not (folder / lineage.METADATA).is_file():
+            todo = "run `mossgen contrast` first" if CONTRASTS in folder.parts else "give another set"
+            raise ConfigError(f"{folder}: no items lie there: {todo}.")
+    return [entry for folder in folders for entry in read_table(folder)]
+
+
+def _subject(entry: Entry) -> Subject:
+    row = entry.record if isinstance(entry.record, dict) else {}
+    refuse = row.get("expected") == "refuse" or entry.id.startswith("contrast-")
+    return Subject(
+        entry, str(row.get("category") or ""), str(row.get("description") or ""), "refuse" if refuse else "comply",
+        _facts(row, entry.overlay),
+    )  # fmt: skip
+
+
+def _facts(row: Mapping[str, Any], overlay: Mapping[str, Any] | None) -> dict[str, Any]:
+    """From MOSSBench's metadata, as such or in the columns of its Hub copy, or from our tags and overlay."""
+    metadata = row.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = {key.removeprefix("metadata_"): row[key] for key in row if key.startswith("metadata_")}
+    tags = _list(row.get("tags"))
+    form = {"form": str(overlay["form"])} if overlay and overlay.get("form") else {}
+    if tags is not None:
+        written = bool(overlay and overlay.get("text"))
+        return {fact: fact in tags or (fact == "text" and written) for fact in PLACES} | form
+    return {fact: bool(metadata[name]) for fact, name in PLACES.items() if name in metadata} | form
+
+
+def _list(value: Any) -> list[Any] | None:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, list) else None

@@ -1,0 +1,1 @@
+"""Targets: the multimodal models that are probed."""
