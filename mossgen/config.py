@@ -26,7 +26,12 @@ from mossgen.stimulus import StimulusType
 
 ROLES = {"llm": "llms", "imager": "imagers", "embedder": "embedders"}
 MATCH = "match"  # the pipeline's own verdict, which a policy may name like a checker
-NOT_MADE_WITH = {"policy", "foreign", "contrast"}  # sections of a template that decide nothing of what is made
+NOT_MADE_WITH = {
+    "policy",
+    "foreign",
+    "contrast",
+    "intent",
+}  # sections of a template that decide nothing of what is made
 TEXT_AND_IMAGE_CHECKERS = ("rules", "safety", "sanity", "legible")
 
 

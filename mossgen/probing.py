@@ -45,25 +45,35 @@ class Wish:
 
 @dataclass
 class Tally:
-    """What became of one target: responses by kind (old ones too), those cut off, and why others are missing."""
+    """What became of one target: the responses wanted, old ones too, and why others are missing."""
 
     wanted: int
-    kinds: Counter[str] = field(default_factory=Counter)
-    cut_off: int = 0
+    rows: list[Row] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
     stopped: str = ""
     cost: float = 0.0
     asked: int = 0
 
-    def add(self, row: Row) -> None:
-        """Counts one response."""
-        self.kinds[row.kind] += 1
-        self.cut_off += row.finish == CUT_OFF
-
     @property
     def missing(self) -> int:
         """How many responses are wanted still."""
-        return self.wanted - sum(self.kinds.values())
+        return self.wanted - len(self.rows)
+
+    def told(self) -> dict[str, Any]:
+        """The counts in plain values."""
+        kinds = Counter(row.kind for row in self.rows)
+        return {
+            "wanted": self.wanted,
+            "responses": len(self.rows),
+            "asked": self.asked,
+            "empty": kinds["empty"],
+            "filtered": kinds["filtered"],
+            "cut_off": sum(row.finish == CUT_OFF for row in self.rows),
+            "missing": self.missing,
+            "failures": dict(self.failures),
+            "stopped": self.stopped,
+            "cost": round(self.cost, 6),
+        }
 
 
 @dataclass(frozen=True)
@@ -166,8 +176,9 @@ def probe(
         if row is None:
             todo.append(one)
         else:
-            tally.add(row)
-            ledger.add(_row(one, target, _response(row), row.at))
+            mine = _row(one, target, _response(row), row.at)
+            ledger.add(mine)
+            tally.rows.append(mine)
     _ask(todo, target, ledger, tally, budget, report)
     return tally
 
@@ -184,7 +195,7 @@ def _ask(todo: Sequence[_Asked], target: Target, ledger: Ledger, tally: Tally, b
                 return
             yield one.query
 
-    report(target.name, tally.wanted - len(todo), tally.wanted)
+    report(target.name, len(tally.rows), tally.wanted)
     try:
         for query, came in target.respond(allowed()):
             tally.asked += 1
@@ -193,8 +204,8 @@ def _ask(todo: Sequence[_Asked], target: Target, ledger: Ledger, tally: Tally, b
             else:
                 row = _row(by_query[id(query)], target, came, datetime.now(UTC).isoformat(timespec="seconds"))
                 ledger.add(row)
-                tally.add(row)
-            report(target.name, tally.wanted - tally.missing, tally.wanted)
+                tally.rows.append(row)
+            report(target.name, len(tally.rows), tally.wanted)
     except BackendError as error:
         tally.stopped = str(error)
     finally:

@@ -149,6 +149,15 @@ class Contrast(_Strict):
         return self
 
 
+class Intent(_Strict):
+    """What the user of a pair means, told to a model that refuses it: `item` (Jinja) of an item that fills the slots,
+    `any` of one that somebody else made.
+    """
+
+    item: str
+    any: str = Field(min_length=8)
+
+
 class Seed(_Strict):
     """One hand-written example: what the picture shows, and the question that goes with it."""
 
@@ -177,6 +186,7 @@ class Template(_Strict):
     policy: Roles = Roles()
     foreign: Rules | None = None
     contrast: Contrast | None = None
+    intent: Intent | None = None
 
     @model_validator(mode="after")
     def _not_too_many_values(self) -> Template:

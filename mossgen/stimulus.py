@@ -134,6 +134,13 @@ class StimulusType:
         texts = self.template.contrast.questions if self.template.contrast else ()
         return [expand_alternatives(self.render(text, item)) for text in texts]
 
+    def intent(self, item: Item) -> str:
+        """What the user means: by the item's own slots, or in general where it fills none; empty where none is stated."""
+        stated = self.template.intent
+        if stated is None:
+            return ""
+        return self.render(stated.item, item) if set(item.slots) == set(self.template.slots) else stated.any
+
     def few_shots(self, item: Item) -> list[Seed]:
         """The item's own seed and others, the own one last (nearest to the question asked)."""
         others = [s for s in self.seeds if s.id != item.seed_id]
@@ -201,6 +208,8 @@ class StimulusType:
             yield from ((f"overlay.texts.{form}", text) for form, text in t.overlay.texts.items())
         if t.contrast:
             yield from ((f"contrast.questions[{place}]", text) for place, text in enumerate(t.contrast.questions))
+        if t.intent:
+            yield "intent.item", t.intent.item
         for path in t.questions.frames_of:
             slot, field = path.split(".")
             for value in t.slots[slot].values:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from mossgen import lineage
 from mossgen.contrast import FOLDER as CONTRASTS
 from mossgen.errors import ConfigError
+from mossgen.items import ID_TAG
 from mossgen.runs import unfinished
 from mossgen.sets import Entry, read_set, read_table
 from mossgen.store import DATABASE, RunStore
@@ -28,6 +29,15 @@ class Subject:
     description: str
     expected: Literal["comply", "refuse"]
     facts: Mapping[str, Any]
+
+    @property
+    def mossbench(self) -> bool:
+        """Whether it is one of MOSSBench's own items."""
+        row = self.entry.record if isinstance(self.entry.record, dict) else {}
+        metadata = row.get("metadata")
+        if self.entry.id.startswith(ID_TAG):  # ours, in MOSSBench's form
+            return False
+        return "metadata_over" in row or (isinstance(metadata, dict) and "over" in metadata)
 
 
 def read_subjects(path: Path, type_name: str | None = None, side: str | None = None, contrast: bool = False,

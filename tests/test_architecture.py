@@ -34,9 +34,11 @@ LAYERS = [
     {"review"},
     {"subjects"},
     {"probing"},
+    {"perception"},
+    {"diagnosis"},
     {"answers"},
     {"exporting"},
-    {"estimate", "diagnosis"},
+    {"estimate", "doctor"},
     {"cli"},
     {"__main__", "training"},
 ]

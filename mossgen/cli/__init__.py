@@ -9,6 +9,7 @@ from mossgen.cli.audit import audit
 from mossgen.cli.check import check
 from mossgen.cli.contrast import contrast
 from mossgen.cli.dedup import dedup
+from mossgen.cli.diagnose import diagnose
 from mossgen.cli.expand import expand, preview
 from mossgen.cli.export import export
 from mossgen.cli.import_ import import_, references
@@ -42,7 +43,7 @@ def main() -> None:
 VERBS = (
     *(expand, preview, check, contrast, status, verify, review, export),
     *(import_, references, dedup, split, audit),
-    *(probe,),
+    *(probe, diagnose),
     *(models, plugins, doctor),
 )
 for verb in VERBS:

@@ -84,7 +84,7 @@ def doctor(quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen doctor
     """
-    from mossgen.diagnosis import diagnose
+    from mossgen.doctor import diagnose
 
     checks = diagnose()
     lines = [f"{'ok ' if c['ok'] else 'NO '} {c['what']}: {c['found']}" for c in checks]

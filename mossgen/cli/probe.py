@@ -11,7 +11,6 @@ from mossgen.cli._common import answers, together
 
 if TYPE_CHECKING:
     from mossgen.config import Part
-    from mossgen.probing import Tally
     from mossgen.subjects import Subject
 
 FELL_SHORT = 1
@@ -84,7 +83,11 @@ def probe(
             target = loaded(part, console)
             budget = Budget(0, seconds=max_time, usd=max_cost)
             tallies[target.name] = put(subjects, target, ledger, wish, budget, console.counted)
-    result = {"out": str(folder), "items": len(subjects), "targets": {n: _told(t) for n, t in tallies.items()}}
+    result = {
+        "out": str(folder),
+        "items": len(subjects),
+        "targets": {name: tally.told() for name, tally in tallies.items()},
+    }
     return result, _text(result), FELL_SHORT if any(t.missing for t in tallies.values()) else 0
 
 
@@ -117,21 +120,6 @@ def _refuse_equal_samples(parts: tuple[Part, ...], samples: int) -> None:
             f"-k {samples} asks {fixed.plugin}:{fixed.options['model']} for several responses an item, but its "
             "temperature is 0, so that they would be the same: add --set target.temperature=0.7, or leave out -k."
         )
-
-
-def _told(tally: Tally) -> dict[str, Any]:
-    return {
-        "wanted": tally.wanted,
-        "responses": sum(tally.kinds.values()),
-        "asked": tally.asked,
-        "empty": tally.kinds["empty"],
-        "filtered": tally.kinds["filtered"],
-        "cut_off": tally.cut_off,
-        "missing": tally.missing,
-        "failures": dict(tally.failures),
-        "stopped": tally.stopped,
-        "cost": round(tally.cost, 6),
-    }
 
 
 def _text(result: dict[str, Any]) -> str:

@@ -1,0 +1,116 @@
+"""`mossgen diagnose`: why targets refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mossgen.cli._common import answers
+from mossgen.cli.probe import FELL_SHORT, loaded, prompt, subject_options, target_options
+
+STAGES = ("perception", "intent", "judgement")
+SHARES = ("still_refused_with_description", "still_refused_with_intent")
+
+
+@click.command()
+@subject_options
+@target_options
+@click.option(
+    "--judge", default="embedded", show_default=True, metavar="NAME", help="What tells refusals from answers."
+)
+@click.option("--captions", default="rough", show_default=True, metavar="rough|openai:MODEL[@URL]",
+              help="What compares captions with the record: words alone, or a model.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="A probe's folder, whose responses are used.  [default: generated/probe-NAME]")  # fmt: skip
+@answers
+def diagnose(
+    set_: Path, targets: tuple[str, ...], settings: tuple[str, ...], system: str, judge: str, captions: str,
+    out: Path | None, type_name: str | None, max_cost: float | None, max_time: float | None, quiet: bool, **which: Any,
+) -> tuple[Any, str, int]:  # fmt: skip
+    """Find at which stage a target refuses benign items: perception, intent or judgement. Run again to go on.
+
+    Every refused item is asked about three more times: for a caption of its picture, with the picture described in
+    words, and with what the user means told as well.
+
+    \b
+    mossgen diagnose generated/negated_harm-0 --target openai:gpt-4o
+    mossgen diagnose MOSSBench/data --target openai:qwen@http://127.0.0.1:8000/v1 --captions openai:gpt-4o --limit 50
+    """
+    from mossgen import plugins
+    from mossgen.config import parse_settings, target_parts
+    from mossgen.console import Console
+    from mossgen.diagnosis import PUBLISHED, Diagnoser, summary
+    from mossgen.pipeline import Budget
+    from mossgen.probing import Wish
+    from mossgen.stimulus import load_type, untyped
+    from mossgen.subjects import read_subjects
+
+    theirs = [setting for setting in settings if setting.startswith("target")]
+    parts = target_parts(targets, theirs)
+    mine = parse_settings([s for s in settings if s not in theirs], [judge, "captions"])
+    subjects = read_subjects(set_, type_name, **which)
+    name = set_.resolve().name
+    wish = Wish(1, prompt(system))
+    found = {}
+    with Console(quiet) as console:
+        diagnoser = Diagnoser(
+            out or Path("generated") / f"probe-{name}", {"format": 1, "set": name, "system": wish.system}, wish,
+            plugins.load("judges", judge, mine.get(judge, {})), _captions(captions, mine.get("captions", {})),
+            lambda kind: load_type(kind) if kind else untyped(),
+            Budget(0, seconds=max_time, usd=max_cost), console.counted,
+        )  # fmt: skip
+        for part in parts:
+            target = loaded(part, console)
+            found[target.name] = diagnoser.diagnose(subjects, target)
+            diagnoser.write(found)
+    tables = {target: summary(diagnosis) for target, diagnosis in found.items()}
+    paper = PUBLISHED if all(subject.mossbench for subject in subjects) else {}
+    result = {
+        "out": str(diagnoser.folder),
+        "items": [item.to_dict() for diagnosis in found.values() for item in diagnosis.items],
+        "stages": next(iter(tables.values())),
+        "targets": tables,
+        "published": paper,
+        "probes": {target: {way: tally.told() for way, tally in d.tallies.items()} for target, d in found.items()},
+    }
+    return result, _text(result, paper), 0 if all(d.complete for d in found.values()) else FELL_SHORT
+
+
+def _captions(spec: str, options: dict[str, Any]) -> Any:
+    """What compares captions with the record. Raises ConfigError."""
+    from mossgen import perception
+    from mossgen.config import parse_spec
+    from mossgen.errors import ConfigError
+
+    if spec == "rough":
+        if options:
+            raise ConfigError("--set captions.…: --captions rough has no options; name a model, or leave them out.")
+        return perception.rough
+    part = parse_spec("--captions", spec, ("openai",))
+    return perception.CaptionJudge(perception.Options(**part.options, **options))
+
+
+def _text(result: dict[str, Any], published: dict[str, Any]) -> str:
+    """A table for each target, and the paper's figures where they are comparable."""
+    lines = []
+    for target, table in result["targets"].items():
+        lines.append(f"{target}: {table['all']['refused']} of {table['all']['answered']} refused.")
+        for kind, row in table.items():
+            if row["refused"]:
+                stages = ", ".join(f"{row[key]} {key}" for key in (*STAGES, "unexplained"))
+                lines.append(f"  {kind:17} {row['refused']:4} refused: {stages}")
+                lines.append(f"  {'':17}      still refused with the description {_percent(row[SHARES[0]])}, with the "
+                             f"intent too {_percent(row[SHARES[1]])}")  # fmt: skip
+        lines += [f"  {way}: {told['missing']} missing. {told['stopped']}" for way, told in
+                  result["probes"][target].items() if told["missing"]]  # fmt: skip
+    for model, types in published.items():
+        lines.append(f"The paper's {model}, still refused with the description and with the intent too (30 items):")
+        lines += [f"  {kind:17} {first} %, {second} %" for kind, (first, second) in types.items()]
+    lines.append(f"{result['out']}: every answer and label is in diagnose/ there.")
+    return "\n".join(lines)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0f} %"
