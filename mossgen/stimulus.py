@@ -135,7 +135,7 @@ class StimulusType:
         return [expand_alternatives(self.render(text, item)) for text in texts]
 
     def intent(self, item: Item) -> str:
-        """What the user means: by the item's own slots, or in general where it fills none; empty where none is stated."""
+        """What the user means: by the item's own slots, or in general where it fills none; empty where not stated."""
         stated = self.template.intent
         if stated is None:
             return ""

@@ -42,7 +42,7 @@ def a_set(tmp_path):
 
 @pytest.fixture
 def target(httpserver, monkeypatch, a_set):
-    """Refuses each item until the stage that FAILS names; a caption is told apart by the picture, as it has no question."""
+    """Refuses each item until the stage that FAILS names; captions go by the picture: they have no question."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     import base64
     import io
