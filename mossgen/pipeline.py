@@ -1,9 +1,9 @@
 """expand(): the stages in order, written out. Decisions about one item are maps; decisions between items are
 serial, in plan order; one writer.
 
-Candidates go in waves of WAVE. A wave is written (draft, rules, text dedup, text checks) as one batch, then
-its survivors are drawn in chunks of CHUNK (render, overlay, image checks, match, dedup). Each batch is one
-transaction, and what is in a batch depends on the plan alone: so a killed run, resumed, makes the same calls
+Candidates go in waves: the first of FIRST, so that a picture is there soon, then twice as many up to WAVE. A wave
+is written (draft, rules, text dedup, text checks) as one batch, then its survivors are drawn in chunks of CHUNK
+(render, overlay, image checks, match, dedup). Each batch is one transaction, and what is in a batch depends on the plan alone: so a killed run, resumed, makes the same calls
 with the same batches and gives the same bytes, and `-n` only decides where a run stops.
 """
 
@@ -28,7 +28,7 @@ from mossgen.stages.render import Rendered, render, to_png
 from mossgen.stimulus import StimulusType
 from mossgen.store import RunStore
 
-WAVE = 16  # candidates written as one batch
+FIRST, WAVE = 2, 16  # candidates written as one batch: at first, and at most
 CHUNK = 8  # pictures drawn as one batch
 PATIENCE = 25  # candidates tried for each item asked for, before a run gives up
 
@@ -127,8 +127,7 @@ class _Run:
 
     def go(self) -> str:
         """Drives waves through the stages until something stops it; returns what did, as `expand` does."""
-        plan = self.stimulus.plan(self.seed)
-        for wave in iter(lambda: list(itertools.islice(plan, WAVE)), []):
+        for wave in _waves(self.stimulus.plan(self.seed)):
             if reason := self._stop():
                 return reason
             survivors = self._written(wave)
@@ -160,8 +159,8 @@ class _Run:
         """The wave's items that passed everything that is decided without a picture."""
         first, last = wave[0].number, wave[-1].number
         stored = self.store.items(after=first - 1, below=last + 1)
-        if not stored:
-            stored = self._write(wave)
+        if len(stored) < len(wave):  # none is, unless the run began when waves were larger
+            stored += self._write(wave[len(stored) :])
         # an item that an imager has seen was not rejected before: so the chunks are the same on every resume
         return [item for item in stored if item.state is not State.REJECTED or "imager" in item.provenance]
 
@@ -298,6 +297,14 @@ class _Run:
         if texts:
             kept.keep(list(texts), np.stack(list(texts.values())), np.stack([images[i] for i in texts]))
         return kept
+
+
+def _waves(plan: Iterator[Item]) -> Iterator[list[Item]]:
+    """The plan in its waves, the last one maybe shorter."""
+    size = FIRST
+    while wave := list(itertools.islice(plan, size)):
+        yield wave
+        size = min(2 * size, WAVE)
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
