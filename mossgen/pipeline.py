@@ -3,8 +3,9 @@ serial, in plan order; one writer.
 
 Candidates go in waves: the first of FIRST, so that a picture is there soon, then twice as many up to WAVE. A wave
 is written (draft, rules, text dedup, text checks) as one batch, then its survivors are drawn in chunks of CHUNK
-(render, overlay, image checks, match, dedup). Each batch is one transaction, and what is in a batch depends on the plan alone: so a killed run, resumed, makes the same calls
-with the same batches and gives the same bytes, and `-n` only decides where a run stops.
+(render, overlay, image checks, match, dedup). Each batch is one transaction, and what is in a batch depends on the
+plan alone: so a killed run, resumed, makes the same calls with the same batches and gives the same bytes, and `-n`
+only decides where a run stops.
 """
 
 from __future__ import annotations
