@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ from typing import Any
 from mossgen.errors import ConfigError
 from mossgen.exporters._folder import write_folder
 from mossgen.files import read_text
-from mossgen.references import FOLDER, ITEMS, MAX_BYTES, REFERENCE
+from mossgen.references import FOLDER, ITEMS, MAX_BYTES, REFERENCE, imported_picture, read_imported
 from mossgen.sets import Entry, read_mossbench, read_table
 
 READERS = {"mossbench": read_mossbench, "imagefolder": read_table, "jsonl": read_table}
@@ -75,17 +76,13 @@ def import_set(
     if not licence:
         raise ConfigError(f"{source} states no licence (no `license:` in a README.md): give it with --licence.")
     folder = out or FOLDER / name
-    rows = _rows(entries, root, kind)
-    missing = tuple(row["id"] for row, _ in rows if row["image"] is None)
-    problems = {row["id"]: row["problem"] for row, _ in rows if row["problem"]}
-    ascii_files = {f: (root / f).read_bytes().isascii() for f in sorted({row["file"] for row, _ in rows})}
     head = {
         "format": 1, "name": name, "kind": kind, "source": source.resolve().name, "licence": licence,
-        "test_only": test_only, "items": len(rows), "missing_images": missing, "problems": problems,
-        "ascii": ascii_files,
+        "test_only": test_only,
     }  # fmt: skip
-    write_folder(folder, "reference", lambda stage: _fill(stage, head, rows))
-    return Imported(folder, name, len(rows), missing, problems, licence, test_only)
+    write_folder(folder, "reference", lambda stage: _fill(stage, head, entries, root))
+    made, _ = read_imported(folder)
+    return Imported(folder, name, made["items"], tuple(made["missing_images"]), made["problems"], licence, test_only)
 
 
 def stated_licence(root: Path) -> tuple[str, bool]:
@@ -107,9 +104,24 @@ def write_back(reference: Path, out: Path) -> list[Path]:
     """
     if not (reference / REFERENCE).is_file():
         raise ConfigError(f"{reference} is no imported set (it has no {REFERENCE}): make one with `mossgen import`.")
-    head = json.loads(read_text(reference / REFERENCE, MAX_BYTES, ConfigError))
-    rows = [json.loads(line) for line in read_text(reference / ITEMS, MAX_BYTES, ConfigError).split("\n") if line]
+    head, rows = read_imported(reference)
     return write_folder(out, "written-back", lambda stage: _restore(stage, reference, head, rows))
+
+
+def problems(reference: Path) -> list[str]:
+    """What was altered or lost in an imported set, each in a sentence."""
+    try:
+        _, rows = read_imported(reference)
+    except ConfigError as error:
+        return [str(error)]
+    found = []
+    for row in rows:
+        try:
+            if row["image"]:
+                imported_picture(reference, row)
+        except ConfigError as error:
+            found.append(str(error))
+    return found
 
 
 # -- reading -------------------------------------------------------------------------------------------
@@ -123,37 +135,38 @@ def _refuse_broken(entries: Sequence[Entry]) -> None:
             raise ConfigError(f"{entry.file}, {entry.id}: {why}: mend that row, then import again.")
 
 
-def _rows(entries: Sequence[Entry], root: Path, kind: str) -> list[tuple[dict[str, Any], bytes | None]]:
-    """(line of items.jsonl, the picture's bytes or None) of each entry."""
+def _rows(entries: Sequence[Entry], root: Path, kind: str, images: Path) -> Iterator[dict[str, Any]]:
+    """The line of items.jsonl of each entry; its picture goes into the folder `images`, one at a time."""
     several = len({entry.file for entry in entries}) > 1 and kind != "mossbench"  # there the ids are marked already
-    found: list[tuple[dict[str, Any], bytes | None]] = []
     used: Counter[str] = Counter()
     for entry in entries:
         file = _inside(entry.file or root, root)
         name = f"{Path(file).parent.as_posix()}/{entry.id}" if several else entry.id
         used[name] += 1
         data, problem = _picture(entry)
-        row = {
+        image = f"{hashlib.sha256(data).hexdigest()}{_suffix(entry)}" if data else None
+        if data and image:
+            (images / image).write_bytes(data)
+        yield {
             "id": name if used[name] == 1 else f"{name}#{used[name]}",
             "question": entry.question.encode("utf-8", "replace").decode(),  # half a surrogate pair has no UTF-8
             "type": entry.type,
-            "image": f"images/{hashlib.sha256(data).hexdigest()}{_suffix(entry)}" if data else None,
-            "path": _inside(entry.image, root) if data and isinstance(entry.image, Path) else None,
+            "image": f"{images.name}/{image}" if image else None,
+            "path": _inside(entry.image, root) if image and isinstance(entry.image, Path) else None,
             "file": file,
             "key": entry.key,
             "problem": problem or entry.problem,
             "record": entry.record,
         }
-        found.append((row, data))
-    return found
 
 
 def _inside(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+    return Path(os.path.normpath(path)).relative_to(os.path.normpath(root)).as_posix()
 
 
 def _suffix(entry: Entry) -> str:
-    return entry.image.suffix.lower() if isinstance(entry.image, Path) else ".bin"
+    suffix = entry.image.suffix.lower() if isinstance(entry.image, Path) else ""
+    return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ".bin"
 
 
 def _picture(entry: Entry) -> tuple[bytes | None, str | None]:
@@ -170,21 +183,25 @@ def _picture(entry: Entry) -> tuple[bytes | None, str | None]:
 # -- writing -------------------------------------------------------------------------------------------
 
 
-def _fill(stage: Path, head: dict[str, Any], rows: Sequence[tuple[dict[str, Any], bytes | None]]) -> None:
+def _fill(stage: Path, head: dict[str, Any], entries: Sequence[Entry], root: Path) -> None:
     (stage / "images").mkdir()
-    for row, data in rows:
-        if data is not None:
-            (stage / row["image"]).write_bytes(data)
-    text = "".join(json.dumps(row) + "\n" for row, _ in rows)  # ASCII: half surrogates and line separators survive
+    rows = list(_rows(entries, root, head["kind"], stage / "images"))
+    text = "".join(json.dumps(row) + "\n" for row in rows)  # ASCII: half surrogates and line separators survive
     (stage / ITEMS).write_text(text, encoding="utf-8")
-    head = {**head, "items_sha256": hashlib.sha256(text.encode()).hexdigest()}
+    head = {
+        **head,
+        "items": len(rows),
+        "missing_images": [row["id"] for row in rows if row["image"] is None],
+        "problems": {row["id"]: row["problem"] for row in rows if row["problem"]},
+        "ascii": {name: (root / name).read_bytes().isascii() for name in sorted({row["file"] for row in rows})},
+        "items_sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
     (stage / REFERENCE).write_text(json.dumps(head, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _restore(stage: Path, reference: Path, head: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
     for name in head["ascii"]:
-        path = stage / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = _place(stage, name)
         mine = [row for row in rows if row["file"] == name]
         if path.suffix == ".csv":
             _write_csv(path, [row["record"] for row in mine])
@@ -193,8 +210,16 @@ def _restore(stage: Path, reference: Path, head: dict[str, Any], rows: Sequence[
             path.write_text(text, encoding="utf-8")
     for row in rows:
         if row["path"]:
-            (stage / row["path"]).parent.mkdir(parents=True, exist_ok=True)
-            (stage / row["path"]).write_bytes((reference / row["image"]).read_bytes())
+            _place(stage, row["path"]).write_bytes(imported_picture(reference, row))
+
+
+def _place(stage: Path, name: str) -> Path:
+    """Where a file of that name goes, its folder made. Raises ConfigError where that is not below `stage`."""
+    path = stage / name
+    if ".." in path.parts or not path.is_relative_to(stage):  # the set may come from somebody else
+        raise ConfigError(f"{name!r} lies outside of the set: it is not what `mossgen import` writes.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _lines(path: Path, rows: Sequence[dict[str, Any]], ascii_only: bool) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ REFERENCE = "reference.json"  # the head of an imported set
 ITEMS = "items.jsonl"
 FOLDER = Path("generated") / "references"  # where imported sets lie under their names
 BATCH = 64  # pictures embedded at a time
+_FIELDS = {"id", "question", "type", "image", "path", "file", "key", "record"}  # of a row of an imported set
+_PICTURE = re.compile(r"images/[0-9a-f]{64}\.[a-z0-9]{1,8}")  # where an imported picture lies, by its sha256
 
 
 @dataclass(frozen=True)
@@ -96,19 +99,42 @@ def locate(name: str | Path) -> Path:
     return named if not Path(name).exists() and (named / REFERENCE).is_file() else Path(name)
 
 
-def _imported(path: Path) -> Reference:
-    """An imported set. An entry without a question says nothing that could be repeated, and is left out."""
+def read_imported(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The head and the rows of an imported set, as they were written. Raises ConfigError where they are not."""
     try:
-        head = json.loads(read_text(path / REFERENCE, MAX_BYTES, ConfigError))
-        rows = [json.loads(row) for row in read_text(path / ITEMS, MAX_BYTES, ConfigError).split("\n") if row]
-        pairs = [
-            Pair(str(row["id"]), str(row["question"]), path / row["image"] if row["image"] else None)
-            for row in rows
-            if str(row["question"]).strip()
-        ]
-        return Reference(str(head["name"]), pairs, str(head["licence"]), bool(head["test_only"]))
+        head: dict[str, Any] = json.loads(read_text(path / REFERENCE, MAX_BYTES, ConfigError))
+        text = read_text(path / ITEMS, MAX_BYTES, ConfigError)
+        if hashlib.sha256(text.encode()).hexdigest() != head["items_sha256"]:
+            raise ValueError(f"{ITEMS} was altered")
+        rows: list[dict[str, Any]] = [json.loads(row) for row in text.split("\n") if row]
+        for row in rows:
+            # the set may come from somebody else: no name in it may lead to another file of this disk
+            if row["image"] is not None and not _PICTURE.fullmatch(row["image"]):
+                raise ValueError(f"{row['image']!r} is no picture of it")
+            if not _FIELDS <= set(row):
+                raise ValueError(f"{row} lacks one of {', '.join(sorted(_FIELDS))}")
+        return {**head, "name": str(head["name"]), "licence": str(head["licence"])}, rows
     except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: not what `mossgen import` writes ({error}): import it again.") from None
+
+
+def imported_picture(path: Path, row: Mapping[str, Any]) -> bytes:
+    """A picture of an imported set, unaltered. Raises ConfigError."""
+    file = path / str(row["image"])
+    if not file.is_file() or _image_sha256(file) != file.stem:
+        raise ConfigError(f"{file}: the picture of item {row['id']} is missing or was changed: import the set again.")
+    return file.read_bytes()
+
+
+def _imported(path: Path) -> Reference:
+    """An imported set. An entry without a question says nothing that could be repeated, and is left out."""
+    head, rows = read_imported(path)
+    pairs = [
+        Pair(str(row["id"]), str(row["question"]), path / row["image"] if row["image"] else None)
+        for row in rows
+        if str(row["question"]).strip()
+    ]
+    return Reference(head["name"], pairs, head["licence"], head["test_only"] is not False)
 
 
 def _image_sha256(path: Path) -> str:

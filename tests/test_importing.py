@@ -10,7 +10,7 @@ from conftest import mossgen
 from PIL import Image
 
 from mossgen.errors import ConfigError
-from mossgen.importing import import_set, stated_licence, write_back
+from mossgen.importing import import_set, problems, stated_licence, write_back
 from mossgen.references import locate, read_reference
 
 MOSSBENCH = Path(os.environ.get("MOSSBENCH", "not-there"))  # the folder with data and data_contrast
@@ -145,6 +145,48 @@ def test_bad_input_is_a_sentence_and_leaves_nothing(bench: Path, tmp_path: Path)
     with pytest.raises(ConfigError, match="no imported set"):
         write_back(bench, out)
     assert not out.exists()
+
+
+def test_an_imported_set_of_somebody_else_leads_nowhere_and_shows_changes(bench: Path, tmp_path: Path) -> None:
+    """Altered rows are refused; with a hash made to fit, names still cannot leave the set, to be read or written."""
+    import hashlib
+
+    ref = tmp_path / "ref"
+    import_set("mossbench", bench, "bench", out=ref)
+    assert problems(ref) == []
+    lines = (ref / "items.jsonl").read_text().splitlines()
+    head = json.loads((ref / "reference.json").read_text())
+
+    def forged(**changes: object) -> None:
+        last = {**json.loads(lines[-1]), **changes}
+        text = "\n".join([*lines[:-1], json.dumps(last)]) + "\n"
+        (ref / "items.jsonl").write_text(text)
+        (ref / "reference.json").write_text(
+            json.dumps({**head, "items_sha256": hashlib.sha256(text.encode()).hexdigest()})
+        )
+
+    (ref / "items.jsonl").write_text("\n".join(lines[1:]) + "\n")
+    with pytest.raises(ConfigError, match=r"items\.jsonl was altered"):
+        read_reference(ref)
+    secret = png(tmp_path / "secret.png")
+    for image in (str(secret), "../secret.png", "images/../../secret.png"):
+        forged(image=image)
+        with pytest.raises(ConfigError, match="is no picture of it"):
+            read_reference(ref)
+    for path in ("../up.png", str(tmp_path / "up.png")):
+        forged(path=path)
+        with pytest.raises(ConfigError, match="lies outside of the set"):
+            write_back(ref, tmp_path / "again")
+    assert not (tmp_path / "up.png").exists()
+    assert not (tmp_path / "again").exists()
+    forged()
+    assert problems(ref) == []
+    png(ref / json.loads(lines[-1])["image"], 7)
+    assert "is missing or was changed" in problems(ref)[0]
+    with pytest.raises(ConfigError, match="was changed"):
+        write_back(ref, tmp_path / "again")
+    done = mossgen("verify", ref)
+    assert (done.returncode, "was changed" in done.stdout) == (1, True)
 
 
 def test_the_verb_and_its_name(bench: Path, tmp_path: Path) -> None:

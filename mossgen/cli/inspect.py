@@ -33,21 +33,24 @@ def status(run: Path, quiet: bool) -> tuple[Any, str, int]:
 
 
 @click.command()
-@click.argument("run", metavar="RUN|SET", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|SET|REFERENCE", type=click.Path(path_type=Path))
 @answers
 def verify(run: Path, quiet: bool) -> tuple[Any, str, int]:
-    """Recompute every id and hash of a run or a set with sides; say what was altered, lost or is unfinished.
+    """Recompute every id and hash of a run, a set with sides or an imported set; say what was altered or lost.
 
     \b
     mossgen verify generated/negated_harm-0
     mossgen verify my-set
+    mossgen verify generated/references/mossbench
     """
-    from mossgen import lineage
+    from mossgen import importing, lineage
+    from mossgen.references import REFERENCE
     from mossgen.runs import verify_run
 
-    if lineage.is_sided(run):
-        problems = lineage.problems(run)
-        text = "\n".join(problems) or f"{run}: every item, picture, manifest and canary is as it was written."
+    sided = lineage.is_sided(run)
+    if sided or (run / REFERENCE).is_file():
+        problems = lineage.problems(run) if sided else importing.problems(run)
+        text = "\n".join(problems) or f"{run}: every item and picture is as it was written."
         return {"ok": not problems, "problems": problems}, text, 1 if problems else 0
     found = verify_run(run)
     lines = [*found.problems, *([found.unfinished] if found.unfinished else [])]
