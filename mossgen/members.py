@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from mossgen.errors import ConfigError
 from mossgen.items import Item, State, canonical
 from mossgen.lineage import METADATA, Row, Source, read_json, read_rows
 from mossgen.nearness import Vectors, embed_reference
-from mossgen.references import ITEMS, REFERENCE, locate, read_reference
+from mossgen.references import REFERENCE, locate, read_imported, read_reference
 from mossgen.runs import MANIFEST, unfinished
 from mossgen.store import CONFIG, DATABASE, RunStore
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from mossgen.ports import Embedder
 
 RUN_LICENCE = "cc-by-4.0"  # what mossgen's own exports state of a run's items
-SEED_LICENCE = "Apache-2.0"  # of the seeds that come with mossgen
 SCENES = ("scene", "place")  # the slots that say where a picture is set
 
 
@@ -55,7 +53,6 @@ class Batch:
 
     path: Path
     members: list[Member]
-    sources: list[Source]
     config: RunConfig | None = None
     stored: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
@@ -102,10 +99,14 @@ def _run(path: Path) -> Batch:
     sources = _run_sources(path, config)
     members = []
     for item in items:
-        row = {**exported[item.id], "image_sha256": item.image, "lineage": [s.to_dict() for s in sources]}
-        theirs = [_partner(p, path / CONTRASTS, sources) for p in partners if p["contrast_of"] == item.id]
+        origin = [source.to_dict() for source in (*sources, *_seeds(item))]
+        row = {**exported[item.id], "image_sha256": item.image, "lineage": origin}
+        theirs = [
+            ({**p, "lineage": origin}, path / CONTRASTS / p["file_name"])
+            for p in partners if p["contrast_of"] == item.id
+        ]  # fmt: skip
         members.append(Member(row, blobs[item.id], _shares(item), theirs))
-    return Batch(path, members, sources, config, stored)
+    return Batch(path, members, config, stored)
 
 
 def _partners(run: Path) -> list[Row]:
@@ -113,21 +114,22 @@ def _partners(run: Path) -> list[Row]:
     return read_rows(metadata) if metadata.is_file() else []
 
 
-def _partner(row: Row, folder: Path, sources: Sequence[Source]) -> tuple[Row, Path]:
-    return {**row, "lineage": [s.to_dict() for s in sources]}, folder / row["file_name"]
-
-
 def _run_sources(path: Path, config: RunConfig) -> list[Source]:
-    """The run, its seeds, its models, and the sets it was kept away from."""
+    """The run, its models, and the sets it was kept away from."""
     manifest = read_json(path / MANIFEST)
     sources = [Source(f"mossgen {config.type} seed {config.seed}", "item", RUN_LICENCE)]
-    sources.append(Source(f"seeds of {config.type} {config.seeds_sha256[:12]}", "seed", SEED_LICENCE))
     sources += [Source(str(m["name"]), "model", str(m.get("licence", ""))) for m in manifest["models"]]
     for name in config.against:
         away = Path(name)
         head = read_json(away / REFERENCE) if (away / REFERENCE).is_file() else {}
         sources.append(Source(away.name, "kept_away", head.get("licence", ""), bool(head.get("test_only", False))))
     return sources
+
+
+def _seeds(item: Item) -> list[Source]:
+    """Where the seeds come from that an item was written after; of an item that does not say, no licence is known."""
+    stated = item.provenance.get("seeds", [{"name": f"seeds of {item.type}", "licence": "", "test_only": False}])
+    return [Source(s["name"], "seed", s["licence"], s["test_only"]) for s in stated]
 
 
 def _shares(item: Item) -> dict[str, str]:
@@ -158,7 +160,7 @@ def _reference(path: Path) -> Batch:
     """The items of an imported set that have a question and a picture; their lineage is the set itself."""
     reference = read_reference(path)
     source = Source(reference.name, "item", reference.licence, reference.test_only)
-    types = {r["id"]: r["type"] for r in (json.loads(line) for line in _lines(path / ITEMS))}
+    types = {row["id"]: row["type"] for row in read_imported(path)[1]}
     members = []
     for pair in reference.pairs:
         if pair.image is None:
@@ -172,11 +174,7 @@ def _reference(path: Path) -> Batch:
             "reference_id": pair.id}), "image_sha256": pair.image.stem, "lineage": [source.to_dict()],
         }  # fmt: skip
         members.append(Member(row, pair.image, {"question": template_question(pair.question, {})}))
-    return Batch(path, members, [source])
-
-
-def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text(encoding="utf-8").split("\n") if line]
+    return Batch(path, members)
 
 
 # -- vectors -------------------------------------------------------------------------------------------

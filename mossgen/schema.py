@@ -159,11 +159,18 @@ class Intent(_Strict):
 
 
 class Seed(_Strict):
-    """One hand-written example: what the picture shows, and the question that goes with it."""
+    """One hand-written example: what the picture shows, and the question that goes with it.
+
+    `source` is the set it was taken from (empty: it was written for this type), `licence` and `test_only` are what
+    that set states; they go into the lineage of every item that is written after the seed.
+    """
 
     id: Annotated[str, Field(pattern=r"^[a-z]+-\d+$")]
     picture: str = Field(min_length=8)
     question: str = Field(min_length=8)
+    source: str = ""
+    licence: str = ""
+    test_only: bool = False
 
 
 class Template(_Strict):

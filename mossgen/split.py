@@ -199,7 +199,7 @@ def _head(
     """set.json, but for the hashes of what is written. Its canaries come from the items, or from the set that grew."""
     marks = lineage.head(out)["canary"] if before else {}
     origin = hashlib.sha256("".join(sorted(sides.side)).encode()).hexdigest()
-    sources = lineage.sources({"lineage": [s.to_dict() for s in batch.sources]} for batch in batches)
+    sources = lineage.sources(member.row for batch in batches for member in batch.members)
     return {
         "format": FORMAT,
         "name": out.resolve().name,

@@ -148,6 +148,11 @@ class StimulusType:
         count = min(max(self.template.questions.few_shots - len(own), 0), len(others))
         return rng(item.id, "few_shots").sample(others, count) + own
 
+    def origins(self, item: Item) -> list[dict[str, object]]:
+        """Where the seeds that the writer is shown come from, under which licence, and if for testing only."""
+        stated = {(s.source or f"seeds of {self.name}", s.licence, s.test_only) for s in self.few_shots(item)}
+        return [{"name": name, "licence": licence, "test_only": only} for name, licence, only in sorted(stated)]
+
     def tags(self, item: Item) -> frozenset[str]:
         """All tags of the item's values (`human`, `child`, `text` become MOSSBench's metadata)."""
         return frozenset(tag for value in self.values(item).values() for tag in value.tags)

@@ -30,7 +30,7 @@ def unit(key: str) -> np.ndarray:
 def make_run(
     folder: Path, type_name: str, count: int, seed: int = 0, alike: tuple[int, int] | None = None
 ) -> list[Item]:
-    """A run of `count` accepted items; the pictures of the two numbered `alike` have the same vector."""
+    """A run of `count` accepted items of a type or a YAML; the pictures of those numbered `alike` have one vector."""
     kind = load_type(type_name)
     items = []
     with RunStore.create(folder) as store:
@@ -41,6 +41,7 @@ def make_run(
             picture = store.put_blob(to_png(Image.new("RGB", (8, 8), tuple(shade[:3]))))
             question = f"{kind.choices(item)[0]} ({item.number})"
             item = replace(item, question=question, image=picture, image_prompt="a thing", state=State.ACCEPTED)
+            item = item.noted(seeds=kind.origins(item))
             key = alike[0] if alike and item.number == alike[1] else item.number
             with store.transaction():
                 store.put([item])

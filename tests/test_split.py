@@ -12,8 +12,9 @@ from split_run import add_partners, make_run, metadata
 from mossgen import lineage
 from mossgen.errors import ConfigError
 from mossgen.importing import import_set
-from mossgen.members import template_question
+from mossgen.members import read_batches, template_question
 from mossgen.split import split_set
+from mossgen.stimulus import load_type
 
 SHARES = {"test": 0.2, "dev": 0.1}
 
@@ -155,6 +156,31 @@ def test_lineage_decides_what_may_be_trained_on(made, tmp_path: Path) -> None:
     assert lineage.may_train({**row, "lineage": [*row["lineage"], away]}) is None
     bare = lineage.Source("mine", "item", "").to_dict()
     assert "states no licence" in str(lineage.may_train({**row, "lineage": [bare]}))
+
+
+def test_what_seeds_state_taints_the_items_written_after_them(tiny, tmp_path: Path) -> None:
+    """Each item carries what the seeds say that its writer was shown: one of a test set bars just those items."""
+    tiny.write_text(tiny.read_text().replace("questions:\n", "questions:\n  few_shots: 1\n"), encoding="utf-8")
+    lines = [json.loads(line) for line in tiny.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines()]
+    lines[0] |= {"source": "their bench", "licence": "CC-BY-SA-4.0; for testing", "test_only": True}
+    lines[1] |= {"licence": ""}
+    lines[2:] = [{**line, "licence": "cc0-1.0"} for line in lines[2:]]
+    tiny.with_suffix(".jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    kind = load_type(str(tiny))
+    make_run(tmp_path / "run", str(tiny), 12)
+    [batch] = read_batches([tmp_path / "run"])
+    outcomes = set()
+    for member, item in zip(batch.members, kind.plan(0), strict=False):
+        shown = {seed.id for seed in kind.few_shots(item)}
+        reason = lineage.may_train(member.row) or ""
+        outcomes.add(reason.partition("comes from ")[2])
+        if lines[0]["id"] in shown:
+            assert "'their bench', which is for testing only" in reason
+        elif lines[1]["id"] in shown:
+            assert "states no licence: give each seed" in reason
+        else:
+            assert reason == ""
+    assert len(outcomes) == 3
 
 
 def test_an_imported_set_can_be_split_but_not_trained_on(runs, tmp_path: Path) -> None:
