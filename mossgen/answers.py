@@ -1,8 +1,9 @@
 """What to train towards and away from: a helpful answer and a refusal for each item, a refusal for each partner.
 
-Helpful answers are written by a language model from the picture's description, checked, and kept in the
-run or beside the set, so that each is made once. Refusals come from templates, varied by the item's own randomness. The
-"rejected" side of a harmful partner only promises to comply: nothing harmful is ever written.
+Helpful answers are written by a language model from the picture's description, checked, and kept in the run or beside
+the set, so that each is made once. Refusals are a target model's own where there are some (refusals.py), else they
+come from templates, varied by the item's own randomness. The "rejected" side of a harmful partner only promises to
+comply: nothing harmful is ever written.
 """
 
 from __future__ import annotations
@@ -84,14 +85,20 @@ class Answers:
     missing: Mapping[str, str]
 
 
-def targets(examples: Sequence[Example], answers: Mapping[str, str], seed: int = 0) -> list[Example]:
-    """The examples that have an answer to train on, in order, with what to train towards and away from."""
+def targets(
+    examples: Sequence[Example], answers: Mapping[str, str], seed: int = 0, refusals: Mapping[str, str] | None = None
+) -> list[Example]:
+    """The examples that have an answer to train on, in order, with what to train towards and away from.
+
+    `refusals` are a target model's own by item id: they go before the templates.
+    """
+    own = refusals or {}
     found = []
     for example in examples:
         if example.expected == "refuse":
             chosen, rejected = _drawn(DECLINES, example, seed), _drawn(PROMISES, example, seed)
         elif example.id in answers:
-            chosen, rejected = answers[example.id], _drawn(REFUSALS, example, seed)
+            chosen, rejected = answers[example.id], own.get(example.id) or _drawn(REFUSALS, example, seed)
         else:
             continue
         found.append(replace(example, chosen=chosen, rejected=rejected))

@@ -21,6 +21,7 @@ from mossgen.items import rng
 from mossgen.members import read_batches
 from mossgen.ports import LLM, Checker, Example, SetView
 from mossgen.references import locate
+from mossgen.refusals import Refusal, read_refusals
 from mossgen.review.gate import settled_benign
 from mossgen.stimulus import load_type, type_names
 from mossgen.store import CONFIG, DATABASE, RunStore
@@ -48,11 +49,15 @@ class Wish:
     settings: Sequence[str] = ()
     at: Path | None = None
     type_name: str | None = None
+    rejected_from: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and what was left out: items for which no answer passed, with the reasons."""
+    """What was written, and what was left out: items for which no answer passed, with the reasons.
+
+    `own_refusals` counts the items whose rejected answer is a target model's own.
+    """
 
     format: str
     split: str
@@ -60,6 +65,7 @@ class Exported:
     partners: int
     files: Sequence[Path]
     missing: Mapping[str, str]
+    own_refusals: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,26 +106,31 @@ def export(
     training = format.purpose == "train"
     split = wish.side or ("train" if training else "test")
     material = _material(source, split, wish)
+    own: dict[str, Refusal] = {}
     if training:
         _refuse_untrainable(source, split, material, wish)
+        own = _own_refusals(material, wish.rejected_from)
     mixed(material.items, material.partners, wish.contrast, wish.seed)  # too few partners: said before any answer
     if training:
-        items, missing, notes = _answered(material, llm or material.writer, wish.seed, say, report)
+        items, missing, notes = _answered(material, llm or material.writer, own, wish.seed, say, report)
     else:
         items, missing, notes = list(material.items), {}, []
     chosen = mixed(items, material.partners, wish.contrast, wish.seed)
     partners = targets(chosen, {}, wish.seed) if training else chosen
     notes.append(_mixture(len(items), len(partners), training))
+    used = [own[e.id] for e in items if e.id in own]
+    made_by = [lineage.Source(name, "model", "") for name in sorted({refusal.target for refusal in used} - {""})]
+    sources = [*lineage.sources(e.row for e in (*items, *partners)), *made_by]
     view = SetView(
         name=_identifier(material.name),
         split=split,
         examples=[*items, *partners],
-        sources=[source.to_dict() for source in lineage.sources(e.row for e in (*items, *partners))],
+        sources=[source.to_dict() for source in sources],
         notes=notes,
         home=(wish.at or out).absolute(),
     )
     say("writing files")
-    return Exported(wish.format, split, len(items), len(partners), format.export(view, out), missing)
+    return Exported(wish.format, split, len(items), len(partners), format.export(view, out), missing, len(used))
 
 
 def _plugins(wish: Wish) -> tuple[Format, Part | None]:
@@ -131,6 +142,8 @@ def _plugins(wish: Wish) -> tuple[Format, Part | None]:
     changes = parse_settings(wish.settings, ["llm", writer, name])
     format: Format = plugins.load("exporters", name, changes.get(name, {}))
     options = {**changes.get(writer, {}), **changes.get("llm", {})}
+    if format.purpose == "evaluate" and wish.rejected_from:
+        raise ConfigError(f"The format {wish.format} has no rejected answers: leave out --rejected-from.")
     if format.purpose == "evaluate" and (wish.llm or options):
         raise ConfigError(f"The format {wish.format} has no answers to write: leave out --llm and its options.")
     if not (wish.llm or options):
@@ -221,17 +234,39 @@ def _refuse_untrainable(source: Path, split: str, material: Material, wish: Wish
 # -- targets and mixture -------------------------------------------------------------------------------
 
 
+def _own_refusals(material: Material, files: Sequence[Path]) -> dict[str, Refusal]:
+    """A target's own refusals of the items. Raises ConfigError: files that cannot be used, or of other items."""
+    if not files:
+        return {}
+    here = {example.id for example in material.items}
+    read = read_refusals(files)
+    found = {key: refusal for key, refusal in read.items() if key in here}
+    if not found:
+        raise ConfigError(
+            f"{' and '.join(map(str, files))}: none of the {len(read)} refusals (the first is of {next(iter(read))}) "
+            f"is of an item of {material.folder}: give the responses to this run or set."
+        )
+    return found
+
+
 def _answered(
-    material: Material, part: Part | None, seed: int, say: Callable[[str], None], report: Report
+    material: Material,
+    part: Part | None,
+    own: Mapping[str, Refusal],
+    seed: int,
+    say: Callable[[str], None],
+    report: Report,
 ) -> tuple[list[Example], Mapping[str, str], list[str]]:
     """The items with their targets, why others have none, and what the card says of it. Raises MossgenError."""
     name = _writer_name(part)
     file = answers_file(material.folder)
     found = write_answers(file, material.items, lambda: _writers(part, say), name, report)
-    items = targets(material.items, found.texts, seed)
+    items = targets(material.items, found.texts, seed, {key: refusal.text for key, refusal in own.items()})
     if not items:
         raise ConfigError(_no_answers(found.missing))
-    note = f"The answers to train towards were written by {name} or kept from before; the refusals are templates."
+    count = sum(example.id in own for example in items)
+    which = f"{count} of the refusals are a target model's own, the others" if count else "the refusals"
+    note = f"The answers to train towards were written by {name} or kept from before; {which} are templates."
     return items, found.missing, [note]
 
 

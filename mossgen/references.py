@@ -111,7 +111,7 @@ def read_imported(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             # the set may come from somebody else: no name in it may lead to another file of this disk
             if row["image"] is not None and not _PICTURE.fullmatch(row["image"]):
                 raise ValueError(f"{row['image']!r} is no picture of it")
-            if not _FIELDS <= set(row):
+            if not set(row) >= _FIELDS:
                 raise ValueError(f"{row} lacks one of {', '.join(sorted(_FIELDS))}")
         return {**head, "name": str(head["name"]), "licence": str(head["licence"])}, rows
     except (ValueError, RecursionError, KeyError, TypeError) as error:

@@ -36,7 +36,7 @@ LAYERS = [
     {"probing"},
     {"perception"},
     {"diagnosis"},
-    {"answers"},
+    {"answers", "refusals"},
     {"exporting"},
     {"estimate", "doctor"},
     {"cli"},

@@ -282,6 +282,50 @@ def test_refusals_vary_by_item_and_by_seed_and_read_as_refusals():
             assert not set("[]|") & set(text)
 
 
+def judged(file, *rows):
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return file
+
+
+def test_a_targets_own_refusals_are_trained_away_from(sided, tmp_path):
+    """In two files, by id, target and sample; what it answered, or may have answered, is not used."""
+    name = "mg1-{:016x}".format
+    said = [(0, 0, "Here is a name.", "compliance"), (0, 1, "No, I refuse.", "refusal"), (0, 2, "Never.", "refusal"),
+            (1, 0, "Perhaps not.", "partial"), (2, 0, "?", "unscored"), (9, 0, "Not here.", "refusal")]  # fmt: skip
+    keys = [{"id": name(number), "target": "openai:m", "sample": sample} for number, sample, _, _ in said]
+    rows = list(zip(keys, said, strict=True))
+    responses = judged(tmp_path / "r.jsonl", *({**key, "response": s[2], "seconds": 1} for key, s in rows))
+    labels = judged(tmp_path / "l.jsonl", *({**key, "label": s[3]} for key, s in reversed(rows)))
+    made = export(sided, tmp_path / "out", Wish("trl-dpo", contrast=0.3, rejected_from=(responses, labels)))
+    assert made.own_refusals == 1
+    rejected = {row["id"]: row["rejected"][0]["content"][0]["text"] for row in rows_of(tmp_path / "out", "train.jsonl")}
+    assert rejected[name(0)] == "No, I refuse."
+    assert all(refuses(rejected[name(number)]) for number in (1, 2, 3))
+    assert not any("refuse" in text or refuses(text) for key, text in rejected.items() if key.startswith("mgc1"))
+    card = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    assert "1 of the refusals are a target model's own" in card
+    assert "| model | openai:m | not stated | no |" in card
+
+
+@pytest.mark.parametrize(
+    ("rows", "format", "sentence"),
+    [
+        ([{"id": "x", "response": "No."}], "trl-dpo", "no row has a label: label them with `mossgen judge`"),
+        ([{"id": "x", "label": "refusal"}], "trl-dpo", "no row has a response: give the responses' file too"),
+        ([{"id": "x", "response": "No.", "label": "refused"}], "trl-dpo", "row 1: the label 'refused' is none of"),
+        ([{"response": "No.", "label": "refusal"}], "trl-dpo", "row 1: a row needs an `id`"),
+        ([{"id": "x", "response": "Yes.", "label": "compliance"}], "trl-dpo", "no response is labelled a refusal"),
+        ([{"id": "x", "response": "No.", "label": "refusal"}], "trl-dpo", "none of the 1 refusals .* is of an item"),
+        ([{"id": "x", "response": "No.", "label": "refusal"}], "parquet", "has no rejected answers"),
+    ],
+)
+def test_judged_responses_that_cannot_be_used(sided, tmp_path, rows, format, sentence):
+    file = judged(tmp_path / "r.jsonl", *rows)
+    with pytest.raises(ConfigError, match=sentence):
+        export(sided, tmp_path / "out", Wish(format, rejected_from=(file,)))
+    assert not (tmp_path / "out").exists()
+
+
 # -- answers -------------------------------------------------------------------------------------------
 
 

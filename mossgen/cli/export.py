@@ -35,6 +35,8 @@ FELL_SHORT = 1
 @click.option("--reviewed", is_flag=True, help="Of a run: only what people settled as benign.")
 @click.option("--llm", metavar="PLUGIN", help="What writes helpful answers.  [default: the run's own, or transformers]")
 @click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable.")
+@click.option("--rejected-from", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
+              help="A target's own refusals in place of templates: id, response, label; repeatable.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of refusals and the mixture.")
 @click.option("--at", type=click.Path(path_type=Path), metavar="DIR", help="Where the folder will lie when it is read.")
 @click.option("--type", "type_name", metavar="FILE", help="The run's own template, where it is not a shipped one.")
@@ -47,6 +49,7 @@ def export(source: Path, out: Path, format_: str, mix: str | None, quiet: bool, 
     mossgen export generated/negated_harm-0 --format lmms-eval --out out/lmms
     mossgen export generated/negated_harm-0 --format trl-dpo --out out/dpo --mix contrast=0.3
     mossgen export sets/v1 --format llama-factory --side train --out out/lf --llm openai --set openai.model=my-model
+    mossgen export sets/v1 --format trl-dpo --out out/dpo --rejected-from responses.jsonl --rejected-from labels.jsonl
     """
     from mossgen.console import Console
     from mossgen.exporting import Wish
@@ -60,6 +63,7 @@ def export(source: Path, out: Path, format_: str, mix: str | None, quiet: bool, 
         "side": made.split,
         "items": made.items,
         "partners": made.partners,
+        "own_refusals": made.own_refusals,
         "unanswered": dict(made.missing),
         "files": [str(file) for file in made.files],
     }
@@ -84,6 +88,8 @@ def _text(result: dict[str, Any], out: Path) -> str:
     partners = f" and {result['partners']} harmful partners" if result["partners"] else ""
     form = f"{result['format']} ({result['side']}, {len(result['files'])} files; see README.md)"
     lines = [f"{out}: {result['items']} items{partners} as {form}."]
+    if result["own_refusals"]:
+        lines.append(f"{result['own_refusals']} rejected answers are a target's own; the others are templates.")
     if result["unanswered"]:
         key, reason = next(iter(result["unanswered"].items()))
         lines.append(
