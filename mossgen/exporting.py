@@ -76,6 +76,7 @@ class Material:
     folder: Path
     items: Sequence[Example]
     partners: Sequence[Example]
+    evidence: Mapping[str, Any]
     writer: Part | None
 
 
@@ -87,6 +88,7 @@ class _Found:
     folder: Path
     items: Sequence[Placed]
     partners: Sequence[Placed]
+    evidence: Mapping[str, Any]
 
 
 def formats() -> list[str]:
@@ -128,6 +130,7 @@ def export(
         sources=[source.to_dict() for source in sources],
         notes=notes,
         home=(wish.at or out).absolute(),
+        evidence=material.evidence,
     )
     say("writing files")
     return Exported(wish.format, split, len(items), len(partners), format.export(view, out), missing, len(used))
@@ -169,7 +172,7 @@ def _material(source: Path, split: str, wish: Wish) -> Material:
 
     config = read_config(source / CONFIG) if (source / CONFIG).is_file() else None
     items, partners = examples(found.items, "comply"), examples(found.partners, "refuse")
-    return Material(found.name, found.folder, items, partners, config.llm if config else None)
+    return Material(found.name, found.folder, items, partners, found.evidence, config.llm if config else None)
 
 
 def _side(source: Path, side: str) -> _Found:
@@ -178,7 +181,8 @@ def _side(source: Path, side: str) -> _Found:
     for contrast in (False, True):
         folder = lineage.part_folder(source, side, contrast)
         parts.append([(row, lineage.picture(folder, row)) for row in lineage.rows(source, side, contrast)])
-    return _Found(str(lineage.head(source).get("name") or source.name), source, *parts)
+    name = str(lineage.head(source).get("name") or source.name)
+    return _Found(name, source, parts[0], parts[1], lineage.evidence(source))
 
 
 def _whole(source: Path) -> _Found:
@@ -187,7 +191,8 @@ def _whole(source: Path) -> _Found:
     [batch] = read_batches([source])
     partners = [placed for member in batch.members for placed in member.partners]
     name = f"{batch.config.type}_{batch.config.seed}" if batch.config else folder.name
-    return _Found(name, folder, [(member.row, member.image) for member in batch.members], partners)
+    items = [(member.row, member.image) for member in batch.members]
+    return _Found(name, folder, items, partners, {"runs": [batch.made]} if batch.made else {})
 
 
 def _reviewed(found: _Found) -> _Found:

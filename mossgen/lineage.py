@@ -132,6 +132,13 @@ def rows(folder: Path, side: str, contrast: bool = False) -> list[Row]:
     return read_rows(part / METADATA)
 
 
+def evidence(folder: Path) -> dict[str, Any]:
+    """What a card says of how a set with sides was made, and of leaks between them. Raises ConfigError."""
+    top = head(folder)
+    leaks = read_json(folder / LEAKS) if (folder / LEAKS).is_file() else None
+    return {**{key: top.get(key, []) for key in ("runs", "bound")}, "embedder": top.get("embedder", ""), "leaks": leaks}
+
+
 def part_folder(folder: Path, side: str, contrast: bool = False) -> Path:
     """Where a side's rows and pictures lie."""
     return folder / CONTRAST / side if contrast else folder / side

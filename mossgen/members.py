@@ -17,10 +17,11 @@ from mossgen.contrast import FOLDER as CONTRASTS
 from mossgen.errors import ConfigError
 from mossgen.items import Item, State, canonical
 from mossgen.lineage import METADATA, Row, Source, read_json, read_rows
+from mossgen.making import made
 from mossgen.nearness import Vectors, embed_reference
 from mossgen.references import REFERENCE, locate, read_imported, read_reference
 from mossgen.runs import MANIFEST, unfinished
-from mossgen.store import CONFIG, DATABASE, RunStore
+from mossgen.store import CONFIG, DATABASE, Outputs, RunStore
 
 if TYPE_CHECKING:
     from mossgen.ports import Embedder
@@ -54,6 +55,7 @@ class Batch:
     path: Path
     members: list[Member]
     config: RunConfig | None = None
+    made: dict[str, Any] | None = None  # of a run: see making.py
     stored: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
 
@@ -92,6 +94,7 @@ def _run(path: Path) -> Batch:
         items, state = store.items(State.ACCEPTED), store.outputs()[0]
         stored = {channel: store.vectors(channel) for channel in ("text", "image")}
         blobs = {item.id: store.blob(item.image or "") for item in items}
+        making = made(store, read_json(path / MANIFEST)) if items and state is Outputs.CURRENT else None
     if items and (reason := unfinished(path, state)):
         raise ConfigError(reason)
     exported = {row["id"]: row for row in read_rows(path / "imagefolder" / "data" / METADATA)} if items else {}
@@ -106,7 +109,7 @@ def _run(path: Path) -> Batch:
             for p in partners if p["contrast_of"] == item.id
         ]  # fmt: skip
         members.append(Member(row, blobs[item.id], _shares(item), theirs))
-    return Batch(path, members, config, stored)
+    return Batch(path, members, config, making, stored)
 
 
 def _partners(run: Path) -> list[Row]:

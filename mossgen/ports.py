@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -171,7 +171,8 @@ class SetView:
     """What an exporter may read of a set, or of one side of it.
 
     `name` is an identifier that files and tasks are called by; `sources` are lineage.Source as plain values; `notes`
-    are sentences for the card; `home` is the absolute folder that the export will be read from.
+    are sentences for the card; `home` is the absolute folder that the export will be read from. `evidence` is how it
+    was made: `runs` (see making.made), and of a set with sides its `leaks`, `bound` relations and `embedder`.
     """
 
     name: str
@@ -180,6 +181,7 @@ class SetView:
     sources: Sequence[Mapping[str, Any]]
     notes: Sequence[str]
     home: Path
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Exporter(Protocol):

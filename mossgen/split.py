@@ -11,7 +11,8 @@ import itertools
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 from mossgen import __version__, lineage
 from mossgen.clusters import RELATIONS, Sides, Thing, divide
 from mossgen.errors import ConfigError
+from mossgen.exporters._card import card, fill
 from mossgen.exporters._folder import write_folder
 from mossgen.members import Batch, Member, common_embedder, embed, load_embedder, read_batches
 from mossgen.nearness import Vectors, between, joined, links, nearest, worst
@@ -81,10 +83,10 @@ def split_set(
     everything = joined([vectors, partner_vectors])
     thresholds = {c: round(float(embedder.thresholds[c]), 6) for c in ("text", "image", "pair")}
     leaks = leak_report([*placed, *partners], everything, thresholds, sides)
-    head = _head(out, batches, sides, before, thresholds, embedder.name, dropped)
+    sizes = {name: sum(p.side == name for p in partners) for name in sides.sizes()}
+    head = _head(out, batches, sides, before, thresholds, embedder.name, dropped) | {"partners": sizes}
     say("writing the set")
     write_folder(out, "split", lambda stage: _fill(stage, placed, partners, head, leaks))
-    sizes = {name: sum(p.side == name for p in partners) for name in sides.sizes()}
     return Split(out, sides.sizes(), sizes, leaks, head)
 
 
@@ -215,6 +217,7 @@ def _head(
         "embedder": embedder,
         "thresholds": dict(thresholds),
         "sources": [source.to_dict() for source in sources],
+        "runs": [batch.made for batch in batches if batch.made],
     }
 
 
@@ -236,7 +239,7 @@ def _fill(
                 _write_part(folder, part, head["canary"][side])
                 hashes[folder.relative_to(stage).as_posix()] = _sha256(folder / lineage.MANIFEST)
     _write_json(stage / lineage.LEAKS, leaks)
-    (stage / "README.md").write_text(_readme(head, bool(partners)), encoding="utf-8")
+    (stage / "README.md").write_text(_readme(head, leaks, placed, bool(partners)), encoding="utf-8")
     _write_json(stage / lineage.HEAD, {**head, "manifests": hashes, "leaks_sha256": _sha256(stage / lineage.LEAKS)})
 
 
@@ -267,16 +270,27 @@ def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _readme(head: Mapping[str, Any], partners: bool) -> str:
-    """Front matter by which `datasets` opens the sides apart from each other and from the partners."""
-    lines = ["---", "configs:"]
-    for name, folder in (("default", ""), ("contrast", "contrast/"))[: 1 + partners]:
-        lines += [f"- config_name: {name}", "  data_files:"]
-        for side in head["sides"]:
-            lines.append(f'  - {{split: {side}, path: ["{folder}{side}/metadata.jsonl", "{folder}{side}/images/*"]}}')
-    sizes = ", ".join(f"{count} {side}" for side, count in head["sides"].items())
-    bound = ", ".join(("near-duplicates", *head["bound"]))
-    lines += ["---", f"# {head['name']}", "", f"{sizes}. Kept on one side: {bound}. See `leaks.json`.", ""]
-    lines += ["`contrast/` holds HARMFUL partners that are to be refused.\n"] if partners else []
-    lines += [f"- {side}: `{mark}`" for side, mark in head["canary"].items()]
-    return "\n".join(lines) + "\n"
+def _readme(head: Mapping[str, Any], leaks: Mapping[str, Any], placed: Sequence[_Placed], partners: bool) -> str:
+    """The set's card; its front matter makes `datasets` open the sides apart from each other and from the partners."""
+    types = sorted({p.member.row["type"] for p in placed})
+    counts = Counter((p.member.row["type"], p.side) for p in placed)
+    licences = {source["licence"] for source in head["sources"] if source["role"] == "item"}
+    body = fill(
+        "set.md.jinja",
+        **{key: head[key] for key in ("name", "sources", "unbound", "canary", "sides")},
+        types=[(kind, [counts[kind, side] for side in head["sides"]]) for kind in types],
+        partners=head["partners"] if partners else {},
+        evidence={**{key: head[key] for key in ("runs", "bound", "embedder")}, "leaks": leaks},
+    )
+    configs = [_config(name, folder, head["sides"]) for name, folder in _CONFIGS[: 1 + partners]]
+    return card(head["name"], licences.pop() if len(licences) == 1 else "other", len(placed), types, configs, body)
+
+
+_CONFIGS = (("default", ""), (lineage.CONTRAST, f"{lineage.CONTRAST}/"))
+
+
+def _config(name: str, folder: str, sides: Iterable[str]) -> dict[str, object]:
+    files = [
+        {"split": side, "path": [f"{folder}{side}/{lineage.METADATA}", f"{folder}{side}/images/*"]} for side in sides
+    ]
+    return {"config_name": name, "default": not folder, "data_files": files}

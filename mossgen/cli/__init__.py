@@ -16,6 +16,7 @@ from mossgen.cli.import_ import import_, references
 from mossgen.cli.inspect import doctor, plugins, status, verify
 from mossgen.cli.models import models
 from mossgen.cli.probe import probe
+from mossgen.cli.push import push
 from mossgen.cli.review import review
 from mossgen.cli.split import split
 
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 VERBS = (
-    *(expand, preview, check, contrast, status, verify, review, export),
+    *(expand, preview, check, contrast, status, verify, review, export, push),
     *(import_, references, dedup, split, audit),
     *(probe, diagnose),
     *(models, plugins, doctor),

@@ -72,7 +72,7 @@ def _body(run: RunView, licence: str) -> str:
         candidates=run.manifest.get("candidates", len(run.accepted) + len(run.rejected)),
         rejected=[(stage, len(items), items[0].reason) for stage, items in _facts.by_stage(run.rejected)],
         models=_facts.models(run.manifest),
-        tallies=_facts.tallies(run),
+        tallies=_facts.tallies((*run.accepted, *run.rejected)),
     )
 
 

@@ -51,9 +51,8 @@ def by_stage(rejected: Iterable[Item]) -> list[tuple[str, list[Item]]]:
     return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
 
 
-def tallies(run: RunView) -> list[Tally]:
+def tallies(items: Iterable[Item]) -> list[Tally]:
     """One Tally a checker, in the order of their names."""
-    items = (*run.accepted, *run.rejected)
     counts = Counter((v.checker, v.decision) for item in items for v in item.verdicts)
     return [
         Tally(name, *(counts[name, d] for d in (Decision.PASS, Decision.FAIL, Decision.UNSURE)))

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mossgen.errors import ConfigError, StoreError
 from mossgen.items import canonical
@@ -59,6 +60,20 @@ def write_file(path: Path, content: str, ours: str) -> None:
             stage.unlink(missing_ok=True)
 
 
+def written(folder: Path) -> list[str]:
+    """The files of an export, as sorted paths. Raises ConfigError: no export, a file lost or a link, one added."""
+    if not (folder / MARKER).is_file():
+        raise ConfigError(
+            f"{folder} is no export and no set with sides: `mossgen export` and `mossgen split` make them."
+        )
+    listed = _note(folder / MARKER).get("files", [])
+    here = [name for name in _files(folder) if name != MARKER]
+    odd = sorted(set(here) ^ set(listed)) or [name for name in here if (folder / name).is_symlink()]
+    if odd:
+        raise ConfigError(f"{folder}: {odd[0]} was added, lost or is a link since this was written: export again.")
+    return here
+
+
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Makes a StoreError of the system's errors while `path` is written."""
@@ -103,12 +118,16 @@ def _refuse_foreign(target: Path, export: str) -> None:
 
 def _listed(marker: Path, export: str) -> set[str]:
     """The files that this export wrote before, by the marker; none if it is missing or not this export's."""
+    note = _note(marker)
+    return set(note.get("files", [])) if note.get("export") == export else set()
+
+
+def _note(marker: Path) -> dict[str, Any]:
     try:
         note = json.loads(marker.read_bytes())
     except (FileNotFoundError, ValueError):
-        return set()
-    ours = isinstance(note, dict) and note.get("export") == export
-    return set(note.get("files", [])) if ours else set()
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
 def _files(folder: Path) -> list[str]:

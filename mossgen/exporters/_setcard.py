@@ -45,5 +45,6 @@ def _body(view: SetView, purpose: str, licence: str, usage: str) -> str:
         types=[(kind, counts[kind, "comply"], counts[kind, "refuse"]) for kind in sorted({k for k, _ in counts})],
         sources=view.sources,
         notes=view.notes,
+        evidence={"runs": [], "leaks": None, **view.evidence},
         canary=next((e.row["canary"] for e in view.examples if e.row.get("canary")), None),
     )
