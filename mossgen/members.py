@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,9 @@ class Batch:
 
 def read_batches(paths: Sequence[Path]) -> list[Batch]:
     """The members of every set. Raises ConfigError: no set, an unfinished run, nothing accepted, clashing ids."""
+    twice, count = next(iter(Counter(locate(path).resolve() for path in paths).most_common(1)))
+    if count > 1:
+        raise ConfigError(f"{twice} is given {count} times: give each run once.")
     batches = [_read(locate(path)) for path in paths]
     seen: dict[str, Path] = {}
     for batch in batches:

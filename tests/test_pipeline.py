@@ -89,6 +89,7 @@ def test_every_accepted_item_has_its_evidence(real_run: Path) -> None:
             assert store.blob(item.image or "").is_file()
             assert item.overlay
             assert item.overlay["form"]
+            assert [s["licence"] for s in item.provenance["seeds"]] == ["Apache-2.0"]
             checkers = {v.checker for v in item.verdicts}
             assert checkers >= {"rules", "safety", "sanity", "legible", "match"}
             assert all(v.decision is Decision.PASS for v in item.verdicts)

@@ -2,6 +2,9 @@
 
 import json
 import random
+import re
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,9 +15,11 @@ from split_run import add_partners, make_run, metadata
 from mossgen import lineage
 from mossgen.errors import ConfigError
 from mossgen.importing import import_set
+from mossgen.items import Label, Vote
 from mossgen.members import read_batches, template_question
 from mossgen.split import split_set
 from mossgen.stimulus import load_type
+from mossgen.store import RunStore
 
 SHARES = {"test": 0.2, "dev": 0.1}
 
@@ -101,8 +106,6 @@ def test_a_set_that_grows_keeps_sides_and_canaries(tmp_path: Path) -> None:
 
 
 def test_every_change_is_found(made, tmp_path: Path) -> None:
-    import shutil
-
     assert lineage.problems(made.folder) == []
 
     def problems(change) -> str:
@@ -183,6 +186,34 @@ def test_what_seeds_state_taints_the_items_written_after_them(tiny, tmp_path: Pa
     assert len(outcomes) == 3
 
 
+def test_the_card_is_made_from_the_data(runs, made, tmp_path: Path) -> None:
+    """Counts, runs, models with revision and licence, checks, people's votes, thresholds, leaks, canaries."""
+    card = (made.folder / "README.md").read_text(encoding="utf-8")
+    for side, mark in made.head["canary"].items():
+        assert f"- {side}: `{mark}`" in card
+    rows = [row for side in made.sides for row in lineage.rows(made.folder, side)]
+    counts = Counter((row["type"], row["side"]) for row in rows)
+    for kind in ("counterintuitive", "exaggerated_risk"):
+        cells = " | ".join(str(counts[kind, side]) for side in made.sides)
+        assert f"| {kind} | {cells} |" in card
+    assert re.search(r"\| llm \| transformers:smollm2 \| [0-9a-f]{12} \| Apache-2.0 \|", card)
+    for sides_, facts in made.leaks["between"].items():
+        for channel, near in facts["channels"].items():
+            assert f"| {sides_} | {channel} | {near['score']} | 0 |" in card
+    assert f"text {made.leaks['thresholds']['text']:.3f}" in card
+    assert "No person has voted on items of counterintuitive" in card
+    shutil.copytree(runs[1], tmp_path / "ci")
+    items = [row["id"] for row in metadata(runs[1] / "imagefolder/data")]
+    with RunStore.open(tmp_path / "ci") as store:
+        for number, key in enumerate(items[:4]):
+            label = Label.HARMFUL if number == 3 else Label.BENIGN
+            store.add_votes([Vote(key, name, label, (), "", "2026-01-01T00:00:00Z") for name in "abc"])
+    split_set([tmp_path / "ci"], tmp_path / "set", SHARES)
+    voted = (tmp_path / "set/README.md").read_text(encoding="utf-8")
+    assert "People settled 4 of 40 items of counterintuitive, seed 0 (3 benign, 0 borderline, 1 harmful)" in voted
+    assert "alpha is 1.0. The machine agrees with them: the run on 3 of 4." in voted
+
+
 def test_an_imported_set_can_be_split_but_not_trained_on(runs, tmp_path: Path) -> None:
     source = tmp_path / "theirs"
     source.mkdir()
@@ -205,11 +236,11 @@ def test_bad_input_is_a_sentence_and_writes_nothing(runs, tmp_path: Path) -> Non
     out = tmp_path / "set"
     with pytest.raises(ConfigError, match="would be empty"):
         split_set(runs, out, {"test": 0.001})
-    import shutil
-
     shutil.copytree(runs[0], tmp_path / "twin")
-    with pytest.raises(ConfigError, match="give each run once"):
+    with pytest.raises(ConfigError, match=r"is in .* and in .*twin: give each run once"):
         split_set([runs[0], tmp_path / "twin"], out, SHARES)
+    with pytest.raises(ConfigError, match="er is given 2 times"):
+        split_set([runs[0], runs[0].parent / "er" / ".." / "er"], out, SHARES)
     picture = next((tmp_path / "twin" / "blobs").glob("*.png"))
     picture.write_bytes(b"x")
     with pytest.raises(ConfigError, match="was altered: verify its run"):
