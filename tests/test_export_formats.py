@@ -178,6 +178,13 @@ def test_llava_by_its_rules(write):
     assert all((out / "images" / r["image"]).is_file() for r in rows)
 
 
+@pytest.mark.parametrize("name", ["llama-factory", "ms-swift", "llava"])
+def test_a_picture_tag_in_a_text_is_refused(name, write, tmp_path):
+    stray = [replace(e, chosen="Put <image> here.") for e in make_examples(tmp_path / "p")[:1]]
+    with pytest.raises(ConfigError, match=r"The item mg1-0+ has <image> in a text"):
+        write(name, examples=stray)
+
+
 def test_axolotl_by_its_rules(write):
     out, examples = write("axolotl")
     config = yaml.safe_load((out / "dataset.yaml").read_text(encoding="utf-8"))

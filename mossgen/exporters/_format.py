@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,6 +103,20 @@ def write_pictures(view: SetView, folder: Path) -> None:
 def picture_path(example: Example) -> str:
     """Where `write_pictures` puts it, from the export's folder."""
     return f"{IMAGES}/{example.file_name}"
+
+
+_TAG = re.compile(r"<(image|video|audio)>")
+
+
+def tagged(view: SetView) -> str | None:
+    """Why a format that marks a picture's place by a tag does not fit: a text of the set holds one; None if it fits."""
+    texts = {e.id: f"{e.question} {e.chosen} {e.rejected}" for e in view.examples}
+    found = next((f"{key} has {tag[0]}" for key, text in texts.items() if (tag := _TAG.search(text))), None)
+    return (
+        f"The item {found} in a text, which would be taken for a picture: leave it out, or export as trl."
+        if found
+        else None
+    )
 
 
 # -- texts ---------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ Put `dataset.yaml` into your configuration, with a `base_model` and its `chat_te
 cat dataset.yaml my-model.yaml > train.yaml && axolotl train train.yaml
 ```
 
+For a model whose roles Axolotl does not know it warns and trains on the questions too: give it `role_boundaries`.
 Axolotl documents no preference training with pictures: this is supervised. Pictures are named by their whole path:
 when the folder moves, export anew with `--at`.
 """

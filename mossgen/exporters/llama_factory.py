@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mossgen.exporters._format import Format, Options, Row, picture_path, write_json, write_pictures
+from mossgen.exporters._format import Format, Options, Row, picture_path, tagged, write_json, write_pictures
 from mossgen.ports import Example, SetView
 
 __all__ = ["Options", "build"]
@@ -55,4 +55,4 @@ def _said(text: str | None) -> Row:
 
 def build(options: Options) -> Format:
     """The exporter."""
-    return Format("llama-factory", "train", _fill, _USAGE, options, {"default": "sft.json"})
+    return Format("llama-factory", "train", _fill, _USAGE, options, {"default": "sft.json"}, misfit=tagged)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mossgen.exporters._format import Format, Options, Row, write_json, write_pictures
+from mossgen.exporters._format import Format, Options, Row, tagged, write_json, write_pictures
 from mossgen.ports import Example, SetView
 
 __all__ = ["Options", "build"]
@@ -29,4 +29,4 @@ def _row(example: Example) -> Row:
 
 def build(options: Options) -> Format:
     """The exporter."""
-    return Format("llava", "train", _fill, _USAGE, options, {"default": "$SPLIT.json"})
+    return Format("llava", "train", _fill, _USAGE, options, {"default": "$SPLIT.json"}, misfit=tagged)

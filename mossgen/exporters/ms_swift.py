@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mossgen.exporters._format import Format, Options, Row, picture_path, write_jsonl, write_pictures
+from mossgen.exporters._format import Format, Options, Row, picture_path, tagged, write_jsonl, write_pictures
 from mossgen.ports import Example, SetView
 
 __all__ = ["Options", "build"]
@@ -14,7 +14,7 @@ _USAGE = """\
 export ROOT_IMAGE_DIR=$PWD
 swift sft --dataset sft.jsonl --model …
 swift rlhf --rlhf_type dpo --dataset dpo.jsonl --model …
-swift rlhf --rlhf_type kto --dataset kto.jsonl --model …
+swift rlhf --rlhf_type kto --dataset kto.jsonl --model … --gradient_accumulation_steps 1
 ```
 
 Pictures are named from this folder, which ms-swift learns by `ROOT_IMAGE_DIR`: so the folder may be moved.
@@ -36,4 +36,4 @@ def _row(example: Example, answer: str | None) -> Row:
 
 def build(options: Options) -> Format:
     """The exporter."""
-    return Format("ms-swift", "train", _fill, _USAGE, options, {"default": "sft.jsonl"})
+    return Format("ms-swift", "train", _fill, _USAGE, options, {"default": "sft.jsonl"}, misfit=tagged)
