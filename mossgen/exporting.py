@@ -190,8 +190,10 @@ def _whole(source: Path) -> _Found:
     folder = locate(source)
     [batch] = read_batches([source])
     partners = [placed for member in batch.members for placed in member.partners]
-    name = f"{batch.config.type}_{batch.config.seed}" if batch.config else folder.name
     items = [(member.row, member.image) for member in batch.members]
+    for row, path in (*items, *partners):
+        lineage.unaltered(path, row)
+    name = f"{batch.config.type}_{batch.config.seed}" if batch.config else folder.name
     return _Found(name, folder, items, partners, {"runs": [batch.made]} if batch.made else {})
 
 

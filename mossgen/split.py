@@ -249,12 +249,7 @@ def _write_part(folder: Path, part: Sequence[_Placed], mark: str) -> None:
     rows = []
     for placed in sorted(part, key=lambda p: p.member.id):
         row = {**placed.member.row, "side": placed.side, "cluster": placed.cluster, "canary": mark}
-        target = folder / row["file_name"]
-        if not placed.member.image.is_file():
-            raise ConfigError(f"{placed.member.image}: the picture of item {row['id']} is missing: verify its run.")
-        shutil.copyfile(placed.member.image, target)
-        if _sha256(target) != row["image_sha256"]:
-            raise ConfigError(f"{placed.member.image}: the picture of item {row['id']} was altered: verify its run.")
+        shutil.copyfile(lineage.unaltered(placed.member.image, row), folder / row["file_name"])
         rows.append(row)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (folder / lineage.METADATA).write_text(text, encoding="utf-8")

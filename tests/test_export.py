@@ -15,7 +15,7 @@ from mossgen.cli.export import _share
 from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.exporters._refusal import refuses
 from mossgen.exporting import Wish, export, mixed
-from mossgen.items import Decision, Label, Verdict, Vote
+from mossgen.items import Decision, Label, State, Verdict, Vote
 from mossgen.ports import Completion, Example
 from mossgen.store import RunStore
 
@@ -151,6 +151,16 @@ def test_a_run_is_exported(made_run, tiny, tmp_path):
     card = (tmp_path / "out" / "README.md").read_text()
     assert "| item | mossgen tiny seed 0 | cc-by-4.0 | no |" in card
     assert "| model | transformers:smollm2 | Apache-2.0 | no |" in card
+
+
+def test_a_picture_of_a_run_that_was_changed_stops_the_export(made_run, tiny, tmp_path):
+    with RunStore.read(made_run) as store:
+        picture = store.blob(store.items(State.ACCEPTED)[0].image)
+    for change in (lambda: picture.write_bytes(picture.read_bytes() + b"x"), picture.unlink):
+        change()
+        with pytest.raises(ConfigError, match=r"was changed|is missing"):
+            export(made_run, tmp_path / "out", Wish("imagefolder", type_name=str(tiny)))
+        assert not (tmp_path / "out").exists()
 
 
 def test_reviewed_items_alone(made_run, tiny, tmp_path):

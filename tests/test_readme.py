@@ -47,6 +47,19 @@ def test_every_verb_is_in_the_readme() -> None:
         assert f"mossgen {verb}" in README, verb
 
 
+def test_the_readers_script_knows_its_tools() -> None:
+    """Each tool that the README names for it has an environment to be made and a test that uses it."""
+    script = (ROOT / "tests/readers/prove.sh").read_text(encoding="utf-8")
+    tests = (ROOT / "tests/test_readers.py").read_text(encoding="utf-8")
+    commands = [line.split()[2:] for line in LINES if line.startswith("tests/readers/prove.sh")]
+    known = re.search(r"\|\| set -- (.+)", script)
+    assert commands
+    assert known
+    for tool in known[1].split():
+        assert f'"{tool}", ' in tests, tool
+    assert all(tool in known[1].split() for command in commands for tool in command)
+
+
 def test_links_and_pictures_are_there() -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", README)
     missing = [t for t in targets if not t.startswith("http") and not (ROOT / t).exists()]

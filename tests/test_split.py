@@ -243,7 +243,7 @@ def test_bad_input_is_a_sentence_and_writes_nothing(runs, tmp_path: Path) -> Non
         split_set([runs[0], runs[0].parent / "er" / ".." / "er"], out, SHARES)
     picture = next((tmp_path / "twin" / "blobs").glob("*.png"))
     picture.write_bytes(b"x")
-    with pytest.raises(ConfigError, match="was altered: verify its run"):
+    with pytest.raises(ConfigError, match="was changed"):
         split_set([tmp_path / "twin"], out, SHARES)
     with pytest.raises(ConfigError, match="give a run folder"):
         split_set([tmp_path], out, SHARES)
