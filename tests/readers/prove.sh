@@ -7,10 +7,11 @@ shift
 [ $# -gt 0 ] || set -- trl llama-factory ms-swift axolotl lmms-eval inspect pyrit croissant
 for tool; do
     case $tool in
-        trl) packages="trl peft torchvision" ;;
+        trl) packages="trl peft torchvision pillow" ;;
         llama-factory) packages="llamafactory" ;;
+        ms-swift | axolotl) packages="$tool torchvision pillow" ;;
         inspect) packages="inspect-ai" ;;
-        croissant) packages="mlcroissant pyarrow" ;;
+        croissant) packages="mlcroissant pyarrow pillow" ;;
         *) packages=$tool ;;
     esac
     if [ ! -e "$folder/$tool/ready" ]; then
@@ -19,4 +20,4 @@ for tool; do
         touch "$folder/$tool/ready"
     fi
 done
-MOSSGEN_READERS=$folder python3 -m pytest -rs "$(dirname "$0")/../test_readers.py"
+MOSSGEN_READERS=$folder python3 -m pytest "$(dirname "$0")/../test_readers.py"
