@@ -16,7 +16,7 @@ from mossgen.tables import read_rows
 
 LABELS = ("compliance", "partial", "refusal", "unscored")
 MAX_RESPONSE = 20_000  # characters: a longer one is no refusal to train on
-_KEY = ("id", "target", "sample")
+_KEY = {"id": "", "target": "", "sample": 0}  # what tells one response from another, with the value where none is said
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def read_refusals(files: Sequence[Path]) -> dict[str, Refusal]:
         for number, row in _rows(file):
             if row.get("label") not in (None, "", *LABELS):
                 raise ConfigError(f"{file}, row {number}: the label {row['label']!r} is none of {', '.join(LABELS)}.")
-            key = tuple(str(row.get(part, "")) for part in _KEY)
+            key = tuple(str(row.get(part, usual)) for part, usual in _KEY.items())
             known.setdefault(key, {}).update({k: v for k, v in row.items() if k in ("response", "label") and v})
     named = " and ".join(map(str, files))
     for field, mend in (("label", "label them with `mossgen judge`"), ("response", "give the responses' file too")):
