@@ -172,22 +172,20 @@ def test_a_judge_is_given_as_kind_and_model(kind, spec):
         build_config(kind, judge=spec)
 
 
-def test_a_local_judge_is_asked_the_same_and_its_failure_is_mapped(case):
-    shown = []
+def test_a_local_judge_is_asked_the_same(server, case):
+    asked, shown = server(GOOD), []
 
-    def pipe(text, **options):
-        shown.append(text[0]["content"])
-        return [{"generated_text": json.dumps(GOOD)}]
+    def look(*job):
+        shown.append(job)
+        return json.dumps(GOOD)
 
-    local = judge.Judge("local", lambda *job: judge._look(pipe, *job), None)
-    assert local.check([case])[0].decision is Decision.PASS
-    assert shown[0][0]["image"] is case.image
-
-    def broken(text, **options):
-        raise RuntimeError("out of memory")
-
-    with pytest.raises(BackendError, match="out of memory"):
-        judge.Judge("local", lambda *job: judge._look(broken, *job), None).check([case])
+    assert judge.Judge("local", look, None).check([case])[0].decision is Decision.PASS
+    load(server).check([case])
+    ((image, system, user, limit),) = shown
+    assert image is case.image
+    assert system == asked[0]["messages"][0]["content"]
+    assert user == asked[0]["messages"][1]["content"][1]["text"]
+    assert limit == asked[0]["max_tokens"]
 
 
 def test_a_local_judge_that_is_not_there_is_a_sentence(tmp_path):
