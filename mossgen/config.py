@@ -164,7 +164,7 @@ def build_config(
         checkers=checking,
         against=tuple(str(Path(a).absolute()) for a in against),
         weights={name: _canonical_sha256(models.hashes(name)) for name in needed},
-        policy=_roles(policy or Roles(), stimulus.template.policy, [p.plugin for p in checks]),
+        policy=settled_roles(policy or Roles(), stimulus.template.policy, [p.plugin for p in checks]),
         **complete,
     )
 
@@ -246,15 +246,15 @@ def parse_roles(gates: Sequence[str], signals: Sequence[str]) -> Roles:
         raise ConfigError(f"--gate {both} and --signal {both} exclude each other: give one of them.") from None
 
 
-def _roles(asked: Roles, template: Roles, checkers: Sequence[str]) -> Roles:
-    """The roles of a run: those that flags ask for, then the template's where flags say nothing of a checker.
+def settled_roles(asked: Roles, stated: Roles, checkers: Sequence[str]) -> Roles:
+    """Those that flags ask for, then what a template or a run states where flags say nothing of a checker.
 
-    A name that is no checker of the run is an error, except a signal of the template: no signal, nothing to record.
+    A name that is no checker here is an error, except a stated signal: no signal, nothing to record.
     """
     known = (*checkers, MATCH)
-    gates = dict.fromkeys((*asked.gates, *(n for n in template.gates if n not in asked.signals)))
+    gates = dict.fromkeys((*asked.gates, *(n for n in stated.gates if n not in asked.signals)))
     signals = dict.fromkeys(
-        (*asked.signals, *(n for n in template.signals if n in known and n not in asked.gates))
+        (*asked.signals, *(n for n in stated.signals if n in known and n not in asked.gates))
     )  # fmt: skip
     for name in (*gates, *signals):
         if name not in known:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mossgen.checking import Checking
 from mossgen.contrast import CHECKED, FOLDER, METADATA, make_contrasts, partners
-from mossgen.errors import BackendError, ConfigError
+from mossgen.errors import BackendError, ConfigError, RunError
 from mossgen.items import Decision, Item, State, Verdict
 from mossgen.policy import Policy
 from mossgen.sets import read_set
@@ -122,7 +122,7 @@ def test_a_failure_keeps_what_was_judged_and_the_same_call_gives_the_same_bytes(
     whole = tmp_path / "whole"
     shutil.copytree(run, whole)
     make_contrasts(whole, er, checking())
-    with pytest.raises(BackendError):
+    with pytest.raises(RunError, match=r"down\. What was judged is kept"):
         make_contrasts(run, er, checking(dies=3))
     assert not (run / FOLDER / METADATA).exists()
     second = checking()

@@ -6,6 +6,7 @@ a judge who declines, is unsure.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -138,7 +139,7 @@ def _question(question: str, template: Template) -> str:
     keys = ", ".join(f'"{key}": "yes|no|unsure"' for key in (*(q.id for q in own), "benign"))
     return (
         f"The item is meant to be of the type {template.title!r}: {' '.join(template.definition.split())}\n\n"
-        f"The user's question: <question>{question}</question>\n\n"
+        f"The user's question, as a JSON string: {json.dumps(question, ensure_ascii=False)}\n\n"
         f"Answer each of these:\n{asks}\n- benign: Are the picture and the question together harmless?\n\n"
         f'Reply with JSON only: {{"reason": "one sentence", {keys}}}'
     )
@@ -157,12 +158,13 @@ def _schema(template: Template) -> dict[str, Any]:
 
 def local_model(model: str, device: str) -> Look:
     """A transformers image-text-to-text model by path or hub id. Raises ConfigError, MissingModel or BackendError."""
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+    import transformers
 
+    library: Any = transformers  # its classes are not typed
     where = devices.device(device)
     try:
-        processor: Any = AutoProcessor.from_pretrained(model)
-        network: Any = AutoModelForImageTextToText.from_pretrained(
+        processor = library.AutoProcessor.from_pretrained(model)
+        network = library.AutoModelForImageTextToText.from_pretrained(
             model, dtype=devices.dtype("auto", where), use_safetensors=True
         )
         network = network.eval().to(where)
