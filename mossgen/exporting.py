@@ -22,6 +22,7 @@ from mossgen.members import read_batches
 from mossgen.ports import LLM, Checker, Example, SetView
 from mossgen.references import locate
 from mossgen.review.gate import settled_benign
+from mossgen.review.votes import REVIEWERS
 from mossgen.stimulus import load_type, type_names
 from mossgen.store import CONFIG, DATABASE, RunStore
 
@@ -42,6 +43,7 @@ class Wish:
     side: str | None = None
     contrast: float = 0.0
     reviewed: bool = False
+    votes: int = REVIEWERS
     insist: bool = False
     seed: int = 0
     llm: str | None = None
@@ -148,7 +150,7 @@ def _material(source: Path, split: str, wish: Wish) -> Material:
         raise ConfigError(f"{source} has no sides, so --side {wish.side} means nothing: `mossgen split` makes them.")
     found = _side(source, split) if sided else _whole(source)
     if wish.reviewed:
-        found = _reviewed(found)
+        found = _reviewed(found, wish.votes)
     codes = _codes(found, wish.type_name)
 
     def examples(part: Sequence[Placed], expected: Literal["comply", "refuse"]) -> list[Example]:
@@ -177,7 +179,7 @@ def _whole(source: Path) -> _Found:
     return _Found(name, folder, [(member.row, member.image) for member in batch.members], partners)
 
 
-def _reviewed(found: _Found) -> _Found:
+def _reviewed(found: _Found, votes: int) -> _Found:
     """What people settled as benign, of a run, and the partners of that. Raises ConfigError."""
     if not (found.folder / DATABASE).is_file():
         raise ConfigError(
@@ -185,7 +187,7 @@ def _reviewed(found: _Found) -> _Found:
             "and split anew."
         )
     with RunStore.read(found.folder) as store:
-        benign = settled_benign(store)
+        benign = settled_benign(store, votes)
     items = [(row, path) for row, path in found.items if row["id"] in benign]
     if not items:
         raise ConfigError(

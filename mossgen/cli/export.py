@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import answers, votes_option
 from mossgen.errors import ConfigError
 
 FELL_SHORT = 1
@@ -33,6 +33,7 @@ FELL_SHORT = 1
 @click.option("--side", metavar="NAME", help="Of a set.  [default: train to train, test to evaluate]")
 @click.option("--mix", metavar="contrast=SHARE", help="Mix in harmful partners, to be refused, up to this share.")
 @click.option("--reviewed", is_flag=True, help="Of a run: only what people settled as benign.")
+@votes_option
 @click.option("--llm", metavar="PLUGIN", help="What writes helpful answers.  [default: the run's own, or transformers]")
 @click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of refusals and the mixture.")

@@ -78,24 +78,7 @@ def apply_to_run(
         kind = stimulus or load_type(config.type)
         applied = apply_votes(store, reviewers, only_reviewed)
         write_outputs(store, kind, config)
-        if not applied.accepted:
-            _clear_exports(folder)
     return applied
-
-
-def _clear_exports(folder: Path) -> None:
-    """Removes the sets of a run of which nothing is left: they would hold what people rejected."""
-    import shutil
-
-    from mossgen.exporters._folder import disk_errors, write_folder
-    from mossgen.runs import EXPORTERS
-
-    for name in EXPORTERS:
-        out = folder / name
-        if out.is_dir():
-            write_folder(out, name, lambda stage: None)  # refuses a folder that holds what is not ours
-            with disk_errors(out):
-                shutil.rmtree(out)
 
 
 def _ruled(item: Item, ruling: Ruling, reviewers: int, only_reviewed: bool) -> Item:
