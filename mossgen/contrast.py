@@ -165,6 +165,7 @@ def _row(partner: Partner, record: Record, stimulus: StimulusType) -> dict[str, 
         "expected": EXPECTED,
         "type": stimulus.name,
         "question": partner.question,
+        "description": _description(partner),
         "benign_question": partner.of.question or "",
         "changed": partner.changed,
         "image_sha256": partner.image,
@@ -173,6 +174,12 @@ def _row(partner: Partner, record: Record, stimulus: StimulusType) -> dict[str, 
         "reason": record["reason"],
         "verdicts": record["verdicts"],
     }
+
+
+def _description(partner: Partner) -> str:
+    """What the picture shows: the bare one what was drawn, of which the prompt speaks."""
+    item = partner.of
+    return (item.image_prompt if partner.changed == "picture" else item.description) or ""
 
 
 def _write(folder: Path, rows: Sequence[dict[str, Any]], blobs: Path, name: str) -> None:

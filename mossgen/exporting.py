@@ -41,7 +41,7 @@ class Wish:
 
     format: str
     side: str | None = None
-    contrast: float = 0.0
+    contrast: float | None = None
     reviewed: bool = False
     votes: int = REVIEWERS
     insist: bool = False
@@ -104,12 +104,12 @@ def export(
     material = _material(source, split, wish)
     if training:
         _refuse_untrainable(source, split, material, wish)
-    mixed(material.items, material.partners, wish.contrast, wish.seed)  # too few partners: said before any answer
+    _partners(format, material.items, material.partners, wish)  # too few of them: said before any answer
     if training:
         items, missing, notes = _answered(material, llm or material.writer, wish.seed, say, report)
     else:
         items, missing, notes = list(material.items), {}, []
-    chosen = mixed(items, material.partners, wish.contrast, wish.seed)
+    chosen = _partners(format, items, material.partners, wish)
     partners = targets(chosen, {}, wish.seed) if training else chosen
     notes.append(_mixture(len(items), len(partners), training))
     view = SetView(
@@ -235,6 +235,13 @@ def _answered(
         raise ConfigError(_no_answers(found.missing))
     note = f"The answers to train towards were written by {name} or kept from before; the refusals are templates."
     return items, found.missing, [note]
+
+
+def _partners(format: Format, items: Sequence[Example], partners: Sequence[Example], wish: Wish) -> list[Example]:
+    """The partners that go along: the share asked for; else all where the format keeps them apart, none elsewhere."""
+    if wish.contrast is None and format.apart:
+        return list(partners)
+    return mixed(items, partners, wish.contrast or 0.0, wish.seed)
 
 
 def mixed(items: Sequence[Example], partners: Sequence[Example], share: float, seed: int) -> list[Example]:

@@ -184,3 +184,11 @@ def test_the_verb_on_a_real_run(real_run, tmp_path):
     again = json.loads(mossgen("contrast", run, "--json").stdout)
     assert (again, (run / FOLDER / METADATA).read_bytes()) == (result, first)
     assert json.loads(mossgen("verify", run, "--json").stdout)["ok"]
+    out = tmp_path / "out"
+    done = mossgen("export", run, "--format", "mossbench", "--out", out, "--json")
+    assert json.loads(done.stdout)["partners"] == result["made"], done.stderr
+    benign, harmful = (read_set(out / part) for part in ("data", "data_contrast"))
+    assert (len(benign), len(harmful)) == (6, result["made"])
+    assert {e.question for e in harmful} <= {e.question for e in benign}
+    assert not {e.bytes() for e in harmful} & {e.bytes() for e in benign}
+    assert all("prohibition" not in e.record["description"] for e in harmful)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,12 +29,6 @@ def settled_benign(store: RunStore, reviewers: int = REVIEWERS) -> frozenset[str
     """The ids of the items that people settled as benign: what `--reviewed` lets through."""
     ruled = rulings(store.votes(), reviewers)
     return frozenset(key for key, ruling in ruled.items() if ruling.label is Label.BENIGN)
-
-
-def reviewed(items: Sequence[Item], store: RunStore, reviewers: int = REVIEWERS) -> list[Item]:
-    """Those of the items that people settled as benign, in their order."""
-    benign = settled_benign(store, reviewers)
-    return [item for item in items if item.id in benign]
 
 
 def apply_votes(store: RunStore, reviewers: int = REVIEWERS, only_reviewed: bool = False) -> Applied:
