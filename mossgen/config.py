@@ -228,13 +228,19 @@ def refuse_own_judge(writer: Part, checkers: Sequence[Part]) -> None:
     """Raises ConfigError where a run's writer is also its judge, and no option says that it may be."""
     for part in checkers:
         options = part.options
-        same = all(options.get(key) == writer.options.get(key) for key in ("model", "base_url"))
-        own = part.plugin == "judge" and options.get("backend") == writer.plugin and same
+        own = (
+            part.plugin == "judge" and options.get("backend") == writer.plugin and _who(options) == _who(writer.options)
+        )
         if own and not options.get("judges_own_work"):
             raise ConfigError(
                 f"The judge {options['model']!r} wrote this run's questions itself: name another model, or say "
                 "--set judge.judges_own_work=true."
             )
+
+
+def _who(options: Mapping[str, Any]) -> tuple[Any, str]:
+    """Which model at which address, however that is written."""
+    return options.get("model"), str(options.get("base_url") or "https://api.openai.com/v1").rstrip("/").lower()
 
 
 def parse_roles(gates: Sequence[str], signals: Sequence[str]) -> Roles:
