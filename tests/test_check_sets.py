@@ -316,6 +316,10 @@ def test_a_judge_that_goes_down_in_the_middle_leaves_what_it_said(tmp_path, http
     assert "refused the request (500)" in result["stopped"]
     assert "8 of 20 items were checked; with --out they are kept" in result["stopped"]
     httpserver.clear()
+    done = mossgen("check", folder, *served(httpserver, 0))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "0 of 20 items were checked" in done.stderr
+    httpserver.clear()
     done = mossgen("check", folder, *served(httpserver, 99), "--out", out, "--json")
     assert (done.returncode, json.loads(done.stdout)["stopped"]) == (0, None)
 

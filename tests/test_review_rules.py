@@ -204,7 +204,7 @@ def test_expand_says_what_to_do_while_votes_are_missing(real_run: Path, tmp_path
         cast(run, item, B)
     done = mossgen("expand", "--type", "negated_harm", "-n", 6, "--run", run, "--reviewed")
     assert done.returncode == 1
-    assert f"Fell short of 6: 6 items wait for people's votes: `mossgen review {run}`" in done.stdout
+    assert f"Fell short of 6: 6 items wait for people's votes; `mossgen review {run}`" in done.stdout
     assert "imagefolder" not in done.stdout
     assert mossgen("expand", "--type", "negated_harm", "-n", 6, "--run", run, "--reviewed", "-k", 1).returncode == 0
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from mossgen.cli._common import answers, together
+from mossgen.errors import RunError
 
 SHORT = 72  # characters of a question or reason in the table
 
@@ -54,6 +55,9 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
         checking = prepared(set_, console, **options)
         checked = check_set(entries, checking, out, console.progress("checking"))
     records = checked.records
+    stopped = checked.stopped and f"{checked.stopped} {_left(len(records), len(entries), out)}"
+    if stopped and not records:
+        raise RunError(stopped)
     missing = [r for r in records if r["by"] == "set"]
     result = {
         "set": str(set_),
@@ -63,10 +67,10 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
         "accepted": sum(r["accepted"] for r in records),
         "unreadable": len(missing),
         "cost": round(spent(checking.checkers), 4),
-        "stopped": checked.stopped and f"{checked.stopped} {_left(len(records), len(entries), out)}",
+        "stopped": stopped,
         "items": records,
     }
-    return result, _text(result), 1 if missing or checked.stopped else 0
+    return result, _text(result), 1 if missing or stopped else 0
 
 
 def _left(done: int, of: int, out: Path | None) -> str:
@@ -122,7 +126,7 @@ def prepared(
 
 def _text(result: dict[str, Any]) -> str:
     """A table of the items, then what it comes to."""
-    width = max((len(str(r["id"])) for r in result["items"]), default=0)
+    width = max(len(str(r["id"])) for r in result["items"])
     lines = []
     for record in result["items"]:
         lines.append(f"{record['decision']:10} {_short(record['id']):{min(width, 24)}}  {_short(record['question'])}")

@@ -186,8 +186,8 @@ def _profile_text(profile: dict[str, Any]) -> str:
 def _short_text(outcome: Any, wanted: int) -> str:
     if outcome.waiting and outcome.accepted + outcome.waiting >= wanted:
         return (
-            f"Fell short of {wanted}: {outcome.waiting} items wait for people's votes: `mossgen review {outcome.run}`, "
-            "then the same command again."
+            f"Fell short of {wanted}: {outcome.waiting} items wait for people's votes; `mossgen review {outcome.run}` "
+            "takes them, then the same command goes on."
         )
     why = {
         "candidates": "the candidates allowed were tried: raise --max-candidates, or look at what rejects them",
