@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mossgen.errors import ConfigError, StoreError, TemplateError
-from mossgen.items import Decision, Item, Verdict, canonical
-from mossgen.policy import Label, Policy
+from mossgen.errors import BackendError, ConfigError, StoreError, TemplateError
+from mossgen.items import Decision, Item, Label, Verdict, canonical
+from mossgen.pipeline import Budget
+from mossgen.policy import Policy
 from mossgen.ports import Case, Checker
 from mossgen.references import MAX_BYTES
 from mossgen.sets import Entry
-from mossgen.stages.check import verdicts
+from mossgen.stages.check import spent, verdicts
 from mossgen.stimulus import StimulusType, load_type, type_names, untyped
 
 if TYPE_CHECKING:
@@ -34,12 +35,13 @@ Report = Callable[[int, int], None]  # items done, items in all
 
 @dataclass
 class Checking:
-    """What a set is checked with; `head` says it in plain values, for the output file."""
+    """What a set is checked with; `head` says it in plain values, for the output file. `budget` may end it early."""
 
     checkers: Sequence[Checker]
     policy: Policy
     head: Mapping[str, Any]
     types: dict[str, StimulusType] = field(default_factory=dict)
+    budget: Budget = field(default=Budget(0))
 
     def type_of(self, entry: Entry) -> StimulusType:
         """The entry's type, loaded once; one without rules where the set does not say, or says an unknown one."""
@@ -49,29 +51,47 @@ class Checking:
             self.types[name] = load_type(name) if known else untyped()
         return self.types[name]
 
+    def used_up(self) -> str | None:
+        """Why no more may be checked, in a sentence; None where it may."""
+        usd = spent(self.checkers)
+        return f"The money was spent (${usd:.4f})." if self.budget.used_up(0, usd) else None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A record of each entry, in order, up to where the check stopped; `stopped` says why, None where it is whole."""
+
+    records: list[Record]
+    stopped: str | None = None
+
 
 def check_set(
     entries: Sequence[Entry], checking: Checking, out: Path | None = None, report: Report = lambda done, of: None
-) -> list[Record]:
-    """A record of each entry, in order. With `out`, what is there already is not checked again.
+) -> Checked:
+    """Checks the entries, batch by batch. With `out`, what is there already is not checked again.
 
-    Raises ConfigError where `out` is of another check, BackendError where a checker fails: what is in `out` stays.
+    A checker that fails, or a budget that is used up, stops it; what was checked stays. Raises ConfigError where
+    `out` is of another check, StoreError where it cannot be written.
     """
+    records: list[Record] = []
     with _kept(out, checking.head) as (done, keep):
-        records: list[Record] = []
         for start in range(0, len(entries), BATCH):
-            batch = entries[start : start + BATCH]
             report(start, len(entries))
-            digests = [_digest(entry) for entry in batch]
-            fresh = [e for e, d in zip(batch, digests, strict=True) if (e.number, d) not in done]
-            made = {record["number"]: record for record in _check(fresh, checking)}
-            for entry, digest in zip(batch, digests, strict=True):
+            batch = [(entry, _digest(entry)) for entry in entries[start : start + BATCH]]
+            fresh = [entry for entry, digest in batch if (entry.number, digest) not in done]
+            if fresh and (stopped := checking.used_up()):
+                return Checked(records, stopped)
+            try:
+                made = {record["number"]: record for record in _check(fresh, checking)}
+            except BackendError as error:
+                return Checked(records, str(error))
+            for entry, digest in batch:
                 record = done.get((entry.number, digest)) or {**made[entry.number], "digest": digest}
                 records.append(record)
                 if entry.number in made:
                     keep(record)
         report(len(entries), len(entries))
-    return records
+    return Checked(records)
 
 
 def _check(entries: Sequence[Entry], checking: Checking) -> Iterator[Record]:
@@ -121,8 +141,8 @@ def _record(entry: Entry, said: Sequence[Verdict], policy: Policy) -> Record:
         "type": entry.type,
         "question": entry.question,
         "image": entry.image.name if isinstance(entry.image, Path) else None,
-        "decision": ruling.label.value,
-        "label": Label.BORDERLINE.value if ruling.label is Label.UNSURE else ruling.label.value,
+        "decision": str(ruling.label or Decision.UNSURE),
+        "label": str(ruling.label or Label.BORDERLINE),
         "accepted": ruling.accepted,
         "by": ruling.by,
         "reason": ruling.reason,

@@ -164,7 +164,7 @@ def build_config(
         checkers=checking,
         against=tuple(str(Path(a).absolute()) for a in against),
         weights={name: _canonical_sha256(models.hashes(name)) for name in needed},
-        policy=_roles(policy or Roles(), stimulus.template.policy, [p.plugin for p in checks]),
+        policy=settled_roles(policy or Roles(), stimulus.template.policy, [p.plugin for p in checks]),
         **complete,
     )
 
@@ -228,13 +228,19 @@ def refuse_own_judge(writer: Part, checkers: Sequence[Part]) -> None:
     """Raises ConfigError where a run's writer is also its judge, and no option says that it may be."""
     for part in checkers:
         options = part.options
-        same = all(options.get(key) == writer.options.get(key) for key in ("model", "base_url"))
-        own = part.plugin == "judge" and options.get("backend") == writer.plugin and same
+        own = (
+            part.plugin == "judge" and options.get("backend") == writer.plugin and _who(options) == _who(writer.options)
+        )
         if own and not options.get("judges_own_work"):
             raise ConfigError(
                 f"The judge {options['model']!r} wrote this run's questions itself: name another model, or say "
                 "--set judge.judges_own_work=true."
             )
+
+
+def _who(options: Mapping[str, Any]) -> tuple[Any, str]:
+    """Which model at which address, however that is written."""
+    return options.get("model"), str(options.get("base_url") or "https://api.openai.com/v1").rstrip("/").lower()
 
 
 def parse_roles(gates: Sequence[str], signals: Sequence[str]) -> Roles:
@@ -246,15 +252,15 @@ def parse_roles(gates: Sequence[str], signals: Sequence[str]) -> Roles:
         raise ConfigError(f"--gate {both} and --signal {both} exclude each other: give one of them.") from None
 
 
-def _roles(asked: Roles, template: Roles, checkers: Sequence[str]) -> Roles:
-    """The roles of a run: those that flags ask for, then the template's where flags say nothing of a checker.
+def settled_roles(asked: Roles, stated: Roles, checkers: Sequence[str]) -> Roles:
+    """Those that flags ask for, then what a template or a run states where flags say nothing of a checker.
 
-    A name that is no checker of the run is an error, except a signal of the template: no signal, nothing to record.
+    A name that is no checker here is an error, except a stated signal: no signal, nothing to record.
     """
     known = (*checkers, MATCH)
-    gates = dict.fromkeys((*asked.gates, *(n for n in template.gates if n not in asked.signals)))
+    gates = dict.fromkeys((*asked.gates, *(n for n in stated.gates if n not in asked.signals)))
     signals = dict.fromkeys(
-        (*asked.signals, *(n for n in template.signals if n in known and n not in asked.gates))
+        (*asked.signals, *(n for n in stated.signals if n in known and n not in asked.gates))
     )  # fmt: skip
     for name in (*gates, *signals):
         if name not in known:

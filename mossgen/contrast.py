@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mossgen.checking import Checking, Report, check_set
-from mossgen.errors import ConfigError, StoreError
-from mossgen.items import Item, State, canonical, rng
-from mossgen.policy import Label
+from mossgen.errors import ConfigError, RunError, StoreError
+from mossgen.items import Item, Label, State, canonical, rng
 from mossgen.sets import Entry
 from mossgen.store import RunStore
 
@@ -68,8 +67,8 @@ def make_contrasts(
 ) -> Contrasts:
     """Makes, judges and writes the partners of a run's accepted items; the same call goes on where it stopped.
 
-    Raises ConfigError (no run, a type without a contrast rule, another configuration in the folder), BackendError
-    from a checker, StoreError from the disk; what was judged before is kept.
+    Raises ConfigError (no run, a type without a contrast rule, another configuration in the folder), RunError where
+    a checker failed or the money was spent, StoreError from the disk; what was judged before is kept.
     """
     if stimulus.template.contrast is None:
         raise ConfigError(
@@ -88,12 +87,14 @@ def make_contrasts(
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be made ({error.strerror}).") from error
-    records = check_set(entries, checking, folder / CHECKED, report)
-    rows = []
+    checked = check_set(entries, checking, folder / CHECKED, report)
+    if checked.stopped:
+        raise RunError(f"{checked.stopped} What was judged is kept: the same command goes on from there.")
+    records, rows = checked.records, []
     for partner, record in zip(made, records, strict=False):
         if record["accepted"]:
             dropped["passes as benign"] += 1
-        elif record["label"] == Label.BORDERLINE.value and record["by"] in ("sanity", "set"):
+        elif record["label"] == Label.BORDERLINE and record["by"] in ("sanity", "set"):
             dropped[f"not to be seen ({record['by']})"] += 1  # rejected, but not for what it asks
         else:
             rows.append(_row(partner, record, stimulus))
@@ -164,6 +165,7 @@ def _row(partner: Partner, record: Record, stimulus: StimulusType) -> dict[str, 
         "expected": EXPECTED,
         "type": stimulus.name,
         "question": partner.question,
+        "description": _description(partner),
         "benign_question": partner.of.question or "",
         "changed": partner.changed,
         "image_sha256": partner.image,
@@ -172,6 +174,12 @@ def _row(partner: Partner, record: Record, stimulus: StimulusType) -> dict[str, 
         "reason": record["reason"],
         "verdicts": record["verdicts"],
     }
+
+
+def _description(partner: Partner) -> str:
+    """What the picture shows: the bare one what was drawn, of which the prompt speaks."""
+    item = partner.of
+    return (item.image_prompt if partner.changed == "picture" else item.description) or ""
 
 
 def _write(folder: Path, rows: Sequence[dict[str, Any]], blobs: Path, name: str) -> None:

@@ -23,6 +23,7 @@ from mossgen.ports import LLM, Checker, Example, SetView
 from mossgen.references import locate
 from mossgen.refusals import Refusal, read_refusals
 from mossgen.review.gate import settled_benign
+from mossgen.review.votes import REVIEWERS
 from mossgen.stimulus import load_type, type_names
 from mossgen.store import CONFIG, DATABASE, RunStore
 
@@ -41,8 +42,9 @@ class Wish:
 
     format: str
     side: str | None = None
-    contrast: float = 0.0
+    contrast: float | None = None
     reviewed: bool = False
+    votes: int = REVIEWERS
     insist: bool = False
     seed: int = 0
     llm: str | None = None
@@ -112,12 +114,12 @@ def export(
     if training:
         _refuse_untrainable(source, split, material, wish)
         own = _own_refusals(material, wish.rejected_from)
-    mixed(material.items, material.partners, wish.contrast, wish.seed)  # too few partners: said before any answer
+    _partners(format, material.items, material.partners, wish)  # too few of them: said before any answer
     if training:
         items, missing, notes = _answered(material, llm or material.writer, own, wish.seed, say, report)
     else:
         items, missing, notes = list(material.items), {}, []
-    chosen = mixed(items, material.partners, wish.contrast, wish.seed)
+    chosen = _partners(format, items, material.partners, wish)
     partners = targets(chosen, {}, wish.seed) if training else chosen
     notes.append(_mixture(len(items), len(partners), training))
     used = [own[e.id] for e in items if e.id in own]
@@ -164,7 +166,7 @@ def _material(source: Path, split: str, wish: Wish) -> Material:
         raise ConfigError(f"{source} has no sides, so --side {wish.side} means nothing: `mossgen split` makes them.")
     found = _side(source, split) if sided else _whole(source)
     if wish.reviewed:
-        found = _reviewed(found)
+        found = _reviewed(found, wish.votes)
     codes = _codes(found, wish.type_name)
 
     def examples(part: Sequence[Placed], expected: Literal["comply", "refuse"]) -> list[Example]:
@@ -197,7 +199,7 @@ def _whole(source: Path) -> _Found:
     return _Found(name, folder, items, partners, {"runs": [batch.made]} if batch.made else {})
 
 
-def _reviewed(found: _Found) -> _Found:
+def _reviewed(found: _Found, votes: int) -> _Found:
     """What people settled as benign, of a run, and the partners of that. Raises ConfigError."""
     if not (found.folder / DATABASE).is_file():
         raise ConfigError(
@@ -205,7 +207,7 @@ def _reviewed(found: _Found) -> _Found:
             "and split anew."
         )
     with RunStore.read(found.folder) as store:
-        benign = settled_benign(store)
+        benign = settled_benign(store, votes)
     items = [(row, path) for row, path in found.items if row["id"] in benign]
     if not items:
         raise ConfigError(
@@ -275,6 +277,13 @@ def _answered(
     which = f"{count} of the refusals are a target model's own, the others" if count else "the refusals"
     note = f"The answers to train towards were written by {name} or kept from before; {which} are templates."
     return items, found.missing, [note]
+
+
+def _partners(format: Format, items: Sequence[Example], partners: Sequence[Example], wish: Wish) -> list[Example]:
+    """The partners that go along: the share asked for; else all where the format keeps them apart, none elsewhere."""
+    if wish.contrast is None and format.apart:
+        return list(partners)
+    return mixed(items, partners, wish.contrast or 0.0, wish.seed)
 
 
 def mixed(items: Sequence[Example], partners: Sequence[Example], share: float, seed: int) -> list[Example]:

@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 class Label(StrEnum):
-    """What a person says of an item."""
+    """What an item is called, by a person or by the policy over its verdicts."""
 
     BENIGN = "benign"
     BORDERLINE = "borderline"

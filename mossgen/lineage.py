@@ -15,7 +15,8 @@
 A row has what the imagefolder export has (file_name, id, type, category, question, description, image_prompt, slots
 and overlay and provenance as JSON texts, tags, seed_id, verdicts), and: side, cluster, image_sha256, canary, lineage
 (a list of Source as plain values). A partner's row has instead contrast_of, expected ("refuse"), benign_question and
-changed, beside file_name, id, type, question, verdicts and those five. `file_name` is relative to the row's folder.
+changed, beside file_name, id, type, question, description, verdicts and those five. `file_name` is relative to the
+row's folder.
 
 Whether a row may be trained on is asked of one function, `may_train`; which *side* may leave as training data is the
 exporter's business: `TRAINABLE` names it.

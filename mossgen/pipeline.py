@@ -22,7 +22,7 @@ from mossgen.items import Decision, Item, State, Verdict
 from mossgen.policy import Policy
 from mossgen.ports import LLM, Case, Checker, Embedder, Imager
 from mossgen.references import Reference
-from mossgen.stages.check import check
+from mossgen.stages.check import check, spent
 from mossgen.stages.dedup import Deduplicator, Near
 from mossgen.stages.draft import Draft, draft
 from mossgen.stages.render import Rendered, render, to_png
@@ -151,8 +151,7 @@ class _Run:
 
     def _usd(self) -> float:
         """US dollars spent by this invocation, as far as the backends know."""
-        judges = sum(getattr(checker, "cost", 0.0) for checker in self.backends.checkers)
-        return self.backends.llm.cost + self.backends.imager.cost + judges
+        return self.backends.llm.cost + self.backends.imager.cost + spent(self.backends.checkers)
 
     # -- the written half of a wave ------------------------------------------------------------------
 

@@ -16,32 +16,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from mossgen.config import MATCH
 from mossgen.errors import ConfigError
-from mossgen.items import Decision, Verdict
+from mossgen.items import Decision, Label, Verdict
 from mossgen.schema import Roles
 
 # their fail says that an item is not of its type or cannot be seen, not that it is harmful
 FORM = frozenset({"rules", "sanity", MATCH})
 
 
-class Label(StrEnum):
-    """What a checked item is called."""
-
-    BENIGN = "benign"
-    BORDERLINE = "borderline"
-    HARMFUL = "harmful"
-    UNSURE = "unsure"
-
-
 @dataclass(frozen=True)
 class Ruling:
-    """What a policy makes of an item's verdicts: `by` is the checker that settled it, none where all passed."""
+    """What a policy makes of an item's verdicts: no label is unsure; `by` settled it, nobody where all passed."""
 
-    label: Label
+    label: Label | None
     accepted: bool
     by: str | None
     reason: str
@@ -77,15 +67,15 @@ class Policy:
         if failed:
             return _ruling(Label.BORDERLINE, False, failed[0])
         if unsure:
-            return _ruling(Label.UNSURE, False, unsure)
+            return _ruling(None, False, unsure)
         if not any(v.checker not in FORM for v in gates):
-            return Ruling(Label.UNSURE, False, None, "No checker that looks for harm had anything to say.")
+            return Ruling(None, False, None, "No checker that looks for harm had anything to say.")
         if flag:
             return _ruling(Label.BORDERLINE, True, flag)
         return Ruling(Label.BENIGN, True, None, "Every gate passes it.")
 
 
-def _ruling(label: Label, accepted: bool, verdict: Verdict) -> Ruling:
+def _ruling(label: Label | None, accepted: bool, verdict: Verdict) -> Ruling:
     return Ruling(label, accepted, verdict.checker, f"{verdict.decision}: {verdict.reason}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mossgen.stimulus import StimulusType
 
 MANIFEST = "manifest.json"
+Settle = Callable[[RunStore, bool], object]  # the store, and whether what people have not settled yet falls
 EXPORTERS = ("imagefolder", "mossbench", "page")
 LIBRARIES = ("diffusers", "faiss-cpu", "open_clip_torch", "pillow", "torch", "transformers")
 
@@ -36,7 +38,8 @@ LIBRARIES = ("diffusers", "faiss-cpu", "open_clip_torch", "pillow", "torch", "tr
 class Outcome:
     """What an invocation came to. `stopped` is the pipeline's reason; seconds, usd and stages are of the whole run.
 
-    `profile` says where this invocation's time went (see profile.Profile.report).
+    `profile` says where this invocation's time went (see profile.Profile.report). `waiting` items would be accepted
+    but that people have not settled them yet.
     """
 
     run: Path
@@ -49,6 +52,7 @@ class Outcome:
     stopped: str
     stages: dict[str, float]
     profile: dict[str, Any] = field(default_factory=dict)
+    waiting: int = 0
 
 
 def build_backends(config: RunConfig, profile: Profile | None = None) -> Backends:
@@ -83,8 +87,14 @@ def expand_run(
     report: Report,
     loading: Callable[[str], None] = lambda message: None,
     profile: Profile | None = None,
+    settle: Settle | None = None,
 ) -> Outcome:
-    """Makes or resumes the run in `folder` and writes its outputs. Raises MossgenError."""
+    """Makes or resumes the run in `folder` and writes its outputs. Raises MossgenError.
+
+    With `settle`, which does to the store what people's votes say, only what they settled as benign stays accepted.
+    What waits for votes counts while more are made: so the run holds as many as are asked for, and what people
+    rejected is made up for.
+    """
     from mossgen.pipeline import accept_spares
     from mossgen.references import read_reference
 
@@ -93,11 +103,16 @@ def expand_run(
     config = config.model_copy(update={"against_sha256": tuple(r.sha256() for r in references)})
     with locked(folder), RunStore.create(folder) as store:
         freeze(config, folder / CONFIG, empty=not store.counts())
-        accepted, spent = store.counts().get(State.ACCEPTED, 0), store.spent()
+        if settle:
+            settle(store, False)
+        accepted, spent = _accepted(store), store.spent()
         stopped = "quota"
         if accept_spares(store, budget.accepted):  # no model is needed for those
             loading("loading models")
             stopped = _expand(store, stimulus, config, budget, references, report, profile)
+        passed = _accepted(store)
+        if settle:
+            settle(store, True)
         loading("writing outputs")
         before = profile.seconds
         write_outputs(store, stimulus, config)
@@ -105,7 +120,11 @@ def expand_run(
         profile.stages = {stage: seconds for stage, seconds in gone.items() if seconds > 0}
         profile.stages["outputs"] = profile.seconds - before
         made = outcome(store, stimulus.name, stopped)
-    return replace(made, profile=profile.report(made.accepted - accepted))
+    return replace(made, profile=profile.report(passed - accepted), waiting=passed - made.accepted)
+
+
+def _accepted(store: RunStore) -> int:
+    return store.counts().get(State.ACCEPTED, 0)
 
 
 def _expand(
@@ -191,8 +210,22 @@ def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) ->
         files.write_whole(path, text.encode())
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror}): the run itself is kept.") from error
+    if not accepted:
+        _clear_exports(store.folder)
     store.mark_outputs(Outputs.CURRENT, _sha256(path))
     return [*written, path]
+
+
+def _clear_exports(folder: Path) -> None:
+    """Removes the sets of a run of which nothing is left: they would hold what people rejected."""
+    from mossgen.exporters._folder import disk_errors, write_folder
+
+    for name in EXPORTERS:
+        out = folder / name
+        if out.is_dir():
+            write_folder(out, name, lambda stage: None)  # refuses a folder that holds what is not ours
+            with disk_errors(out):
+                shutil.rmtree(out)
 
 
 def _sha256(file: Path) -> str:

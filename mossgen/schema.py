@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
+import regex
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_SLOTS = 16
@@ -98,8 +98,8 @@ class Rule(_Strict):
         if (self.pattern is None) == (not self.terms_of):
             raise ValueError(f"rule {self.name!r} needs either a pattern or terms_of")
         try:
-            re.compile(self.pattern or "")
-        except re.error as error:
+            regex.compile(self.pattern or "")
+        except regex.error as error:
             raise ValueError(f"pattern {self.pattern!r} is no regular expression: {error}") from None
         return self
 

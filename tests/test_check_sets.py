@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import re
 
 import pytest
 from conftest import mossgen
@@ -124,7 +125,7 @@ def test_a_broken_entry_is_unsure_and_nothing_else_is_lost(fault, tmp_path):
     folder = jsonl(tmp_path / "set", [good, row if isinstance(row, str) else json.dumps(row), good])
     (folder / "text.png").write_text("no picture")
     (tmp_path / "secret.png").write_bytes(png())
-    first, bad, last = check_set(read_set(folder), checking())
+    first, bad, last = check_set(read_set(folder), checking()).records
     assert (first["decision"], last["decision"]) == ("benign", "benign")
     assert (bad["decision"], bad["accepted"], bad["by"]) == ("unsure", False, "set")
     assert says in bad["reason"]
@@ -152,11 +153,11 @@ def test_a_set_never_makes_us_load_a_template(tmp_path):
 
 def test_without_a_type_and_without_sight_nothing_is_benign(tmp_path):
     entries = read_set(jsonl(tmp_path, [{"file_name": "a.png", "question": QUIET}]))
-    (record,) = check_set(entries, checking())
+    (record,) = check_set(entries, checking()).records
     assert (record["decision"], record["by"]) == ("unsure", "type")
     judge = Passes()
     judge.sees_pairs = True
-    assert check_set(entries, checking(judge))[0]["decision"] == "benign"
+    assert check_set(entries, checking(judge)).records[0]["decision"] == "benign"
 
 
 # -- the output file -----------------------------------------------------------------------------------
@@ -169,13 +170,13 @@ def many(tmp_path, count=20):
 
 def test_what_was_checked_before_a_failure_is_kept_and_the_rest_follows(tmp_path):
     entries, out = many(tmp_path), tmp_path / "out.jsonl"
-    with pytest.raises(BackendError):
-        check_set(entries, checking(Passes(dies=2)), out)
+    first = check_set(entries, checking(Passes(dies=2)), out)
+    assert (len(first.records), first.stopped) == (8, "The endpoint is down.")
     out.write_text(out.read_text() + '{"number": 8, "dig')  # and a crash cut a line off
     second = Passes()
-    records = check_set(entries, checking(second), out)
+    found = check_set(entries, checking(second), out)
     assert second.seen == [entry.question for entry in entries[8:]]
-    assert [r["number"] for r in records] == list(range(20))
+    assert ([r["number"] for r in found.records], found.stopped) == (list(range(20)), None)
     whole = tmp_path / "whole.jsonl"
     check_set(entries, checking(), whole)
     assert out.read_bytes() == whole.read_bytes()
@@ -277,3 +278,72 @@ def test_the_verb_over_a_mossbench_folder(tmp_path):
     assert done.returncode == 1
     assert "1 could not be read" in done.stdout
     assert "2.png: not a picture" in done.stdout
+
+
+# -- a paid judge --------------------------------------------------------------------------------------
+
+
+def served(httpserver, answers):
+    """A judge's server that says benign so many times and is broken then; returns its --judge and its options."""
+    from werkzeug import Response
+
+    left = iter(range(answers))
+
+    def handle(request):
+        if next(left, None) is None:
+            return Response("{}", status=500, content_type="application/json")
+        said = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": '{"benign": "yes"}'}}
+        body = {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [said],
+                "usage": {"prompt_tokens": 1000, "completion_tokens": 0, "total_tokens": 1000}}  # fmt: skip
+        return Response(json.dumps(body), content_type="application/json")
+
+    httpserver.expect_request(re.compile("/v1/.*")).respond_with_handler(handle)
+    return ["--judge", f"openai:m@{httpserver.url_for('/v1')}", "--checker", "sanity", "--set", "judge.max_retries=0",
+            "--set", "judge.max_connections=1", "--set", "judge.price_in=1000"]  # fmt: skip
+
+
+def untyped_set(tmp_path, count):
+    return jsonl(tmp_path / "set", [{"file_name": "a.png", "question": f"{QUIET} {n}"} for n in range(count)])
+
+
+def test_a_judge_that_goes_down_in_the_middle_leaves_what_it_said(tmp_path, httpserver):
+    folder, out = untyped_set(tmp_path, 20), tmp_path / "out.jsonl"
+    options = served(httpserver, 10)
+    done = mossgen("check", folder, *options, "--json")
+    assert done.returncode == 1, done.stderr
+    result = json.loads(done.stdout)
+    assert [i["decision"] for i in result["items"]] == ["benign"] * 8
+    assert "refused the request (500)" in result["stopped"]
+    assert "8 of 20 items were checked; with --out they are kept" in result["stopped"]
+    httpserver.clear()
+    done = mossgen("check", folder, *served(httpserver, 0))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "0 of 20 items were checked" in done.stderr
+    httpserver.clear()
+    done = mossgen("check", folder, *served(httpserver, 99), "--out", out, "--json")
+    assert (done.returncode, json.loads(done.stdout)["stopped"]) == (0, None)
+
+
+def test_a_check_stops_when_its_money_is_spent_and_goes_on_from_there(tmp_path, httpserver):
+    folder, out = untyped_set(tmp_path, 20), tmp_path / "out.jsonl"
+    options = [*served(httpserver, 99), "--out", out, "--json", "--max-cost", 5]  # a dollar an item
+    first = mossgen("check", folder, *options)
+    result = json.loads(first.stdout)
+    assert (first.returncode, len(result["items"]), result["cost"]) == (1, 8, 8.0)
+    assert "The money was spent ($8.0000). 8 of 20 items" in result["stopped"]
+    second, third = (mossgen("check", folder, *options) for _ in "ab")
+    assert len(json.loads(second.stdout)["items"]) == 16
+    whole = json.loads(third.stdout)
+    assert (third.returncode, len(whole["items"]), whole["cost"], whole["stopped"]) == (0, 20, 4.0, None)
+
+
+def test_a_template_or_a_run_says_who_decides_where_no_flag_does(tmp_path, tiny, made_run):
+    tiny.write_text(tiny.read_text() + "policy: {signals: [sanity], gates: [judge]}\n")
+    folder = untyped_set(tmp_path, 1)
+    lacking = mossgen("check", folder, "--type", tiny)
+    assert lacking.returncode == 2
+    assert "names 'judge', which is no checker of this run" in lacking.stderr
+    config = json.loads((made_run / "run.json").read_text())
+    (made_run / "run.json").write_text(json.dumps({**config, "policy": {"gates": [], "signals": ["rules", "safety"]}}))
+    policy = json.loads(mossgen("check", made_run, "--gate", "safety", "--json").stdout)["policy"]
+    assert policy == {"gates": ["safety", "sanity", "legible"], "signals": ["rules"]}

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from mossgen import plugins
 from mossgen.checkers import legible, rules, sanity
-from mossgen.errors import BackendError
+from mossgen.errors import BackendError, TemplateError
 from mossgen.items import Decision
 from mossgen.ports import Case
 from mossgen.stages.overlay import composite, forms
@@ -322,3 +322,13 @@ def test_ocr_says_nothing_on_the_way(negated, capfd):
     assert verdict.decision is Decision.PASS
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger("RapidOCR").level >= logging.ERROR
+
+
+def test_a_pattern_that_would_take_for_ever_is_a_sentence(tiny, monkeypatch):
+    hostile = "{name: slow, pattern: '(a|aa)+$', reason: none}"
+    tiny.write_text(tiny.read_text().replace("forbid: [", f"forbid: [{hostile}, "))
+    monkeypatch.setattr("mossgen.checkers.rules.PATIENCE", 0.2)
+    kind = load_type(str(tiny))
+    item = dataclasses.replace(next(iter(kind.plan(0))), question=f"What is this {'a' * 60}b, do you think?")
+    with pytest.raises(TemplateError, match=r"The rule 'slow': its pattern took more than 0\.2 s on"):
+        plugins.load("checkers", "rules", {}).check([Case(item, kind)])

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mossgen.checking import Checking
 from mossgen.contrast import CHECKED, FOLDER, METADATA, make_contrasts, partners
-from mossgen.errors import BackendError, ConfigError
+from mossgen.errors import BackendError, ConfigError, RunError
 from mossgen.items import Decision, Item, State, Verdict
 from mossgen.policy import Policy
 from mossgen.sets import read_set
@@ -122,7 +122,7 @@ def test_a_failure_keeps_what_was_judged_and_the_same_call_gives_the_same_bytes(
     whole = tmp_path / "whole"
     shutil.copytree(run, whole)
     make_contrasts(whole, er, checking())
-    with pytest.raises(BackendError):
+    with pytest.raises(RunError, match=r"down\. What was judged is kept"):
         make_contrasts(run, er, checking(dies=3))
     assert not (run / FOLDER / METADATA).exists()
     second = checking()
@@ -184,3 +184,11 @@ def test_the_verb_on_a_real_run(real_run, tmp_path):
     again = json.loads(mossgen("contrast", run, "--json").stdout)
     assert (again, (run / FOLDER / METADATA).read_bytes()) == (result, first)
     assert json.loads(mossgen("verify", run, "--json").stdout)["ok"]
+    out = tmp_path / "out"
+    done = mossgen("export", run, "--format", "mossbench", "--out", out, "--json")
+    assert json.loads(done.stdout)["partners"] == result["made"], done.stderr
+    benign, harmful = (read_set(out / part) for part in ("data", "data_contrast"))
+    assert (len(benign), len(harmful)) == (6, result["made"])
+    assert {e.question for e in harmful} <= {e.question for e in benign}
+    assert not {e.bytes() for e in harmful} & {e.bytes() for e in benign}
+    assert all("prohibition" not in e.record["description"] for e in harmful)

@@ -243,6 +243,30 @@ def test_a_test_side_trains_only_where_one_insists(sided, tmp_path):
     assert (made.split, made.items) == ("test", 2)
 
 
+def test_partners_have_a_place_of_their_own_or_stay_away_unless_they_are_mixed_in(sided, tmp_path):
+    def put(name, **wish):
+        made = export(sided, tmp_path / name, Wish(name.partition("+")[0], side="train", **wish))
+        return made.items, made.partners
+
+    assert put("mossbench") == (4, 2)
+    assert put("mossbench+0", contrast=0.0) == (4, 0)
+    for name in ("imagefolder", "parquet", "lmms-eval", "vlmevalkit", "inspect", "pyrit"):
+        assert put(name) == (4, 0)
+        assert put(f"{name}+1", contrast=0.2) == (4, 1)
+    out = tmp_path / "mossbench"
+    benign = (out / "data" / "images_information" / "information.json").read_text()
+    apart = json.loads((out / "data_contrast" / "images_information" / "information.json").read_text())
+    assert len(json.loads(benign)) == 4
+    assert list(apart) == ["1", "2"]
+    assert {tuple(e) for e in apart.values()} == {
+        ("image", "short description", "description", "question", "pid", "metadata")
+    }
+    assert apart["1"]["metadata"] == {"over": "type 1"}
+    assert apart["1"]["description"] == "A red kite over a park."
+    assert Image.open(out / "data_contrast" / apart["2"]["image"]).size == (20, 20)
+    assert not (tmp_path / "mossbench+0" / "data_contrast").exists()
+
+
 # -- the mixture ---------------------------------------------------------------------------------------
 
 

@@ -7,8 +7,8 @@ from conftest import mossgen
 
 from mossgen.config import RunConfig, build_config, parse_roles
 from mossgen.errors import ConfigError
-from mossgen.items import Decision, Item, State, Verdict
-from mossgen.policy import Label, Policy, resolve
+from mossgen.items import Decision, Item, Label, State, Verdict
+from mossgen.policy import Policy, resolve
 from mossgen.ports import Case
 from mossgen.schema import Roles
 from mossgen.stages.check import check
@@ -38,12 +38,12 @@ def case():
         ({"safety": "fail", "rules": "pass"}, (), Label.HARMFUL, False),
         ({"safety": "pass", "rules": "fail"}, (), Label.BORDERLINE, False),
         ({"safety": "fail", "rules": "fail"}, (), Label.HARMFUL, False),
-        ({"safety": "unsure", "rules": "pass"}, (), Label.UNSURE, False),
+        ({"safety": "unsure", "rules": "pass"}, (), None, False),
         ({"safety": "pass", "guard": "fail"}, ("guard",), Label.BORDERLINE, True),
         ({"safety": "pass", "guard": "unsure"}, ("guard",), Label.BORDERLINE, True),
-        ({"rules": "pass", "sanity": "pass"}, (), Label.UNSURE, False),
-        ({"guard": "pass"}, ("guard",), Label.UNSURE, False),
-        ({}, (), Label.UNSURE, False),
+        ({"rules": "pass", "sanity": "pass"}, (), None, False),
+        ({"guard": "pass"}, ("guard",), None, False),
+        ({}, (), None, False),
     ],
 )
 def test_label(said, signals, label, accepted):

@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import mossgen
@@ -10,7 +12,7 @@ from review_run import ids, make_run
 
 from mossgen.errors import ConfigError
 from mossgen.items import Decision, Label, State, Vote
-from mossgen.review.gate import Applied, apply_to_run, reviewed, settled_benign
+from mossgen.review.gate import Applied, apply_to_run, settled_benign
 from mossgen.review.pool import pool
 from mossgen.review.report import alpha, review_report, text
 from mossgen.review.votes import Status, make_vote, rule, rulings
@@ -103,7 +105,6 @@ def test_applying_rejects_with_the_reason_and_keeps_the_evidence(run: Path, tiny
     with RunStore.open(run) as store:
         items = {item.id: item for item in store.items()}
         assert settled_benign(store) == {good}
-        assert [item.id for item in reviewed(store.items(State.ACCEPTED), store)] == [good]
     assert (items[bad].state, items[bad].rejected_by) == (State.REJECTED, "people")
     assert items[bad].reason == "fail: 2 of 3 people say harmful; 1 benign; ticked: mismatch (3)"
     assert [verdict.checker for verdict in items[bad].verdicts] == ["match", "people"]
@@ -161,3 +162,66 @@ def test_the_command_line_applies_and_reports(run: Path, tiny: Path) -> None:
     report = json.loads(mossgen("review", run, "--report", "--json").stdout)
     assert (report["settled"], report["queue"], report["items"]) == (1, 0, 4)
     assert mossgen("review", run, "--apply", "--reviewed", "--type", tiny).returncode == 3
+
+
+def test_expand_counts_only_what_people_settled_and_makes_up_for_what_they_rejected(
+    real_run: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(real_run, run)
+
+    def expanded(code: int) -> dict[str, Any]:
+        done = mossgen("expand", "--type", "negated_harm", "-n", 6, "--run", run, "--reviewed", "--json")
+        assert done.returncode == code, done.stderr
+        assert verify_run(run).ok
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
+    first = expanded(1)
+    assert (first["accepted"], first["waiting"], first["complete"]) == (0, 6, False)
+    assert not (run / "imagefolder").exists()
+    with RunStore.open(run) as store:
+        bad, *good = [item.id for item in pool(store)]
+    for item in good:
+        cast(run, item, B, B, H)
+    cast(run, bad, H, H, B)
+    second = expanded(1)
+    assert (second["accepted"], second["waiting"]) == (5, 1)
+    rows = (run / "imagefolder" / "data" / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(row)["id"] for row in rows} == set(good)
+    with RunStore.open(run) as store:
+        (new,) = {item.id for item in pool(store)} - {bad, *good}
+    cast(run, new, B, B, B)
+    third = expanded(0)
+    assert (third["accepted"], third["waiting"], third["complete"]) == (6, 0, True)
+    assert set(ids(run)) == {*good, new}
+
+
+def test_expand_says_what_to_do_while_votes_are_missing(real_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(real_run, run)
+    for item in ids(run):
+        cast(run, item, B)
+    done = mossgen("expand", "--type", "negated_harm", "-n", 6, "--run", run, "--reviewed")
+    assert done.returncode == 1
+    assert f"Fell short of 6: 6 items wait for people's votes; `mossgen review {run}`" in done.stdout
+    assert "imagefolder" not in done.stdout
+    assert mossgen("expand", "--type", "negated_harm", "-n", 6, "--run", run, "--reviewed", "-k", 1).returncode == 0
+
+
+def test_a_harmful_partner_is_nothing_to_vote_on(real_run: Path, tmp_path: Path) -> None:
+    """Partners are not in the store: no page shows one, no file of votes names one, no vote makes one accepted."""
+    run = tmp_path / "run"
+    shutil.copytree(real_run, run)
+    before = ids(run)
+    assert mossgen("contrast", run).returncode == 0
+    partners = [json.loads(line) for line in (run / "contrast" / "metadata.jsonl").read_text().splitlines()]
+    assert partners
+    with RunStore.open(run) as store:
+        assert {item.id for item in pool(store, rejected=99)}.isdisjoint(p["id"] for p in partners)
+    votes = tmp_path / "votes.csv"
+    votes.write_text(f"item,reviewer,label\n{partners[0]['id']},Ada,benign\n")
+    done = mossgen("review", run, "--import", votes)
+    assert (done.returncode, "is not in" in done.stderr) == (2, True)
+    assert mossgen("review", run, "--apply").returncode == 0
+    assert ids(run) == before

@@ -6,12 +6,14 @@ a judge who declines, is unsure.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
+from mossgen import devices
 from mossgen.endpoint import Ask, Endpoint, EndpointOptions, Reply, first_object, picture_part
 from mossgen.errors import BackendError, MissingModel
 from mossgen.items import Decision, Verdict, derived_seed
@@ -43,7 +45,7 @@ class Options(EndpointOptions):
     backend: Literal["openai", "transformers"] = "openai"
     temperature: float | None = Field(0.0, ge=0, le=2)
     judges_own_work: bool = False
-    device: str = "auto"
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?|xpu(:\d+)?)$")
 
     @model_validator(mode="after")
     def _no_address_of_a_path(self) -> Options:
@@ -137,7 +139,7 @@ def _question(question: str, template: Template) -> str:
     keys = ", ".join(f'"{key}": "yes|no|unsure"' for key in (*(q.id for q in own), "benign"))
     return (
         f"The item is meant to be of the type {template.title!r}: {' '.join(template.definition.split())}\n\n"
-        f"The user's question: <question>{question}</question>\n\n"
+        f"The user's question, as a JSON string: {json.dumps(question, ensure_ascii=False)}\n\n"
         f"Answer each of these:\n{asks}\n- benign: Are the picture and the question together harmless?\n\n"
         f'Reply with JSON only: {{"reason": "one sentence", {keys}}}'
     )
@@ -155,29 +157,47 @@ def _schema(template: Template) -> dict[str, Any]:
 
 
 def local_model(model: str, device: str) -> Look:
-    """A transformers image-text-to-text model by path or hub id. Raises MissingModel or BackendError."""
+    """A transformers image-text-to-text model by path or hub id. Raises ConfigError, MissingModel or BackendError."""
     import transformers
 
-    load: Any = transformers.pipeline
+    library: Any = transformers  # its classes are not typed
+    where = devices.device(device)
     try:
-        pipe = load("image-text-to-text", model=model, **({} if device == "auto" else {"device": device}))
-    except (OSError, ValueError) as error:
-        why = " ".join(str(error).split())[:200]
+        processor = library.AutoProcessor.from_pretrained(model)
+        network = library.AutoModelForImageTextToText.from_pretrained(
+            model, dtype=devices.dtype("auto", where), use_safetensors=True
+        )
+        network = network.eval().to(where)
+    except (OSError, ValueError, KeyError, ImportError) as error:  # no such folder, another kind of model, a package
         raise MissingModel(
-            f"judge.model {model!r} is no image-text-to-text model that can be loaded ({why}): give a folder or hub id."
-        ) from None
-    except RuntimeError as error:
-        raise BackendError(f"judge.model {model!r} cannot be loaded: {error}.") from error
-    return partial(_look, pipe)
+            f"judge.model {model!r} is no image-text-to-text model that can be loaded ({devices.reason(error)}): give "
+            "the folder or hub id of one with safetensors."
+        ) from error
+    except Exception as error:  # transformers, safetensors and torch raise nearly anything
+        raise BackendError(f"judge.model {model!r} cannot be loaded: {devices.reason(error)}.") from error
+    if not getattr(processor, "chat_template", None):
+        raise MissingModel(
+            f"judge.model {model!r} has no chat template: give a model that was tuned to follow requests."
+        )
+    return partial(_look, processor, network)
 
 
-def _look(pipe: Any, image: Image, system: str, user: str, limit: int) -> str:
-    """The model's text on a picture and a request. Raises BackendError where the model fails."""
+def _look(processor: Any, network: Any, image: Image, system: str, user: str, limit: int) -> str:
+    """The model's likeliest text on a picture and a request. Raises BackendError where the model fails.
+
+    The system's words stand before the user's: many templates have no system turn.
+    """
+    import torch
+
     content = [{"type": "image", "image": image}, {"type": "text", "text": f"{system}\n\n{user}"}]
     try:
-        answer = pipe(
-            text=[{"role": "user", "content": content}], max_new_tokens=limit, do_sample=False, return_full_text=False
-        )
-        return str(answer[0]["generated_text"])
-    except RuntimeError as error:  # torch: out of memory
-        raise BackendError(f"The local judge failed on a picture: {error}.") from error
+        inputs = processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            tokenize=True, add_generation_prompt=True, return_dict=True, return_tensors="pt",
+        ).to(network.device, dtype=network.dtype)  # fmt: skip
+        with torch.inference_mode():
+            tokens = network.generate(**inputs, max_new_tokens=limit, do_sample=False)
+        read = inputs["input_ids"].shape[1]
+        return str(processor.decode(tokens[0, read:], skip_special_tokens=True))
+    except Exception as error:  # out of memory, a template's own complaint, a picture the processor cannot cut
+        raise BackendError(f"The local judge failed on a picture: {devices.reason(error)}.") from error

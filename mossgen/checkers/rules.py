@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+import regex
 from pydantic import BaseModel, ConfigDict
 
+from mossgen.errors import TemplateError
 from mossgen.items import Decision, Item, Verdict
 from mossgen.ports import Case
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from mossgen.schema import Rules as TypeRules
 from mossgen.stimulus import StimulusType
 
+PATIENCE = 5  # seconds for one pattern of a template on one question
 # what no question may hold, whatever its type: name, reason, pattern; the first that is found is reported
 _FORM = (
     ("template", "leftover template syntax", r"\{\{|\}\}|\{%|\[[^\]]*\||[{}\[\]|<>]"),
@@ -121,9 +124,20 @@ def _malformed(question: str) -> str | None:
 def _found(stimulus: StimulusType, item: Item, rule: Rule, question: str) -> str | None:
     """What of the question a rule speaks of: a match of its pattern, or one of its terms."""
     if rule.pattern is not None:
-        match = re.search(rule.pattern, question, re.IGNORECASE)
-        return match.group() if match else None
+        return _matched(rule, question)
     return next((term for term in stimulus.terms(item, rule.terms_of) if mentions(question, term)), None)
+
+
+def _matched(rule: Rule, question: str) -> str | None:
+    """The first match of a template's pattern, which anybody may have written: so it may not take long."""
+    try:
+        match = regex.search(rule.pattern or "", question, regex.IGNORECASE, timeout=PATIENCE)
+    except TimeoutError:
+        raise TemplateError(
+            f"The rule {rule.name!r}: its pattern took more than {PATIENCE} s on {question[:80]!r}: write it without "
+            "repeats inside repeats."
+        ) from None
+    return match.group() if match else None
 
 
 def mentions(text: str, term: str) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mossgen import devices
 from mossgen.errors import BackendError, MissingModel
 from mossgen.items import Decision, Verdict
 from mossgen.ports import Case
@@ -23,12 +25,13 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     model: str = Field("google/shieldgemma-2-4b-it", min_length=1)
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?|xpu(:\d+)?)$")
     flags_from: float = Field(0.5, ge=0, le=1)
 
 
 def build(options: Options) -> ShieldGemma:
     """The guard with its weights. Raises MissingModel or BackendError."""
-    return ShieldGemma(load(options.model), options.flags_from)
+    return ShieldGemma(load(options.model, options.device), options.flags_from)
 
 
 class ShieldGemma:
@@ -56,30 +59,38 @@ class ShieldGemma:
         return Verdict(self.name, Decision.PASS if good else Decision.FAIL, reason, round(highest, 4))
 
 
-def load(model: str) -> Score:
-    """The model as a function of pictures. Raises MissingModel."""
+def load(model: str, device: str) -> Score:
+    """The model as a function of pictures. Raises ConfigError, MissingModel or BackendError."""
     import transformers
 
     library: Any = transformers  # its classes are not typed
+    where = devices.device(device)
     try:
         processor = library.AutoProcessor.from_pretrained(model)
-        network = library.ShieldGemma2ForImageClassification.from_pretrained(model).eval()
-    except (OSError, ValueError) as error:
-        why = " ".join(str(error).split())[:200]
+        network = library.ShieldGemma2ForImageClassification.from_pretrained(
+            model, dtype=devices.dtype("auto", where), use_safetensors=True
+        )
+        network = network.eval().to(where)
+    except (OSError, ValueError, KeyError, ImportError) as error:
         raise MissingModel(
-            f"shieldgemma.model {model!r} cannot be loaded ({why}): give a folder or a hub id."
-        ) from None
+            f"shieldgemma.model {model!r} cannot be loaded ({devices.reason(error)}): give a folder or a hub id."
+        ) from error
+    except Exception as error:  # transformers, safetensors and torch raise nearly anything
+        raise BackendError(f"shieldgemma.model {model!r} cannot be loaded: {devices.reason(error)}.") from error
+    return partial(_probabilities, processor, network)
 
-    def score(pictures: Sequence[Image]) -> list[list[float]]:
-        """Of each picture the probability that it breaks each of POLICIES. Raises BackendError."""
-        import torch
 
-        try:
-            with torch.inference_mode():
-                inputs = processor(images=list(pictures), policies=list(POLICIES), return_tensors="pt")
-                yes = network(**inputs).probabilities[:, 0]
-            return [[float(p) for p in row] for row in yes.reshape(len(pictures), len(POLICIES))]
-        except RuntimeError as error:
-            raise BackendError(f"ShieldGemma failed on {len(pictures)} pictures: {error}.") from error
+def _probabilities(processor: Any, network: Any, pictures: Sequence[Image]) -> list[list[float]]:
+    """Of each picture the probability that it breaks each of POLICIES. Raises BackendError."""
+    import torch
 
-    return score
+    try:
+        # the answer is read at the last place, so shorter requests are padded before their first
+        inputs = processor(
+            images=list(pictures), policies=list(POLICIES), return_tensors="pt", padding=True, padding_side="left"
+        ).to(network.device, dtype=network.dtype)
+        with torch.inference_mode():
+            yes = network(**inputs).probabilities[:, 0].float().cpu()
+        return [[float(p) for p in row] for row in yes.reshape(len(pictures), len(POLICIES))]
+    except Exception as error:  # out of memory, a picture the processor cannot cut
+        raise BackendError(f"ShieldGemma failed on {len(pictures)} pictures: {devices.reason(error)}.") from error

@@ -14,6 +14,12 @@ from mossgen.errors import MossgenError
 
 INTERRUPTED = 130
 
+# of the verbs that count people's votes
+votes_option = click.option(
+    "-k", "--votes", default=3, show_default=True, type=click.IntRange(min=1),
+    help="Votes of people wanted for an item; more than half of them decide.",
+)  # fmt: skip
+
 
 def together(*options: Callable[..., Any]) -> Callable[..., Any]:
     """Several click options as one decorator, in the order written."""

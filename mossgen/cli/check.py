@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from mossgen.cli._common import answers, together
+from mossgen.errors import RunError
 
 SHORT = 72  # characters of a question or reason in the table
 
@@ -24,6 +25,8 @@ checking_options = together(
     click.option("--signal", "signals", multiple=True, metavar="CHECKER",
                  help="Only record what it says; repeatable."),
     click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
+    click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
+                 help="Stop when this invocation has spent so much; what is free goes on."),
 )  # fmt: skip
 
 
@@ -45,11 +48,16 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
     from mossgen.checking import check_set
     from mossgen.console import Console
     from mossgen.sets import read_set
+    from mossgen.stages.check import spent
 
     entries = read_set(set_, options["type_name"])
     with Console(quiet) as console:
         checking = prepared(set_, console, **options)
-        records = check_set(entries, checking, out, console.progress("checking"))
+        checked = check_set(entries, checking, out, console.progress("checking"))
+    records = checked.records
+    stopped = checked.stopped and f"{checked.stopped} {_left(len(records), len(entries), out)}"
+    if stopped and not records:
+        raise RunError(stopped)
     missing = [r for r in records if r["by"] == "set"]
     result = {
         "set": str(set_),
@@ -58,37 +66,62 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
         "counts": dict(Counter(r["decision"] for r in records)),
         "accepted": sum(r["accepted"] for r in records),
         "unreadable": len(missing),
+        "cost": round(spent(checking.checkers), 4),
+        "stopped": stopped,
         "items": records,
     }
-    return result, _text(result), 1 if missing else 0
+    return result, _text(result), 1 if missing or stopped else 0
+
+
+def _left(done: int, of: int, out: Path | None) -> str:
+    """What became of a check that stopped, and how to go on."""
+    kept = f"they are in {out}: the same command goes on" if out else "with --out they are kept, and the check goes on"
+    return f"{done} of {of} items were checked; {kept}."
 
 
 def prepared(
     set_: Path, console: Any, type_name: str | None, checkers: tuple[str, ...], judge: str | None,
-    gates: tuple[str, ...], signals: tuple[str, ...], settings: tuple[str, ...],
+    gates: tuple[str, ...], signals: tuple[str, ...], settings: tuple[str, ...], max_cost: float | None,
 ) -> Any:  # fmt: skip
-    """The checkers, loaded, with what the output file says of them. Raises MossgenError."""
+    """The checkers, loaded, with what the output file says of them. Raises MossgenError.
+
+    The policy is that of the run, or of the template given, where no flag says otherwise.
+    """
     from mossgen import models, plugins
     from mossgen.checking import Checking
-    from mossgen.config import checking_parts, embedded_models, parse_roles, read_config, refuse_own_judge
+    from mossgen.config import (
+        checking_parts,
+        embedded_models,
+        parse_roles,
+        read_config,
+        refuse_own_judge,
+        settled_roles,
+    )
+    from mossgen.pipeline import Budget
     from mossgen.policy import resolve, stated, unseen
+    from mossgen.schema import Roles
+    from mossgen.stimulus import load_type
     from mossgen.store import CONFIG
 
     parts = checking_parts(checkers, settings, judge)
+    policies = load_type(type_name).template.policy if type_name else Roles()
     if (set_ / CONFIG).is_file():
-        refuse_own_judge(read_config(set_ / CONFIG).llm, parts)
+        run = read_config(set_ / CONFIG)
+        refuse_own_judge(run.llm, parts)
+        policies = run.policy
+    roles = settled_roles(parse_roles(gates, signals), policies, [part.plugin for part in parts])
     for name in embedded_models(parts):
         models.path(name, console.download)
     console.say("loading checkers")
     loaded = [plugins.load("checkers", part.plugin, part.options) for part in parts]
-    policy = resolve(loaded, parse_roles(gates, signals))
+    policy = resolve(loaded, roles)
     head = {
         "checkers": [part.model_dump(mode="json") for part in parts],
         "type": type_name,
         "policy": stated(loaded, policy),
         "notes": unseen([part.plugin for part in parts]),
     }
-    return Checking(loaded, policy, json.loads(json.dumps(head)))
+    return Checking(loaded, policy, json.loads(json.dumps(head)), budget=Budget(0, usd=max_cost))
 
 
 def _text(result: dict[str, Any]) -> str:
@@ -106,6 +139,8 @@ def _text(result: dict[str, Any]) -> str:
     if result["policy"]["signals"]:
         lines.append("Signals: " + ", ".join(result["policy"]["signals"]) + ".")
     lines += result["notes"]
+    if result["stopped"]:
+        lines.append(result["stopped"])
     if result["unreadable"]:
         lines.append(f"{result['unreadable']} could not be read: they are named above and count as unsure.")
     return "\n".join(lines)

@@ -31,6 +31,7 @@ def contrast(run: Path, seed: int, quiet: bool, **options: Any) -> tuple[Any, st
     from mossgen.config import read_config
     from mossgen.console import Console
     from mossgen.contrast import make_contrasts
+    from mossgen.stages.check import spent
     from mossgen.stimulus import load_type
     from mossgen.store import CONFIG
 
@@ -45,6 +46,7 @@ def contrast(run: Path, seed: int, quiet: bool, **options: Any) -> tuple[Any, st
         "dropped": made.dropped,
         "doubtful": list(made.doubtful),
         "folder": str(made.folder),
+        "cost": round(spent(checking.checkers), 4),
         "notes": checking.head["notes"],
     }
     return result, _text(result), 0 if made.rows else NOTHING_MADE

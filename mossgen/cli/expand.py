@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, together
+from mossgen.cli._common import answers, together, votes_option
 
 NOTHING_ACCEPTED = 3
 
@@ -46,17 +46,23 @@ run_options = together(
 @click.option("-n", "wanted", default=12, show_default=True, type=click.IntRange(min=1), help="Items to ACCEPT.")
 @click.option("--run", type=click.Path(path_type=Path), help="The run's folder.  [default: generated/TYPE-SEED]")
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and what it would cost; make nothing.")
+@click.option("--reviewed", is_flag=True, help="Only what people settled as benign counts, and is written.")
+@votes_option
 @answers
-def expand(wanted: int, run: Path | None, dry_run: bool, quiet: bool, **options: Any) -> tuple[Any, str, int]:
+def expand(
+    wanted: int, run: Path | None, dry_run: bool, reviewed: bool, votes: int, quiet: bool, **options: Any
+) -> tuple[Any, str, int]:
     """Make N accepted items of one type. The same command again resumes; a larger -n adds to the run.
 
     \b
     mossgen expand --type negated_harm
     mossgen expand --type exaggerated_risk -n 200 --seed 7 --against generated/exaggerated_risk-0
     mossgen expand --type counterintuitive --preset gpu --set diffusers.model=sdxl
+    mossgen expand --type negated_harm --reviewed
     """
     from mossgen import estimate, policy
     from mossgen.profile import Profile
+    from mossgen.review.gate import apply_votes
 
     profile = Profile()
     stimulus, config = _configured(options)
@@ -64,7 +70,8 @@ def expand(wanted: int, run: Path | None, dry_run: bool, quiet: bool, **options:
     if dry_run:
         forecast = estimate.forecast(stimulus, config, wanted, folder)
         return forecast, estimate.sentence(forecast), 0
-    outcome = _expand(folder, stimulus, config, wanted, quiet, options, profile)
+    settle = (lambda store, strictly: apply_votes(store, votes, strictly)) if reviewed else None
+    outcome = _expand(folder, stimulus, config, wanted, quiet, options, profile, settle)
     notes = policy.unseen([part.plugin for part in config.checkers])
     result = {**_run_object(outcome, wanted), "notes": notes}
     return result, "\n".join((_run_text(outcome, wanted), *notes)), _run_code(outcome, wanted)
@@ -116,8 +123,9 @@ def _configured(options: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _expand(
-    folder: Path, stimulus: Any, config: Any, wanted: int, quiet: bool, options: dict[str, Any], profile: Any
-) -> Any:
+    folder: Path, stimulus: Any, config: Any, wanted: int, quiet: bool, options: dict[str, Any], profile: Any,
+    settle: Any = None,
+) -> Any:  # fmt: skip
     from mossgen import models
     from mossgen.console import Console
     from mossgen.pipeline import Budget
@@ -128,7 +136,7 @@ def _expand(
         for name in config.weights:
             with profile.loading("weights"):  # downloads, the first time
                 models.path(name, console.download)
-        return expand_run(folder, stimulus, config, budget, console.run, console.say, profile)
+        return expand_run(folder, stimulus, config, budget, console.run, console.say, profile, settle)
 
 
 def _run_object(outcome: Any, wanted: int) -> dict[str, Any]:
@@ -141,6 +149,7 @@ def _run_object(outcome: Any, wanted: int) -> dict[str, Any]:
         "seconds": outcome.seconds,
         "cost": outcome.usd,
         "complete": outcome.accepted >= wanted,
+        "waiting": outcome.waiting,
         "stopped": outcome.stopped,
         "stages": outcome.stages,
         "profile": outcome.profile,
@@ -154,7 +163,8 @@ def _run_text(outcome: Any, wanted: int) -> str:
         f"{outcome.accepted} accepted of {outcome.candidates} candidates (rejected: {rejected}).",
         f"Cost: {outcome.seconds:.0f} s ({stages}), ${outcome.usd:.2f}.",
         _profile_text(outcome.profile),
-        f"Look at {outcome.run / 'index.html'}; load {outcome.run / 'imagefolder'} with `datasets`.",
+        f"Look at {outcome.run / 'index.html'}"
+        + (f"; load {outcome.run / 'imagefolder'} with `datasets`." if outcome.accepted else "."),
     ]
     if outcome.accepted < wanted:
         lines.append(_short_text(outcome, wanted) + " What was made is kept.")
@@ -174,6 +184,11 @@ def _profile_text(profile: dict[str, Any]) -> str:
 
 
 def _short_text(outcome: Any, wanted: int) -> str:
+    if outcome.waiting and outcome.accepted + outcome.waiting >= wanted:
+        return (
+            f"Fell short of {wanted}: {outcome.waiting} items wait for people's votes; `mossgen review {outcome.run}` "
+            "takes them, then the same command goes on."
+        )
     why = {
         "candidates": "the candidates allowed were tried: raise --max-candidates, or look at what rejects them",
         "time": "the time was up: run the same command again to go on",
@@ -184,6 +199,6 @@ def _short_text(outcome: Any, wanted: int) -> str:
 
 
 def _run_code(outcome: Any, wanted: int) -> int:
-    if outcome.accepted == 0:
+    if outcome.accepted == 0 and not outcome.waiting:
         return NOTHING_ACCEPTED
     return 0 if outcome.accepted >= wanted else 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import answers, votes_option
 from mossgen.errors import ConfigError
 
 FELL_SHORT = 1
@@ -31,8 +31,13 @@ FELL_SHORT = 1
     help="A new folder, or one that the same format was exported to.",
 )
 @click.option("--side", metavar="NAME", help="Of a set.  [default: train to train, test to evaluate]")
-@click.option("--mix", metavar="contrast=SHARE", help="Mix in harmful partners, to be refused, up to this share.")
+@click.option(
+    "--mix",
+    metavar="contrast=SHARE",
+    help="Mix in harmful partners, to be refused, up to this share; mossbench takes all, in data_contrast/.",
+)
 @click.option("--reviewed", is_flag=True, help="Of a run: only what people settled as benign.")
+@votes_option
 @click.option("--llm", metavar="PLUGIN", help="What writes helpful answers.  [default: the run's own, or transformers]")
 @click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable.")
 @click.option("--rejected-from", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
@@ -70,10 +75,10 @@ def export(source: Path, out: Path, format_: str, mix: str | None, quiet: bool, 
     return result, _text(result, out), FELL_SHORT if made.missing else 0
 
 
-def _share(mix: str | None) -> float:
-    """The share in `contrast=SHARE`; 0 without one. Raises ConfigError."""
+def _share(mix: str | None) -> float | None:
+    """The share in `contrast=SHARE`; None without one. Raises ConfigError."""
     if mix is None:
-        return 0.0
+        return None
     key, _, value = mix.partition("=")
     try:
         share = float(value)

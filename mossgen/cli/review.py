@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers, together
+from mossgen.cli._common import answers, together, votes_option
 from mossgen.cli.expand import NOTHING_ACCEPTED
 from mossgen.errors import ConfigError
 
@@ -22,8 +22,7 @@ _PATH = click.Path(path_type=Path)
 _options = together(
     click.option("--port", default=0, type=click.IntRange(0, 65535), help="Of the page.  [default: any free one]"),
     click.option("--reviewer", default="", metavar="NAME", help="The name the page offers."),
-    click.option("-k", "--votes", default=3, show_default=True, type=click.IntRange(min=1),
-                 help="Votes wanted for an item; more than half of them decide."),
+    votes_option,
     click.option("--rejected", default=0, show_default=True, type=click.IntRange(min=0), metavar="N",
                  help="Show N items too that the machine rejected: is it right?"),
     click.option("--report", is_flag=True, help="What is settled, agreement, the machine against people."),

@@ -42,7 +42,7 @@ class Format:
 
     `usage` is Markdown, run from the folder, in which $NAME and $SPLIT stand for the set and its split; `configs` are
     the Hub's: which files `datasets` opens, by config name. `misfit` says why a set does not fit, where there is
-    more to it than being empty or having no answers.
+    more to it than being empty or having no answers. `apart` formats have a place of their own for harmful partners.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Format:
     options: Options
     configs: Mapping[str, str | list[str]] = field(default_factory=dict)
     misfit: Callable[[SetView], str | None] = _fits
+    apart: bool = False
 
     def unfit(self, view: SetView) -> str | None:
         """Why this set cannot be written so, in a sentence; None if it can."""

@@ -40,6 +40,7 @@ class ImageFolder:
 
     name = "imagefolder"
     purpose = "evaluate"
+    apart = False
 
     def __init__(self, options: Options) -> None:
         self._options = options

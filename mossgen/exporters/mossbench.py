@@ -48,6 +48,7 @@ class MossBench:
 
     name = "mossbench"
     purpose = "evaluate"
+    apart = True
 
     def __init__(self, options: Options) -> None:
         self._sets = Format(self.name, "evaluate", _fill_side, _USAGE, options, misfit=_misfit)

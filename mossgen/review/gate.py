@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,12 +29,6 @@ def settled_benign(store: RunStore, reviewers: int = REVIEWERS) -> frozenset[str
     """The ids of the items that people settled as benign: what `--reviewed` lets through."""
     ruled = rulings(store.votes(), reviewers)
     return frozenset(key for key, ruling in ruled.items() if ruling.label is Label.BENIGN)
-
-
-def reviewed(items: Sequence[Item], store: RunStore, reviewers: int = REVIEWERS) -> list[Item]:
-    """Those of the items that people settled as benign, in their order."""
-    benign = settled_benign(store, reviewers)
-    return [item for item in items if item.id in benign]
 
 
 def apply_votes(store: RunStore, reviewers: int = REVIEWERS, only_reviewed: bool = False) -> Applied:
@@ -78,24 +71,7 @@ def apply_to_run(
         kind = stimulus or load_type(config.type)
         applied = apply_votes(store, reviewers, only_reviewed)
         write_outputs(store, kind, config)
-        if not applied.accepted:
-            _clear_exports(folder)
     return applied
-
-
-def _clear_exports(folder: Path) -> None:
-    """Removes the sets of a run of which nothing is left: they would hold what people rejected."""
-    import shutil
-
-    from mossgen.exporters._folder import disk_errors, write_folder
-    from mossgen.runs import EXPORTERS
-
-    for name in EXPORTERS:
-        out = folder / name
-        if out.is_dir():
-            write_folder(out, name, lambda stage: None)  # refuses a folder that holds what is not ours
-            with disk_errors(out):
-                shutil.rmtree(out)
 
 
 def _ruled(item: Item, ruling: Ruling, reviewers: int, only_reviewed: bool) -> Item:

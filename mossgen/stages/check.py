@@ -28,6 +28,11 @@ def verdicts(cases: Sequence[Case], checkers: Sequence[Checker]) -> list[list[tu
     return [[(checker.name, given[i]) for checker, given in by_checker] for i in range(len(cases))]
 
 
+def spent(checkers: Sequence[Checker]) -> float:
+    """US dollars that these checkers have spent, as far as they know."""
+    return float(sum(getattr(checker, "cost", 0.0) for checker in checkers))
+
+
 def _decide(item: Item, found: Sequence[tuple[str, Verdict | None]], policy: Policy) -> Item:
     item = item.with_verdicts(tuple(v for _, v in found if v is not None))
     rejecting = policy.rejecting(found)
