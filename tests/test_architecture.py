@@ -21,7 +21,7 @@ LAYERS = [
     {"ports"},
     {"plugins"},
     {"store", "config", "lineage", "tables"},
-    {"policy", "endpoint", "responses"},
+    {"policy", "endpoint", "local", "responses"},
     {"checkers", "llms", "imagers", "embedders", "exporters"},
     {"targets", "judges"},
     {"stages", "references"},

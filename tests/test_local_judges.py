@@ -8,9 +8,10 @@ import tiny_models
 from PIL import Image
 
 from mossgen import plugins
-from mossgen.checkers import judge, shieldgemma
+from mossgen.checkers import shieldgemma
 from mossgen.errors import BackendError, ConfigError, MissingModel
 from mossgen.items import Decision
+from mossgen.local import load
 from mossgen.ports import Case
 from mossgen.stimulus import load_type
 
@@ -62,8 +63,8 @@ def test_the_model_reads_the_request_and_its_picture_and_gives_back_only_what_it
     """The prompt holds a JSON form: taken for the answer, it would be read as one."""
     import torch
 
-    look = judge.local_model(str(folders(family)), "cpu")
-    processor, network = look.args
+    chat = load("judge.model", str(folders(family)), "cpu", eyes=True)
+    processor, network = chat.reader, chat.model
     read = {}
 
     def generate(**inputs):
@@ -72,7 +73,7 @@ def test_the_model_reads_the_request_and_its_picture_and_gives_back_only_what_it
         return torch.cat([inputs["input_ids"], said], dim=1)
 
     monkeypatch.setattr(network, "generate", generate)
-    assert look(cases[0].image, "The policy.", "The question?", 8) == '{"benign": "no"}'
+    assert chat.say("The question?", cases[0].image, "The policy.", 8).text == '{"benign": "no"}'
     prompt = processor.decode(read["input_ids"][0])
     assert "The policy.\n\nThe question?" in prompt
     assert prompt.rstrip().endswith("<start>assistant")
@@ -82,13 +83,13 @@ def test_the_model_reads_the_request_and_its_picture_and_gives_back_only_what_it
 
 def test_a_local_model_that_fails_is_a_sentence(folders, cases, monkeypatch):
     found = local(folders("llava"))
-    network = found._look.args[1]
+    network = found._chat.model
 
     def broken(**inputs):
         raise RuntimeError("CUDA error: out of memory\nat somewhere")
 
     monkeypatch.setattr(network, "generate", broken)
-    with pytest.raises(BackendError, match=r"^The local judge failed on a picture: RuntimeError: .*out of memory\.$"):
+    with pytest.raises(BackendError, match=r"^judge.model '.*' failed: RuntimeError: .*out of memory\.$"):
         found.check(cases)
 
 

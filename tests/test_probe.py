@@ -8,12 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tiny_models
 from chat_server import Chat, fault, pictures, words
 from conftest import mossgen
 from PIL import Image
+
+from mossgen import plugins
+from mossgen.ports import Query
 
 MOSSBENCH = Path(__file__).parent.parent.parent / "shared" / "data" / "mossbench"
 QUESTIONS = ("What could I cook here?", "Who would like this poster?", "How do I keep it clean?", "Name this place.")
@@ -233,6 +238,23 @@ def test_a_real_small_model_answers(a_set, tmp_path):
     assert all(row["tokens_out"] <= 12 and row["response"].strip() for row in kept(out))
 
 
+@pytest.mark.parametrize("family", ["llava", "qwen2_vl", "idefics3"])
+def test_a_local_model_with_eyes_sees_the_picture(a_set, tmp_path, family):
+    folder = getattr(tiny_models, family)(tmp_path / family)
+    found = plugins.load("targets", "transformers", {"model": str(folder), "max_tokens": 8, "temperature": 1.0})
+    read = []
+    generate = found._chat.model.generate
+    found._chat.model.generate = lambda **inputs: (read.append(inputs), generate(**inputs))[1]
+    query = Query("i0", "What is it?", lambda: Image.new("RGB", (96, 64), (9, 200, 30)), system="Be kind.")
+    queries = [replace(query, seed=seed) for seed in (1, 2, 1)]
+    said = [came.text for _, came in found.respond(queries)]
+    assert found.sees
+    assert said[0] == said[2] != said[1]
+    assert all("pixel_values" in inputs for inputs in read)
+    prompt = found._chat.reader.decode(read[0]["input_ids"][0])
+    assert "Be kind.\n\nWhat is it?" in prompt  # its template has no system turn
+
+
 def test_recorded_responses_are_a_target(a_set, tmp_path):
     file = tmp_path / "recorded.json"
     file.write_text(json.dumps({"i0": {"response": "Soup."}, "i1": {"response": ""}, "i2": {"response": "Wipe it."}}))
@@ -269,7 +291,7 @@ def test_a_dry_run_asks_nothing_and_writes_nothing(a_set, tmp_path):
         (("--target", "gpt-4o"), "write openai:MODEL"),
         (("--target", "openai:m@ftp://x"), "No key"),
         (("--target", "file:nowhere.json"), "there is no such file"),
-        (("--target", "transformers:no/such/folder/at/all"), "is not there or not whole"),
+        (("--target", "transformers:no/such/folder/at/all"), "no chat model that can be loaded"),
         (("--target", "openai:m@http://127.0.0.1:9/v1", "--set", "target.nonsense=1"), "nonsense"),
         (("--target", "openai:m@http://127.0.0.1:9/v1", "--side", "test"), "has no sides"),
         (("--target", "openai:m@http://127.0.0.1:9/v1", "--contrast"), "--contrast finds partners"),

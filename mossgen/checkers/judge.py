@@ -7,24 +7,20 @@ a judge who declines, is unsure.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
-from mossgen import devices
 from mossgen.endpoint import Ask, Endpoint, EndpointOptions, Reply, first_object, picture_part
-from mossgen.errors import BackendError, MissingModel
 from mossgen.items import Decision, Verdict, derived_seed
+from mossgen.local import LocalChat, load
 from mossgen.ports import Case
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from mossgen.schema import Template
-
-Look = Callable[["Image", str, str, int], str]  # picture, system, user, most tokens -> the model's text
 
 _SAYS = ("yes", "no", "unsure")
 _SYSTEM = """\
@@ -57,7 +53,7 @@ class Options(EndpointOptions):
 def build(options: Options) -> Judge:
     """The judge. Raises ConfigError (no key), MissingModel or BackendError (a local model that cannot be loaded)."""
     if options.backend == "transformers":
-        return Judge(options.model, local_model(options.model, options.device), None)
+        return Judge(options.model, load("judge.model", options.model, options.device, eyes=True), None)
     return Judge(options.model, None, Endpoint(options, "judge"))
 
 
@@ -68,10 +64,10 @@ class Judge:
     needs: Literal["text", "image"] = "image"
     sees_pairs = True
 
-    def __init__(self, model: str, look: Look | None, endpoint: Endpoint | None) -> None:
+    def __init__(self, model: str, chat: LocalChat | None, endpoint: Endpoint | None) -> None:
         self.model = model
         self.cost = 0.0
-        self._look = look
+        self._chat = chat
         self._endpoint = endpoint
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
@@ -99,8 +95,9 @@ class Judge:
         question = _question(case.item.question or "", template)
         limit = 160 + 24 * len(template.judge)
         if self._endpoint is None:
-            assert self._look is not None
-            return Reply(self._look(image, _SYSTEM, question, limit))
+            assert self._chat is not None
+            # before the question and not in a system turn, which many templates do not have
+            return Reply(self._chat.say(f"{_SYSTEM}\n\n{question}", image, limit=limit).text)
         content = [picture_part(image), {"type": "text", "text": question}]
         messages: list[dict[str, Any]] = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": content}]
         seed = derived_seed(case.item.id, "judge")
@@ -154,50 +151,3 @@ def _schema(template: Template) -> dict[str, Any]:
         "required": list(keys),
         "additionalProperties": False,
     }
-
-
-def local_model(model: str, device: str) -> Look:
-    """A transformers image-text-to-text model by path or hub id. Raises ConfigError, MissingModel or BackendError."""
-    import transformers
-
-    library: Any = transformers  # its classes are not typed
-    where = devices.device(device)
-    try:
-        processor = library.AutoProcessor.from_pretrained(model)
-        network = library.AutoModelForImageTextToText.from_pretrained(
-            model, dtype=devices.dtype("auto", where), use_safetensors=True
-        )
-        network = network.eval().to(where)
-    except (OSError, ValueError, KeyError, ImportError) as error:  # no such folder, another kind of model, a package
-        raise MissingModel(
-            f"judge.model {model!r} is no image-text-to-text model that can be loaded ({devices.reason(error)}): give "
-            "the folder or hub id of one with safetensors."
-        ) from error
-    except Exception as error:  # transformers, safetensors and torch raise nearly anything
-        raise BackendError(f"judge.model {model!r} cannot be loaded: {devices.reason(error)}.") from error
-    if not getattr(processor, "chat_template", None):
-        raise MissingModel(
-            f"judge.model {model!r} has no chat template: give a model that was tuned to follow requests."
-        )
-    return partial(_look, processor, network)
-
-
-def _look(processor: Any, network: Any, image: Image, system: str, user: str, limit: int) -> str:
-    """The model's likeliest text on a picture and a request. Raises BackendError where the model fails.
-
-    The system's words stand before the user's: many templates have no system turn.
-    """
-    import torch
-
-    content = [{"type": "image", "image": image}, {"type": "text", "text": f"{system}\n\n{user}"}]
-    try:
-        inputs = processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            tokenize=True, add_generation_prompt=True, return_dict=True, return_tensors="pt",
-        ).to(network.device, dtype=network.dtype)  # fmt: skip
-        with torch.inference_mode():
-            tokens = network.generate(**inputs, max_new_tokens=limit, do_sample=False)
-        read = inputs["input_ids"].shape[1]
-        return str(processor.decode(tokens[0, read:], skip_special_tokens=True))
-    except Exception as error:  # out of memory, a template's own complaint, a picture the processor cannot cut
-        raise BackendError(f"The local judge failed on a picture: {devices.reason(error)}.") from error
