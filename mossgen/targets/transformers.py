@@ -1,4 +1,4 @@
-"""Any chat model that transformers loads, on this machine: one that sees pictures, or one that is told what they show."""
+"""Any chat model that transformers loads here: one that sees pictures, or one that is told what they show."""
 
 from __future__ import annotations
 
