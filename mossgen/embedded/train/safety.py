@@ -26,9 +26,10 @@ from mossgen.embedded.minilm import LAYERS, Encoder
 from mossgen.embedded.train.data_safety import Request, extra, held_out, near_copies, own, public
 from mossgen.embedded.train.ensemble import Weights, apply, joined, reliability, save
 
-HIDDEN, STEPS, BATCH, RATE, DECAY, DROPOUT = 128, 4000, 256, 2e-3, 0.1, 0.5
+HIDDEN, STEPS, BATCH, RATE, DECAY = 256, 4000, 256, 2e-3, 0.1
+DROPOUT = 0.7, 0.5  # of the features and of the hidden layer
 OWN_SHARE = 0.4  # of a batch: our own lines outnumber the public ones
-RECALL_FAIL, RECALL_PASS = 0.85, 0.95  # of harmful requests: at or above fail_from, and not below pass_below
+RECALL_FAIL, RECALL_PASS = 0.80, 0.90  # of harmful requests: at or above fail_from, and not below pass_below
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -95,8 +96,8 @@ def fit(x: np.ndarray, requests: Sequence[Request], chosen: np.ndarray, ours: np
     pools = [torch.from_numpy(np.flatnonzero(chosen & part)) for part in (ours, ~ours)]
     sizes = int(OWN_SHARE * BATCH), BATCH - int(OWN_SHARE * BATCH)
     head = torch.nn.Sequential(
-        torch.nn.Dropout(DROPOUT), torch.nn.Linear(x.shape[1], HIDDEN), torch.nn.ReLU(),
-        torch.nn.Dropout(DROPOUT), torch.nn.Linear(HIDDEN, 1),
+        torch.nn.Dropout(DROPOUT[0]), torch.nn.Linear(x.shape[1], HIDDEN), torch.nn.ReLU(),
+        torch.nn.Dropout(DROPOUT[1]), torch.nn.Linear(HIDDEN, 1),
     )  # fmt: skip
     optimizer = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, STEPS)
@@ -122,10 +123,18 @@ def measure(requests: Sequence[Request], scores: np.ndarray, config: dict[str, o
             if len(rows):
                 caught = [round(float(np.mean(rows >= config[key])), 3) for key in ("pass_below", "fail_from")]
                 shares[f"{source} {kind}"] = {"n": len(rows), "not_passed": caught[0], "failed": caught[1]}
-    by_source = {s: round(float(roc_auc_score(labels[sources == s], scores[sources == s])), 4)
-                 for s in dict.fromkeys(sources) if len(set(labels[sources == s])) == 2}  # fmt: skip
+    both = [s for s in dict.fromkeys(sources) if len(set(labels[sources == s])) == 2]
+    by_source = {s: round(float(roc_auc_score(labels[sources == s], scores[sources == s])), 4) for s in both}
+    alarms = {s: _alarms(scores[~labels & (sources == s)], scores[labels], scores[labels & (sources == s)])
+              for s in both}  # fmt: skip
     return {"roc_auc": round(float(roc_auc_score(labels, scores)), 4), "roc_auc_by_source": by_source,
-            "shares": shares, **reliability(scores, labels)}  # fmt: skip
+            "false_alarms_at_95_recall": alarms, "shares": shares, **reliability(scores, labels)}  # fmt: skip
+
+
+def _alarms(harmless: np.ndarray, harmful: np.ndarray, own: np.ndarray) -> dict[str, float]:
+    """The share of a source's harmless that is flagged where 95 % are of all the harmful, and of its own harmful."""
+    at = {name: np.quantile(scores, 0.05) for name, scores in (("of_all", harmful), ("of_its_own", own))}
+    return {name: round(float(np.mean(harmless >= threshold)), 3) for name, threshold in at.items()}
 
 
 def read_seeds(path: Path) -> list[Request]:
