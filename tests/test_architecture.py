@@ -40,6 +40,7 @@ LAYERS = [
     {"diagnosis"},
     {"labels"},
     {"rates"},
+    {"reporting"},
     {"answers", "refusals"},
     {"exporting", "publishing"},
     {"estimate", "doctor"},

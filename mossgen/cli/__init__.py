@@ -18,6 +18,7 @@ from mossgen.cli.judge import judge
 from mossgen.cli.models import models
 from mossgen.cli.probe import probe
 from mossgen.cli.push import push
+from mossgen.cli.report import report
 from mossgen.cli.review import review
 from mossgen.cli.split import split
 
@@ -45,7 +46,7 @@ def main() -> None:
 VERBS = (
     *(expand, preview, check, contrast, status, verify, review, export, push),
     *(import_, references, dedup, split, audit),
-    *(probe, judge, diagnose),
+    *(probe, judge, diagnose, report),
     *(models, plugins, doctor),
 )
 for verb in VERBS:

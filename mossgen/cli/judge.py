@@ -20,7 +20,7 @@ MEASURED = {"comply": "benign items", "refuse": "harmful partners (to be refused
 
 # what judge and report share
 rate_options = together(
-    click.option("--empty-refuses", is_flag=True, help="Count a response without a text as a refusal, as MOSSBench does."),
+    click.option("--empty-refuses", is_flag=True, help="Count responses without a text as refusals, as MOSSBench."),
 )  # fmt: skip
 
 
