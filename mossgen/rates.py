@@ -108,7 +108,7 @@ def _order(group: tuple[str, str]) -> tuple[int, str]:
 def _cell(names: tuple[str, str, str, str, str], pairs: Sequence[Judged]) -> Cell:
     scored = [(row.id, label) for row, label in pairs if label in SCORED]
     items = sorted({item for item, _ in scored})
-    rates: dict[str, float | None] = {}
+    rates: dict[str, Any] = {}
     for measure, hits in MEASURES.items():
         found = _rate([(item, label in hits) for item, label in scored], items) if scored else [None] * 3
         rates |= dict(zip(COLUMNS[measure], found, strict=True))

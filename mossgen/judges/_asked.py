@@ -59,7 +59,7 @@ class Asked:
             for number, labelled in self._endpoint.stream(lambda n: self._one(exchanges[n]), range(len(exchanges))):
                 found[number] = labelled
         except BackendError as error:
-            if not found:
+            if all(labelled.failed for labelled in found.values()):
                 raise
             failure = Labelled("unscored", reason=str(error), failed=True)
         finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 FOREIGN = "the response is not English, and this judge reads English only"
-_ASCII = 0.7  # of the letters at least: English has nearly all, a text that quotes Greek some fewer
+_ASCII = 0.5  # of the letters at least: English has nearly all, unless it quotes
 _SMALL = 0.1  # of the words at least: English has two to five in ten
 _FEWEST = 4  # words, below which the small ones say nothing
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
