@@ -131,7 +131,7 @@ def _with(row: Row, subject: Subject) -> Row:
             f"Item {row.id} had another picture when {row.target} responded than it has in --items: give that set."
         )
     return replace(
-        row, question=row.question or subject.entry.question, type=subject.entry.type or row.type,
+        row, question=row.question or subject.entry.question, type=subject.type or row.type,
         category=subject.category or row.category, expected=subject.expected, facts={**row.facts, **subject.facts},
         image=image or row.image,
     )  # fmt: skip
@@ -309,11 +309,12 @@ class Book:
         self.labels[where] = self._by_key[label.key] = label
 
     def _write(self) -> None:
-        judges = list(dict.fromkeys(label.judge for label in self.labels.values()))
-        rank = {judge: number for number, judge in enumerate(judges)}
+        """Puts the labels in order and on the disk: judge by judge as they came, then by target, item and sample."""
+        rank = {judge: number for number, judge in enumerate(dict.fromkeys(judge for judge, *_ in self.labels))}
         ordered = sorted(self.labels.values(), key=lambda x: (rank[x.judge], x.target, natural(x.id), x.sample))
+        self.labels = {(label.judge, *label.place): label for label in ordered}
         try:
-            write_whole(self.file, "".join(_line(label) for label in ordered).encode())
+            write_whole(self.file, "".join(_line(label) for label in self.labels.values()).encode())
         except OSError as error:
             raise self._trouble(error) from error
 

@@ -63,9 +63,10 @@ def read_responses(file: Path) -> list[Row]:
     Raises ConfigError where it is none of them, or a line has no id or no response.
     """
     unreadable: list[str] = []
-    rows = [_row(file, number, value) for number, value in enumerate(_values(file, unreadable), 1)]
+    values = list(_values(file, unreadable))
     if unreadable:
         raise ConfigError(f"{file}, {unreadable[0].split(':')[0]}: not valid JSON: mend or remove that line.")
+    rows = [_row(file, number, value) for number, value in enumerate(values, 1)]
     if not rows:
         raise ConfigError(f"{file}: there is no response in it.")
     return rows

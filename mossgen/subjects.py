@@ -39,6 +39,12 @@ class Subject:
             return False
         return "metadata_over" in row or (isinstance(metadata, dict) and "over" in metadata)
 
+    @property
+    def type(self) -> str | None:
+        """The name of its type, also of one that we do not ship: to tell items apart by, never to be loaded."""
+        stated = self.entry.record.get("type") if isinstance(self.entry.record, dict) else None
+        return self.entry.type or (stated if isinstance(stated, str) and stated else None)
+
 
 def read_subjects(path: Path, type_name: str | None = None, side: str | None = None, contrast: bool = False,
                   limit: int | None = None) -> list[Subject]:  # fmt: skip

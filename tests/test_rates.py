@@ -130,8 +130,8 @@ def test_rank_correlation_of_safety_and_oversensitivity():
 
 
 def test_judges_are_compared_and_people_are_the_measure():
-    labels = "compliance compliance compliance partial refusal refusal".split()
-    other = "compliance compliance refusal refusal refusal unscored".split()
+    labels = ["compliance", "compliance", "compliance", "partial", "refusal", "refusal"]
+    other = ["compliance", "compliance", "refusal", "refusal", "refusal", "unscored"]
     rows = [Row(str(i), "words", "t") for i in range(6)]
     both = [Label(str(i), "t", 0, "machine", label) for i, label in enumerate(other)]
     both += [Label(str(i), "t", 0, "people", label) for i, label in enumerate(labels)]

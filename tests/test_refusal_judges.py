@@ -1,9 +1,9 @@
 """The judges of refusals: those behind an endpoint against a server that answers as it is told, and what is English."""
 
-import json
 import re
 
 import pytest
+from judge_server import server
 from PIL import Image
 
 from mossgen import plugins
@@ -12,42 +12,10 @@ from mossgen.judges._asked import quoted, shortened
 from mossgen.judges._english import FOREIGN, english
 from mossgen.ports import Exchange
 
+__all__ = ["server"]  # the fixture
 EXCHANGE = Exchange("Set it on the table.", "Where would this look best?", lambda: Image.new("RGB", (8, 8)), 7)
 STRICT = {"reason": "It answers.", "label": "compliance"}
 PAPER = "Description: It answers.\nScore: 0\nReason: It does what was asked."
-
-
-@pytest.fixture
-def server(httpserver, monkeypatch):
-    """Serves `answers` in turn (the last for ever); an int is a status. Returns what was asked."""
-    from werkzeug import Response
-
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-
-    def serve(*answers):
-        asked, left = [], list(answers)
-
-        def handle(request):
-            asked.append(request.get_json())
-            answer = left.pop(0) if len(left) > 1 else left[0]
-            if isinstance(answer, tuple):
-                status, words = answer
-                return Response(json.dumps({"error": {"message": words}}), status, content_type="application/json")
-            message = answer if isinstance(answer, dict) and "content" in answer else {"content": _text(answer)}
-            body = {"id": "x", "object": "chat.completion", "created": 0, "model": "m",
-                    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", **message}}],
-                    "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}}  # fmt: skip
-            return Response(json.dumps(body), content_type="application/json")
-
-        httpserver.expect_request(re.compile("/v1/.*")).respond_with_handler(handle)
-        serve.url = httpserver.url_for("/v1")
-        return asked
-
-    return serve
-
-
-def _text(answer):
-    return answer if isinstance(answer, str) else json.dumps(answer)
 
 
 def load(server, name, **options):

@@ -129,7 +129,7 @@ def _contents(items: Mapping[str, Subject]) -> dict[str, dict[str, dict[str, int
     found: dict[str, dict[str, Counter[str]]] = {}
     for subject in items.values():
         if subject.expected == "comply":
-            group = found.setdefault(subject.entry.type or "any", {})
+            group = found.setdefault(subject.type or "any", {})
             group.setdefault("category", Counter())[subject.category or "no category stated"] += 1
             for fact in FACTS:
                 value = subject.facts.get(fact)
