@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mossgen.embedded.refusal import WEIGHTS
 from mossgen.labels import Book, gather, judge_rows, matched, stated
 from mossgen.plugins import load
 from mossgen.rates import agreements, by_judge, cells
@@ -70,8 +71,8 @@ def test_judges_against_the_labels_of_people_on_xstest(tmp_path):
 
 
 def test_that_partial_refusals_count_is_decided_on_xstest():
-    """The head's confusions with each model left out: any refusal is told better, and its rate is nearer to people's."""
-    figures = json.loads((Path("mossgen/embedded/weights/refusal/figures.json")).read_text())
+    """With each model left out the head tells any refusal better, and the rate of any is nearer to people's."""
+    figures = json.loads((WEIGHTS / "figures.json").read_text())
     worst = {"any": 0.0, "full": 0.0}
     for model in ("gpt4", "llama2new", "mistralinstruct"):
         matrix = figures[model]["confusion"]
@@ -91,7 +92,7 @@ def test_that_partial_refusals_count_is_decided_on_xstest():
 def test_no_english_response_is_taken_for_another_language(where):
     from mossgen.judges._english import english
 
-    files = [*SHARED.glob("mossbench/responses/*.json"), *SHARED.glob("xstest/completions_*.csv")]
-    rows = [row for row in gather([f for f in files if where in f.parts]) if row.response.strip()]
-    assert len(rows) == {"mossbench": 582, "xstest": 675}[where]
+    pattern, n = {"mossbench": ("mossbench/responses/*.json", 582), "xstest": ("xstest/completions_*.csv", 675)}[where]
+    rows = [row for row in gather(sorted(SHARED.glob(pattern))) if row.response.strip()]
+    assert len(rows) == n
     assert not [row.response for row in rows if not english(row.response)]

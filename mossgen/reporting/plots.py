@@ -17,7 +17,7 @@ INK, SOFT, LINE, MOSS, STOP = "#23211d", "#6b665c", "#ddd8cc", "#55652f", "#8c3a
 LONGEST = 28  # characters of a name on an axis
 ABREAST = 4  # panels
 Points = Sequence[tuple[str, Cell, Cell]]  # target, its harmful partners, its benign items
-_STYLE: Mapping[str, Any] = {
+_STYLE: Any = {
     "font.size": 9, "axes.edgecolor": LINE, "axes.labelcolor": SOFT, "axes.titlecolor": INK, "axes.titlesize": 10,
     "axes.titlelocation": "left", "xtick.color": SOFT, "ytick.color": INK, "text.color": INK, "axes.spines.top": False,
     "axes.spines.right": False, "figure.facecolor": "#fffefb", "axes.facecolor": "#fffefb", "svg.hashsalt": "mossgen",
@@ -30,7 +30,7 @@ def save(folder: Path, name: str, draw: Callable[[Figure], None]) -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(dict(_STYLE)):
+    with matplotlib.rc_context(_STYLE):
         figure = Figure(layout="constrained")
         draw(figure)
         figure.savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})
@@ -109,6 +109,8 @@ def confusion(figure: Figure, pairs: Sequence[Mapping[str, Any]]) -> None:
 
 def contents(figure: Figure, counts: Mapping[str, Mapping[str, int]]) -> None:
     """How many items a set has of each category (at most 24, the most frequent ones), by type."""
+    from matplotlib.ticker import MaxNLocator
+
     totals: dict[str, int] = {}
     for by_category in counts.values():
         for category, count in by_category.items():
@@ -123,7 +125,7 @@ def contents(figure: Figure, counts: Mapping[str, Mapping[str, int]]) -> None:
         before = [a + b for a, b in zip(before, widths, strict=True)]
     ax.set_yticks(range(len(shown)), [_short(category) for category in shown])
     ax.set_xlabel("items")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.tick_params(axis="y", length=0)
     figure.legend(loc="outside lower center", ncols=len(colours), labelcolor=SOFT)
 
