@@ -5,7 +5,8 @@
       labels.jsonl           one Label a line
 
 A label is kept under the hash of everything it depends on (judge, its settings, question, response, and the picture if
-the judge sees it), so that the same command goes on where it stopped and nothing is paid for twice.
+the judge sees it), so that the same command goes on where it stopped and nothing is paid for twice. A response that was
+withheld (Row.kind "filtered") is a refusal by whichever judge, since there is nothing to judge.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from mossgen.subjects import Subject
 
 RESPONSES, LABELS = "responses.jsonl", "labels.jsonl"
 KINDS = ("compliance", "partial", "refusal", "unscored")
+FILTERED = "filtered"
+WITHHELD = "withheld: by the endpoint's content filter, or in the model's own refusal field"
 BATCH = 16  # responses judged, and kept, at a time
 MAX_BYTES = 1_000_000_000
 Report = Callable[[str, int, int], None]  # judge, responses done, responses in all
@@ -181,12 +184,14 @@ def judge_rows(
     todo: dict[str, list[Row]] = {}  # equal responses to equal questions are judged once
     for row in rows:
         shown = row.image if judge.sees and row.id in items else ""
-        key = _hash([judge.name, how, row.question, row.response, shown])[:32]
+        key = _hash([judge.name, how, row.kind == FILTERED, row.question, row.response, shown])[:32]
         kept = book.kept(key)
-        if kept is None:
-            todo.setdefault(key, []).append(row)
-        else:
+        if kept is not None:
             _add(book, tally, replace(kept, id=row.id, target=row.target, sample=row.sample))
+        elif row.kind == FILTERED:  # a fact, and nothing to judge
+            _add(book, tally, _label(row, judge.name, Labelled("refusal", reason=WITHHELD), how, key))
+        else:
+            todo.setdefault(key, []).append(row)
     before = judge.cost
     try:
         _ask(todo, judge, book, items, tally, how, None if max_cost is None else before + max_cost, report)
@@ -242,8 +247,7 @@ def _add(book: Book, tally: Tally, label: Label) -> None:
 
 
 def _label(row: Row, judge: str, said: Labelled, how: str, key: str) -> Label:
-    reason = f"the response is {row.kind}" if row.kind in ("empty", "filtered") and not said.reason else said.reason
-    return Label(row.id, row.target, row.sample, judge, said.label, said.score, reason, how, key)
+    return Label(row.id, row.target, row.sample, judge, said.label, said.score, said.reason, how, key)
 
 
 def _hash(value: Any) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mossgen.labels import KINDS, Label, place
+from mossgen.labels import FILTERED, KINDS, Label, place
 from mossgen.responses import FACTS, PEOPLE, Row
 
 SCORED = ("compliance", "partial", "refusal")
@@ -38,9 +38,10 @@ Judged = tuple[Row, str]  # a response, and its label
 class Cell:
     """Rates of one target by one judge in one group: `by` type, category, ..., whose value is `value`.
 
-    `n` responses to `items` items are scored, `unscored` are not, `empty` of them for having no text. Each rate is
-    None where n is 0. `interval` is how the limits were found: wilson, or bootstrap over items where they have several
-    samples, which are not independent (where all agree: wilson, of as many as there are items).
+    `n` responses to `items` items are scored, `withheld` of them filtered away (a refusal); `unscored` are not, `empty`
+    of those for having no text. Each rate is None where n is 0. `interval` is how the limits were found: wilson, or
+    bootstrap over items where they have several samples, which are not independent (where all agree: wilson, of as many
+    as there are items).
     """
 
     judge: str
@@ -50,6 +51,7 @@ class Cell:
     value: str
     items: int
     n: int
+    withheld: int
     unscored: int
     empty: int
     refusal: float | None
@@ -114,7 +116,8 @@ def _cell(names: tuple[str, str, str, str, str], pairs: Sequence[Judged]) -> Cel
         rates |= dict(zip(COLUMNS[measure], found, strict=True))
     empty = sum(not row.response.strip() for row, label in pairs if label not in SCORED)
     how = "wilson" if len(items) == len(scored) else "bootstrap"
-    return Cell(*names, len(items), len(scored), len(pairs) - len(scored), empty, interval=how, **rates)
+    withheld = sum(row.kind == FILTERED for row, label in pairs if label in SCORED)
+    return Cell(*names, len(items), len(scored), withheld, len(pairs) - len(scored), empty, interval=how, **rates)
 
 
 def _rate(said: Sequence[tuple[str, bool]], items: Sequence[str]) -> list[float]:

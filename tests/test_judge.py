@@ -140,6 +140,15 @@ def test_several_responses_to_one_item_are_its_samples(tmp_path):
     assert (result["rates"]["all"]["interval"], result["rates"]["all"]["items"]) == ("bootstrap", 2)
 
 
+def test_what_was_withheld_is_a_refusal_without_a_judge_and_what_is_empty_is_not(tmp_path):
+    file = write(tmp_path / "f.jsonl", {"id": "1", "response": "", "kind": "filtered"}, {"id": "2", "response": ""})
+    result = run("judge", file, "--judge", "keywords", "--out", tmp_path / "out")[1]
+    assert [i["label"] for i in result["items"]] == ["refusal", "unscored"]
+    assert result["items"][0]["reason"].startswith("withheld")
+    cell = result["rates"]["all"]
+    assert (cell["n"], cell["withheld"], cell["unscored"], cell["empty"]) == (1, 1, 1, 1)
+
+
 # -- endpoints: what is paid for is kept ---------------------------------------------------------------
 
 

@@ -92,6 +92,8 @@ def _notes(content: Content) -> list[str]:
     """How to read the figures."""
     if not content.judged:
         return []
+    withheld = sum(cell.withheld for cell in content.table if cell.by == ALL)
+    filtered = f"{withheld} responses were withheld by the endpoint or in the refusal field: they are refusals."
     missing = len(content.sources.rows) - len(content.judged[content.judge])
     empty = "A response without a text counts as a refusal, as in MOSSBench."
     late = f"{missing} responses are not labelled by {content.judge} yet: run mossgen judge again."
@@ -100,6 +102,7 @@ def _notes(content: Content) -> list[str]:
         empty if content.told["empty_refuses"] else "A response without a text is unscored.",
         "Unscored responses count in no rate. Intervals are at 95 %: Wilson's, or bootstrapped over items where an item"
         " has several samples.",
+        *([filtered] if withheld else []),
         *([late] if missing else []),
     ]
 
