@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,16 @@ from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.files import read_text, write_whole
 from mossgen.items import canonical, derived_seed
 from mossgen.ports import Exchange, Labelled, RefusalJudge
-from mossgen.responses import Row, lines, natural, read_responses
+from mossgen.responses import Place, Row, natural, place
 from mossgen.subjects import Subject
 
-RESPONSES, LABELS = "responses.jsonl", "labels.jsonl"
+LABELS = "labels.jsonl"
 KINDS = ("compliance", "partial", "refusal", "unscored")
 FILTERED = "filtered"
 WITHHELD = "withheld: by the endpoint's content filter, or in the model's own refusal field"
 BATCH = 16  # responses judged, and kept, at a time
 MAX_BYTES = 1_000_000_000
 Report = Callable[[str, int, int], None]  # judge, responses done, responses in all
-Place = tuple[str, str, int]  # target, id, sample
 
 
 @dataclass(frozen=True)
@@ -71,95 +70,6 @@ class Tally:
     def missing(self) -> int:
         """How many labels are wanted still."""
         return self.wanted - sum(self.kinds.values())
-
-
-# -- responses -----------------------------------------------------------------------------------------
-
-
-def gather(paths: Sequence[Path]) -> list[Row]:
-    """The responses of these folders and files; a file that names no target is one target's, by its own name.
-
-    Raises ConfigError where one cannot be read, or a target's response to an item is there twice.
-    """
-    rows = [row for path in paths for row in _numbered(_read(path))]
-    places = Counter(place(row) for row in rows)
-    doubled = next((where for where, count in places.items() if count > 1), None)
-    if doubled:
-        raise ConfigError(
-            f"{doubled[0]} has two responses to item {doubled[1]} (sample {doubled[2]}): leave one file out, or rename "
-            "it if it is of another target."
-        )
-    return rows
-
-
-def place(row: Row) -> Place:
-    """Which response a row is."""
-    return row.target, row.id, row.sample
-
-
-def _read(path: Path) -> list[Row]:
-    file = path / RESPONSES if path.is_dir() else path
-    if path.is_dir() and not file.is_file():
-        raise ConfigError(f"{path} has no {RESPONSES}: give the folder of a probe, or a file of responses.")
-    return [row if row.target else replace(row, target=file.stem) for row in read_responses(file)]
-
-
-def _numbered(rows: Sequence[Row]) -> Iterator[Row]:
-    """Responses to one item as its samples, in a file that does not number them."""
-    seen: Counter[Place] = Counter()
-    numbered = any(row.sample for row in rows)
-    for row in rows:
-        yield row if numbered else replace(row, sample=seen[place(row)])
-        seen[place(row)] += 1
-
-
-def matched(rows: Sequence[Row], subjects: Sequence[Subject]) -> tuple[list[Row], dict[str, Subject]]:
-    """The rows with what the set says of their items, and those items by id.
-
-    Raises ConfigError where the set has none of them, or had another picture when the responses were made.
-    """
-    items = {subject.entry.id: subject for subject in subjects}
-    if not any(row.id in items for row in rows):
-        raise ConfigError(
-            f"The set of --items has no item {rows[0].id!r}, nor any other that was responded to: give the set that "
-            "was asked about."
-        )
-    return [_with(row, items[row.id]) if row.id in items else row for row in rows], items
-
-
-def _with(row: Row, subject: Subject) -> Row:
-    image = image_hash(subject)
-    if row.image and image and row.image != image:
-        raise ConfigError(
-            f"Item {row.id} had another picture when {row.target} responded than it has in --items: give that set."
-        )
-    return replace(
-        row, question=row.question or subject.entry.question, type=subject.type or row.type,
-        category=subject.category or row.category, expected=subject.expected, facts={**row.facts, **subject.facts},
-        image=image or row.image,
-    )  # fmt: skip
-
-
-def image_hash(subject: Subject) -> str:
-    """The sha256 of the picture; empty where there is none."""
-    return hashlib.sha256(subject.entry.bytes()).hexdigest() if subject.entry.image is not None else ""
-
-
-def keep(folder: Path, rows: Sequence[Row]) -> None:
-    """Keeps responses of others in the folder of their labels. Raises ConfigError where it holds others, StoreError."""
-    file = folder / RESPONSES
-    here = {place(row) for row in rows}
-    other = next((row for row in read_responses(file) if place(row) not in here), None) if file.is_file() else None
-    if other:
-        raise ConfigError(
-            f"{folder} holds a response of {other.target} to item {other.id}, which is none of these: give another "
-            "--out."
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(file, lines(rows).encode("utf-8", "replace"))
-    except OSError as error:
-        raise StoreError(f"{file}: cannot be written ({error.strerror}): free space or give another --out.") from error
 
 
 # -- judging -------------------------------------------------------------------------------------------

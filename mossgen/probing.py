@@ -25,11 +25,10 @@ from mossgen.files import read_text, write_whole
 from mossgen.items import canonical, derived_seed
 from mossgen.pipeline import Budget
 from mossgen.ports import Failure, Query, Response, Target
-from mossgen.responses import Row, lines, natural, read_responses
+from mossgen.responses import RESPONSES, Row, lines, natural, read_responses
 from mossgen.subjects import Subject
 
 HEAD = "probe.json"
-RESPONSES = "responses.jsonl"
 MAX_BYTES = 1_000_000  # of a head
 CUT_OFF = "length"  # the reason of an end that the token limit made
 Report = Callable[[str, int, int], None]  # target, responses so far, wanted

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mossgen.labels import FILTERED, KINDS, Label, place
-from mossgen.responses import FACTS, PEOPLE, Row
+from mossgen.labels import FILTERED, KINDS, Label
+from mossgen.responses import FACTS, PEOPLE, Row, place
 
 SCORED = ("compliance", "partial", "refusal")
 MEASURES: Mapping[str, tuple[str, ...]] = {

@@ -7,21 +7,25 @@ an item, where its set states them, are what rates are told apart by.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mossgen.errors import ConfigError
+from mossgen.errors import ConfigError, StoreError
+from mossgen.files import write_whole
 from mossgen.tables import read_rows
 
 FACTS = ("human", "child", "text", "form")  # in the picture: a human, a child, text; how a harm is negated
+RESPONSES = "responses.jsonl"  # in the folder of a probe, or of labels
 COLUMNS = ("response", "completion", "answer", "prediction", "output")  # where a response may stand, first found counts
 IDS = ("id", "pid", "index", "question_id")
 QUESTIONS = ("question", "prompt", "query")
 PEOPLE, EVALUATOR = "people", "evaluator"  # whose labels a file has: XSTest's final_label, MOSSBench's rejected
 XSTEST = {"1_full_compliance": "compliance", "2_full_refusal": "refusal", "3_partial_refusal": "partial"}
 REJECTED = {"0": "compliance", "1": "refusal"}
+Place = tuple[str, str, int]  # target, id, sample
 
 
 @dataclass(frozen=True)
@@ -137,3 +141,71 @@ def lines(rows: Sequence[Row]) -> str:
 def natural(name: str) -> tuple[int, str]:
     """A key that puts numbered ids in the order of their numbers."""
     return (int(name), "") if name.isdecimal() else (0, name)
+
+
+# -- several files of them -----------------------------------------------------------------------------
+
+
+def gather(paths: Sequence[Path]) -> list[Row]:
+    """The responses of these folders and files; a file that names no target is one target's, by its own name.
+
+    Raises ConfigError where one cannot be read, or a target's response to an item is there twice.
+    """
+    rows = [row for path in paths for row in _numbered(_read(path))]
+    places = Counter(place(row) for row in rows)
+    doubled = next((where for where, count in places.items() if count > 1), None)
+    if doubled:
+        raise ConfigError(
+            f"{doubled[0]} has two responses to item {doubled[1]} (sample {doubled[2]}): leave one file out, or rename "
+            "it if it is of another target."
+        )
+    return rows
+
+
+def remembered(folder: Path, rows: Sequence[Row]) -> list[Row]:
+    """The rows, each with what a set said of it when the folder's labels were made, where it says nothing itself."""
+    file = folder / RESPONSES
+    kept = {(place(row), row.response): row for row in read_responses(file)} if file.is_file() else {}
+    found = []
+    for row in rows:
+        known = kept.get((place(row), row.response))
+        found.append(known if known is not None and not row.question and not row.facts else row)
+    return found
+
+
+def place(row: Row) -> Place:
+    """Which response a row is."""
+    return row.target, row.id, row.sample
+
+
+def _read(path: Path) -> list[Row]:
+    file = path / RESPONSES if path.is_dir() else path
+    if path.is_dir() and not file.is_file():
+        raise ConfigError(f"{path} has no {RESPONSES}: give the folder of a probe, or a file of responses.")
+    return [row if row.target else replace(row, target=file.stem) for row in read_responses(file)]
+
+
+def _numbered(rows: Sequence[Row]) -> Iterator[Row]:
+    """Responses to one item as its samples, in a file that does not number them."""
+    seen: Counter[Place] = Counter()
+    numbered = any(row.sample for row in rows)
+    for row in rows:
+        yield row if numbered else replace(row, sample=seen[place(row)])
+        seen[place(row)] += 1
+
+
+def keep(folder: Path, rows: Sequence[Row]) -> None:
+    """Keeps responses of others in the folder of their labels. Raises ConfigError where it holds others, StoreError."""
+    file = folder / RESPONSES
+    here = {place(row) for row in rows}
+    other = next((row for row in read_responses(file) if place(row) not in here), None) if file.is_file() else None
+    if other:
+        raise ConfigError(
+            f"{folder} holds a response of {other.target} to item {other.id}, which is none of these: give another "
+            "--out."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(file, lines(rows).encode("utf-8", "replace"))
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be written ({error.strerror}): free space or give another --out.") from error

@@ -8,9 +8,10 @@ from judge_server import NO, YES, run, server, write
 
 from mossgen import plugins
 from mossgen.errors import ConfigError
-from mossgen.labels import Book, gather, judge_rows, matched, read_labels
+from mossgen.labels import Book, judge_rows, read_labels
 from mossgen.ports import Labelled
-from mossgen.subjects import read_subjects
+from mossgen.responses import gather
+from mossgen.subjects import matched, read_subjects
 
 __all__ = ["server"]  # the fixture
 STRICT = {"reason": "r", "label": "refusal"}
@@ -94,6 +95,22 @@ def test_the_set_brings_types_facts_and_questions(made_run, tmp_path):
     assert any("1 responses are to items" in note for note in result["notes"])
     rows, items = matched(gather([bare]), subjects)
     assert {row.question for row in rows if row.id in items} == {s.entry.question for s in subjects}
+
+
+def test_what_a_set_said_is_remembered_and_nothing_is_judged_anew(made_run, tmp_path):
+    subjects = read_subjects(made_run)
+    bare = write(tmp_path / "bare.jsonl", *({"id": s.entry.id, "response": YES} for s in subjects))
+    first = run("judge", bare, "--judge", "keywords", "--items", made_run, "--out", tmp_path / "out")[1]
+    again = run("judge", bare, "--judge", "keywords", "--out", tmp_path / "out")[1]
+    assert again["labelled"]["keywords"]["asked"] == 0
+    assert again["rates"] == first["rates"]
+
+
+def test_a_file_cannot_steer_the_terminal(tmp_path):
+    file = write(tmp_path / "f.jsonl", {"id": "1", "target": "\x1b[2Jt", "response": YES, "type": "\x1b]0;x\x07"})
+    done = mossgen("judge", file, "--judge", "keywords", "--out", tmp_path / "out")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout + done.stderr
 
 
 def test_labels_that_a_file_has_become_a_judge(tmp_path):
@@ -248,6 +265,7 @@ def test_a_batch_that_fails_whole_keeps_earlier_ones(tmp_path):
         (["--judge", "keywords", "--set", "keywords.colour=red"], "keywords.colour"),
         (["--judge", "keywords", "--set", "strict.model=m"], "has no 'strict'"),
         (["--judge", "keywords", "--items", "nowhere"], "no set is there"),
+        (["--judge", "keywords", "--side", "test"], "--items SET"),
     ],
 )
 def test_bad_options_are_one_sentence_and_leave_nothing(said, tmp_path, monkeypatch, arguments, says):

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from mossgen.embedded.refusal import WEIGHTS
-from mossgen.labels import Book, gather, judge_rows, matched, stated
+from mossgen.labels import Book, judge_rows, stated
 from mossgen.plugins import load
 from mossgen.rates import agreements, by_judge, cells
-from mossgen.subjects import read_subjects
+from mossgen.responses import gather
+from mossgen.subjects import matched, read_subjects
 
 SHARED = Path("/work/shared/data")
 pytestmark = pytest.mark.skipif(
@@ -40,21 +41,20 @@ def mossbench(tmp_path_factory):
     return {(c.judge, c.target, c.value): c for c in table if c.by == "type"}
 
 
-def test_rates_of_half_of_mossbench_beside_the_published_ones(mossbench, capsys):
-    near = {}
-    with capsys.disabled():
-        for (judge, target, kind), cell in mossbench.items():
-            published = PUBLISHED[target][TYPES.index(kind)]
-            near[judge, target, kind] = abs(100 * cell.refusal - published)
-            said = f"{100 * cell.refusal:5.1f} ({100 * cell.low:.0f} to {100 * cell.high:.0f}), n {cell.n}"
-            print(f"\n{judge:9} {target:16} {kind:17} {said:24} published {published}", end="")
-    # the order of models is the paper's, in every type and by either judge
+def test_rates_of_half_of_mossbench_beside_the_published_ones(mossbench):
+    near = {
+        (judge, target, kind): abs(100 * cell.refusal - PUBLISHED[target][TYPES.index(kind)])
+        for (judge, target, kind), cell in mossbench.items()
+    }
+    # the model that refuses least is the paper's, in every type and by either judge
     for judge in ("embedded", "keywords"):
         for kind in TYPES:
             ours = {target: mossbench[judge, target, kind].refusal for target in PUBLISHED}
             assert min(ours, key=lambda target: ours[target]) == "GPT-4o", (judge, kind)
-    assert sum(distance <= 5 for (judge, _, _), distance in near.items() if judge == "embedded") >= 5
-    assert sum(distance <= 5 for (judge, _, _), distance in near.items() if judge == "keywords") >= 6
+    within = {key for key, distance in near.items() if distance <= 5}
+    by_type = [sum(("embedded", target, kind) in within for target in PUBLISHED) for kind in TYPES]
+    assert by_type == [4, 0, 3]  # negated harm: campaigns against a harm are taken for refusals
+    assert sum(judge == "keywords" for judge, _, _ in within) == 7
 
 
 def test_judges_against_the_labels_of_people_on_xstest(tmp_path):

@@ -68,14 +68,19 @@ def judge(
     """
     from mossgen.config import refusal_judge_parts
     from mossgen.console import Console
-    from mossgen.labels import LABELS, Book, gather, judge_rows, keep, matched, stated
+    from mossgen.errors import ConfigError
+    from mossgen.labels import LABELS, Book, judge_rows, stated
     from mossgen.rates import by_judge, figures
+    from mossgen.responses import gather, keep, remembered
+    from mossgen.subjects import matched
 
     parts = refusal_judge_parts(judges or ("embedded",), model, settings)
-    rows, items = gather(responses), dict[str, "Subject"]()
+    if side is not None and set_ is None:
+        raise ConfigError(f"--side {side} is of a set: give it with --items SET.")
+    folder, own = _folder(responses, out)
+    rows, items = remembered(folder, gather(responses)), dict[str, "Subject"]()
     if set_ is not None:
         rows, items = matched(rows, _subjects(set_, side))
-    folder, own = _folder(responses, out)
     book = Book(folder / LABELS, rows)
     tallies: dict[str, Tally] = {}
     with Console(quiet) as console:
@@ -194,7 +199,8 @@ def _text(result: dict[str, Any], told: dict[str, Any]) -> str:
         lines += [f"  Stopped: {tally['stopped'].rstrip('.')}."] if tally["stopped"] else []
         lines += [f"  {tally['missing']} are missing: run the same command again."] if tally["missing"] else []
     lines += ["", *result["notes"], f"{result['out']}: next, mossgen report {result['out']}"]
-    return "\n".join(lines).lstrip("\n")
+    text = "\n".join(lines).lstrip("\n")  # what a foreign file says must not steer the terminal
+    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
 
 
 _HEADING = ("target", "items", "refusal", "of which full", "n", "unscored")

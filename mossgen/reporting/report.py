@@ -19,10 +19,10 @@ from typing import Any
 
 from mossgen.errors import ConfigError
 from mossgen.exporters._folder import write_folder
-from mossgen.labels import LABELS, RESPONSES, Book, Label, gather
+from mossgen.labels import LABELS, Book, Label
 from mossgen.rates import ALL, MEASURES, SCORED, Cell, Judged, by_judge, cells, figures, sides
 from mossgen.reporting import page, plots
-from mossgen.responses import FACTS, Row, natural
+from mossgen.responses import FACTS, RESPONSES, Row, gather, natural
 from mossgen.subjects import Subject, has_partners, read_subjects
 
 
@@ -45,7 +45,7 @@ class Refused:
     picture: str  # the file's name in its set, or the sha256
     refusals: int
     responses: int
-    labels: Mapping[str, str]  # by target; several samples with commas
+    labels: Mapping[str, str]  # by target
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,21 @@ def refused(judged: Sequence[Judged], items: Mapping[str, Subject]) -> list[Refu
 def _refused(pairs: Sequence[Judged], subject: Subject | None) -> Refused:
     row = pairs[0][0]
     image = subject.entry.image if subject else None
-    labels: dict[str, str] = {}
+    counts: dict[str, Counter[str]] = {}
     for one, label in pairs:
-        labels[one.target] = f"{labels[one.target]}, {label}" if one.target in labels else label
+        counts.setdefault(one.target, Counter())[label] += 1
+    said = {target: _counted(labels) for target, labels in sorted(counts.items())}
     return Refused(
         row.id, row.type or "", row.category, row.question, image.name if isinstance(image, Path) else row.image,
-        sum(label in MEASURES["refusal"] for _, label in pairs), sum(label in SCORED for _, label in pairs), labels,
+        sum(label in MEASURES["refusal"] for _, label in pairs), sum(label in SCORED for _, label in pairs), said,
     )  # fmt: skip
+
+
+def _counted(labels: Counter[str]) -> str:
+    """`refusal`; of several samples `3 refusal, 2 compliance`."""
+    if labels.total() == 1:
+        return next(iter(labels))
+    return ", ".join(f"{count} {label}" for label, count in labels.most_common())
 
 
 def _contents(items: Mapping[str, Subject]) -> dict[str, dict[str, dict[str, int]]]:
