@@ -25,11 +25,10 @@ from mossgen.files import read_text, write_whole
 from mossgen.items import canonical, derived_seed
 from mossgen.pipeline import Budget
 from mossgen.ports import Failure, Query, Response, Target
-from mossgen.responses import Row, lines, read_responses
+from mossgen.responses import RESPONSES, Row, lines, natural, read_responses
 from mossgen.subjects import Subject
 
 HEAD = "probe.json"
-RESPONSES = "responses.jsonl"
 MAX_BYTES = 1_000_000  # of a head
 CUT_OFF = "length"  # the reason of an end that the token limit made
 Report = Callable[[str, int, int], None]  # target, responses so far, wanted
@@ -111,7 +110,7 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self._stream.close()
-        self._write(sorted(self.rows, key=lambda row: (row.target, _natural(row.id), row.sample)))
+        self._write(sorted(self.rows, key=lambda row: (row.target, natural(row.id), row.sample)))
 
     def kept(self, key: str) -> Row | None:
         """The response to the same question about the same picture, of whichever item."""
@@ -231,7 +230,7 @@ def _asked(subjects: Sequence[Subject], target: Target, wish: Wish) -> Iterator[
 def _row(one: _Asked, target: Target, response: Response, at: str) -> Row:
     entry, subject = one.subject.entry, one.subject
     return Row(
-        entry.id, response.text, target.name, one.query.sample, response.kind, entry.question, entry.type,
+        entry.id, response.text, target.name, one.query.sample, response.kind, entry.question, subject.type,
         subject.category, subject.expected, subject.facts, response.finish, response.model, response.tokens_in,
         response.tokens_out, response.seconds, at, one.image, one.key,
     )  # fmt: skip
@@ -270,8 +269,3 @@ def _rows(path: Path) -> list[Row]:
     if not data.endswith(b"\n"):
         write_whole(path, data[: data.rfind(b"\n") + 1])
     return read_responses(path) if path.stat().st_size else []
-
-
-def _natural(name: str) -> tuple[int, str]:
-    """Numbered ids in the order of their numbers."""
-    return (int(name), "") if name.isdecimal() else (0, name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from mossgen import lineage
 from mossgen.contrast import FOLDER as CONTRASTS
 from mossgen.errors import ConfigError
 from mossgen.items import ID_TAG
+from mossgen.responses import Row
 from mossgen.runs import unfinished
 from mossgen.sets import Entry, read_set, read_table
 from mossgen.store import DATABASE, RunStore
@@ -39,6 +41,12 @@ class Subject:
             return False
         return "metadata_over" in row or (isinstance(metadata, dict) and "over" in metadata)
 
+    @property
+    def type(self) -> str | None:
+        """The name of its type, also of one that we do not ship: to tell items apart by, never to be loaded."""
+        stated = self.entry.record.get("type") if isinstance(self.entry.record, dict) else None
+        return self.entry.type or (stated if isinstance(stated, str) and stated else None)
+
 
 def read_subjects(path: Path, type_name: str | None = None, side: str | None = None, contrast: bool = False,
                   limit: int | None = None) -> list[Subject]:  # fmt: skip
@@ -52,6 +60,12 @@ def read_subjects(path: Path, type_name: str | None = None, side: str | None = N
     if not found:
         raise ConfigError(f"{path}: no item can be asked about; the first: {entries[0].problem}")
     return found[:limit]
+
+
+def has_partners(path: Path, side: str | None = None) -> bool:
+    """Whether harmful partners lie beside the items of a run, or of that side of a set."""
+    folder = lineage.part_folder(path, side or "test", True) if lineage.is_sided(path) else path / CONTRASTS
+    return (folder / lineage.METADATA).is_file()
 
 
 def _entries(path: Path, type_name: str | None, side: str | None, contrast: bool) -> list[Entry]:
@@ -108,3 +122,38 @@ def _list(value: Any) -> list[Any] | None:
         except ValueError:
             return None
     return value if isinstance(value, list) else None
+
+
+# -- responses to them ---------------------------------------------------------------------------------
+
+
+def matched(rows: Sequence[Row], subjects: Sequence[Subject]) -> tuple[list[Row], dict[str, Subject]]:
+    """The rows with what the set says of their items, and those items by id.
+
+    Raises ConfigError where the set has none of them, or had another picture when the responses were made.
+    """
+    items = {subject.entry.id: subject for subject in subjects}
+    if not any(row.id in items for row in rows):
+        raise ConfigError(
+            f"The set of --items has no item {rows[0].id!r}, nor any other that was responded to: give the set that "
+            "was asked about."
+        )
+    return [_with(row, items[row.id]) if row.id in items else row for row in rows], items
+
+
+def _with(row: Row, subject: Subject) -> Row:
+    image = image_hash(subject)
+    if row.image and image and row.image != image:
+        raise ConfigError(
+            f"Item {row.id} had another picture when {row.target} responded than it has in --items: give that set."
+        )
+    return replace(
+        row, question=row.question or subject.entry.question, type=subject.type or row.type,
+        category=subject.category or row.category, expected=subject.expected, facts={**row.facts, **subject.facts},
+        image=image or row.image,
+    )  # fmt: skip
+
+
+def image_hash(subject: Subject) -> str:
+    """The sha256 of the picture; empty where there is none."""
+    return hashlib.sha256(subject.entry.bytes()).hexdigest() if subject.entry.image is not None else ""

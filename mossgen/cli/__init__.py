@@ -14,9 +14,11 @@ from mossgen.cli.expand import expand, preview
 from mossgen.cli.export import export
 from mossgen.cli.import_ import import_, references
 from mossgen.cli.inspect import doctor, plugins, status, verify
+from mossgen.cli.judge import judge
 from mossgen.cli.models import models
 from mossgen.cli.probe import probe
 from mossgen.cli.push import push
+from mossgen.cli.report import report
 from mossgen.cli.review import review
 from mossgen.cli.split import split
 
@@ -44,7 +46,7 @@ def main() -> None:
 VERBS = (
     *(expand, preview, check, contrast, status, verify, review, export, push),
     *(import_, references, dedup, split, audit),
-    *(probe, diagnose),
+    *(probe, judge, diagnose, report),
     *(models, plugins, doctor),
 )
 for verb in VERBS:

@@ -145,8 +145,7 @@ def _estimate(
     parts: tuple[Part, ...], specs: tuple[str, ...], subjects: list[Subject], samples: int, folder: Path
 ) -> dict[str, Any]:
     """What would be asked of each target, in rough tokens and dollars; what is kept of this set is left out."""
-    from mossgen.probing import RESPONSES
-    from mossgen.responses import read_responses
+    from mossgen.responses import RESPONSES, read_responses
 
     kept = read_responses(folder / RESPONSES) if (folder / RESPONSES).is_file() else []
     ids = {subject.entry.id for subject in subjects}

@@ -11,22 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-Z = 1.959964  # the normal quantile of a two-sided 95 % interval
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Wilson's score interval of a share of hits among n, at 95 %; all of 0..1 where n is 0."""
-    if n == 0:
-        return 0.0, 1.0
-    share, spread = hits / n, Z * Z / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = Z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
+from mossgen.rates import wilson
 
 
 def records(path: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""`mossgen report`: what was measured, as a page, plots and tables."""
