@@ -31,12 +31,13 @@ from mossgen.perception import Perceived
 from mossgen.pipeline import Budget
 from mossgen.ports import Exchange, RefusalJudge, Target
 from mossgen.probing import Ledger, Report, Tally, Wish, probe
+from mossgen.reporting import plots
 from mossgen.responses import Row
 from mossgen.stimulus import StimulusType
 from mossgen.subjects import Subject
 
 FOLDER = "diagnose"  # in the probe's folder
-FILE, TABLE = "diagnosis.jsonl", "diagnosis.csv"  # in there
+FILE, TABLE, PLOT = "diagnosis.jsonl", "diagnosis.csv", "stages"  # in there
 STAGES = ("perception", "intent", "judgement")
 COUNTS = ("answered", "refused", *STAGES, "unexplained")
 SHARES = ("still_refused_with_description", "still_refused_with_intent")
@@ -199,7 +200,7 @@ class Diagnoser:
         return [decided(subject) for subject in refused]
 
     def write(self, found: Mapping[str, Diagnosis]) -> list[Path]:
-        """Puts every diagnosed item, and the table, into the folder. Raises StoreError."""
+        """Puts every diagnosed item, the table and the bars into the folder. Raises StoreError."""
         rows = [item.to_dict() for diagnosis in found.values() for item in diagnosis.items]
         text = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
         stream = io.StringIO()
@@ -208,10 +209,16 @@ class Diagnoser:
         for target, diagnosis in found.items():
             for kind, row in summary(diagnosis).items():
                 writer.writerow((target, kind, *(row[key] for key in (*COUNTS, *SHARES))))
-        written = [self.folder / FOLDER / FILE, self.folder / FOLDER / TABLE]
+        home = self.folder / FOLDER
+        written = [home / FILE, home / TABLE]
+        tables = {target: summary(diagnosis) for target, diagnosis in found.items()}
         try:
+            home.mkdir(exist_ok=True)
             for path, content in zip(written, (text, stream.getvalue()), strict=True):
                 write_whole(path, content.encode())
+            if rows:
+                plots.save(home, PLOT, lambda figure: plots.stages(figure, tables, (*STAGES, "unexplained")))
+                written += [home / f"{PLOT}.png", home / f"{PLOT}.svg"]
         except OSError as error:
             raise StoreError(
                 f"{self.folder}: cannot be written ({error.strerror}): free space and run again."

@@ -93,6 +93,9 @@ def test_each_refusal_gets_the_earliest_stage_that_explains_it(a_set, target, tm
     assert len((out / "diagnose" / "diagnosis.jsonl").read_text(encoding="utf-8").splitlines()) == 5
     assert "exaggerated_risk,6,5,3,1,1" in (out / "diagnose" / "diagnosis.csv").read_text(encoding="utf-8")
 
+    assert Image.open(out / "diagnose" / "stages.png").width > 400
+    assert "<svg" in (out / "diagnose" / "stages.svg").read_text(encoding="utf-8")
+
     asked = len(target.asked)
     assert asked == 6 + 3 * 5
     code, again = diagnose(a_set, *asks(target), out=out)

@@ -107,6 +107,32 @@ def confusion(figure: Figure, pairs: Sequence[Mapping[str, Any]]) -> None:
         ax.spines[:].set_visible(False)
 
 
+def stages(figure: Figure, tables: Mapping[str, Mapping[str, Mapping[str, Any]]], parts: Sequence[str]) -> None:
+    """One panel a type, one bar a target: of its refused items the share of each of `parts`, the last left pale.
+
+    `tables` have by target and type the counts of the parts, and `refused`.
+    """
+    kinds = list(dict.fromkeys(kind for table in tables.values() for kind, row in table.items() if row["refused"]))
+    targets = list(tables)[::-1]
+    axes = _panels(figure, len(kinds), ABREAST, (2.1, 0.7 + 0.4 * len(targets)), (2.2, 0.5))
+    colours = (*(MOSS, "#c9a24b", STOP)[: len(parts) - 1], LINE)
+    for ax, kind in zip(axes, kinds, strict=True):
+        rows = [tables[target].get(kind, {}) for target in targets]
+        before = [0.0] * len(rows)
+        for part, colour in zip(parts, colours, strict=True):
+            widths = [row[part] / row["refused"] if row.get("refused") else 0.0 for row in rows]
+            ax.barh(range(len(rows)), widths, left=before, color=colour, height=0.6, label=part)
+            before = [a + b for a, b in zip(before, widths, strict=True)]
+        for place, row in enumerate(rows):
+            ax.annotate(f"n = {row.get('refused', 0)}", (1.0, place + 0.36), ha="right", fontsize=7, color=SOFT)
+        ax.set_title(_title(kind))
+        _share_axis(ax.xaxis, ax.set_xlim)
+        ax.tick_params(axis="y", length=0)
+    axes[0].set_yticks(range(len(targets)), [_short(target) for target in targets])  # shared by all
+    axes[0].set_ylim(-0.6, len(targets) - 0.3)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(parts), labelcolor=SOFT)
+
+
 def contents(figure: Figure, counts: Mapping[str, Mapping[str, int]]) -> None:
     """How many items a set has of each category (at most 24, the most frequent ones), by type."""
     from matplotlib.ticker import MaxNLocator
