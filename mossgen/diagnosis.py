@@ -21,18 +21,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mossgen import perception
-from mossgen.errors import ConfigError, StoreError
+from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.files import write_whole
 from mossgen.items import Item
+from mossgen.labels import LABELS, Book, judge_rows
 from mossgen.perception import Perceived
 from mossgen.pipeline import Budget
-from mossgen.ports import Exchange, RefusalJudge, Target
+from mossgen.ports import RefusalJudge, Target
 from mossgen.probing import Ledger, Report, Tally, Wish, probe
 from mossgen.reporting import plots
-from mossgen.responses import Row
+from mossgen.responses import Row, place
 from mossgen.stimulus import StimulusType
 from mossgen.subjects import Subject
 
@@ -86,6 +87,13 @@ class Diagnosis:
         return not any(tally.missing for tally in self.tallies.values())
 
 
+class Heard(NamedTuple):
+    """What a target responded in one way, and the judge's labels, both by item."""
+
+    rows: Mapping[str, Row]
+    labels: Mapping[str, str]
+
+
 @dataclass
 class Diagnoser:
     """What a diagnosis is made with: `types` gives the type of an item's name, for what its user means."""
@@ -108,18 +116,17 @@ class Diagnoser:
         benign = [subject for subject in subjects if subject.expected == "comply"]
         tallies: dict[str, Tally] = {}
 
-        def ask(way: str, folder: Path, about: Sequence[Subject]) -> dict[str, Row]:
+        def ask(way: str, folder: Path, about: Sequence[Subject]) -> Heard:
             left = _left(self.budget, time.monotonic() - started, target.cost - spent)
             with Ledger(folder, self.head) as ledger:
                 tallies[way] = probe(about, target, ledger, self.wish, left, self._named(way))
-            return {row.id: row for row in tallies[way].rows}
+            return self._heard(folder, ledger.rows, tallies[way].rows)
 
         first = ask("asked", self.folder, benign)
-        labels = self._labels(first)
-        refused = [subject for subject in benign if labels.get(subject.entry.id) in REFUSED]
+        refused = [subject for subject in benign if first.labels.get(subject.entry.id) in REFUSED]
         ways = {way: ask(way, self.folder / FOLDER / way, found) for way, found in self._again(refused, target)}
         items = self._decided(refused, target, first, ways)
-        return Diagnosis(items, _by_type(benign, first), tallies)
+        return Diagnosis(items, _by_type(benign, first.rows), tallies)
 
     def _named(self, way: str) -> Report:
         return lambda target, done, of: self.report(f"{target}, {way}", done, of)
@@ -158,23 +165,20 @@ class Diagnoser:
             )
         return meant
 
-    def _labels(self, rows: Mapping[str, Row]) -> dict[str, str]:
-        """The judge's labels; what the endpoint itself withheld is a refusal."""
-        read = [row for row in rows.values() if row.kind != "filtered"]
-        said = self.judge.label([Exchange(row.response, row.question) for row in read])
-        labels: dict[str, str] = {row.id: one.label for row, one in zip(read, said, strict=True)}
-        return {row.id: labels.get(row.id, "refusal") for row in rows.values()}
+    def _heard(self, folder: Path, all_rows: Sequence[Row], rows: Sequence[Row]) -> Heard:
+        """The responses with the judge's labels, which are kept beside them as `mossgen judge` keeps its own."""
+        with Book(folder / LABELS, all_rows) as book:
+            tally = judge_rows(rows, self.judge, book, {}, None, self.report)
+            labels = {row.id: book.labels.get((self.judge.name, *place(row))) for row in rows}
+        if tally.stopped:
+            raise BackendError(f"{tally.stopped} What was answered and labelled is kept: run the same command again.")
+        return Heard({row.id: row for row in rows}, {name: label.label for name, label in labels.items() if label})
 
     def _decided(
-        self,
-        refused: Sequence[Subject],
-        target: Target,
-        first: Mapping[str, Row],
-        ways: Mapping[str, Mapping[str, Row]],
+        self, refused: Sequence[Subject], target: Target, first: Heard, ways: Mapping[str, Heard]
     ) -> list[Diagnosed]:
-        labels = {way: self._labels(rows) for way, rows in ways.items()}
-        captions = ways.get("caption", {})
-        declined = labels.get("caption", {})
+        nothing = Heard({}, {})
+        captions, declined = ways.get("caption", nothing)
         read = [s for s in refused if declined.get(s.entry.id) == "compliance"]
         seen = dict(
             zip(
@@ -188,10 +192,11 @@ class Diagnoser:
             name, kind = subject.entry.id, subject.entry.type
             eyes = _eyes(seen.get(name), declined.get(name))
             caption = captions[name].response if name in captions else None
-            described, intended = labels.get("description", {}).get(name), labels["intent"].get(name)
+            described = ways.get("description", nothing).labels.get(name)
+            intended = ways["intent"].labels.get(name)
             return _staged(
                 Diagnosed(
-                    name, kind, target.name, subject.entry.question, first[name].response, caption, eyes[0], eyes[1],
+                    name, kind, target.name, subject.entry.question, first.rows[name].response, caption, *eyes,
                     _scored(described), _scored(intended),
                 ),
                 target.sees,

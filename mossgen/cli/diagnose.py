@@ -20,14 +20,16 @@ SHARES = ("still_refused_with_description", "still_refused_with_intent")
 @click.option(
     "--judge", default="embedded", show_default=True, metavar="NAME", help="What tells refusals from answers."
 )
+@click.option("--model", metavar="openai:MODEL[@URL]", help="Whom the judges mossbench and strict ask.")
 @click.option("--captions", default="rough", show_default=True, metavar="rough|openai:MODEL[@URL]",
               help="What compares captions with the record: words alone, or a model.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="A probe's folder, whose responses are used.  [default: generated/probe-NAME]")  # fmt: skip
 @answers
 def diagnose(
-    set_: Path, targets: tuple[str, ...], settings: tuple[str, ...], system: str, judge: str, captions: str,
-    out: Path | None, type_name: str | None, max_cost: float | None, max_time: float | None, quiet: bool, **which: Any,
+    set_: Path, targets: tuple[str, ...], settings: tuple[str, ...], system: str, judge: str, model: str | None,
+    captions: str, out: Path | None, type_name: str | None, max_cost: float | None, max_time: float | None,
+    quiet: bool, **which: Any,
 ) -> tuple[Any, str, int]:  # fmt: skip
     """Find at which stage a target refuses benign items: perception, intent or judgement. Run again to go on.
 
@@ -39,7 +41,7 @@ def diagnose(
     mossgen diagnose MOSSBench/data --target openai:qwen@http://127.0.0.1:8000/v1 --captions openai:gpt-4o --limit 50
     """
     from mossgen import plugins
-    from mossgen.config import parse_settings, target_parts
+    from mossgen.config import parse_settings, refusal_judge_parts, target_parts
     from mossgen.console import Console
     from mossgen.diagnosis import PUBLISHED, Diagnoser, summary
     from mossgen.pipeline import Budget
@@ -49,7 +51,9 @@ def diagnose(
 
     theirs = [setting for setting in settings if setting.startswith("target")]
     parts = target_parts(targets, theirs)
-    mine = parse_settings([s for s in settings if s not in theirs], [judge, "captions"])
+    mine = [setting for setting in settings if setting not in theirs]
+    eyes = parse_settings(mine, [judge, "captions"]).get("captions", {})
+    [ruler] = refusal_judge_parts([judge], model, [s for s in mine if not s.startswith("captions.")])
     subjects = read_subjects(set_, type_name, **which)
     name = set_.resolve().name
     wish = Wish(1, prompt(system))
@@ -57,7 +61,7 @@ def diagnose(
     with Console(quiet) as console:
         diagnoser = Diagnoser(
             out or Path("generated") / f"probe-{name}", {"format": 1, "set": name, "system": wish.system}, wish,
-            plugins.load("judges", judge, mine.get(judge, {})), _captions(captions, mine.get("captions", {})),
+            plugins.load("judges", ruler.plugin, ruler.options), _captions(captions, eyes),
             lambda kind: load_type(kind) if kind else untyped(),
             Budget(0, seconds=max_time, usd=max_cost), console.counted,
         )  # fmt: skip
