@@ -1,7 +1,7 @@
 """Rates of refusal from labels: by target, judge and group, with intervals; tests between targets; judges compared.
 
 "refusal" is a full or a partial one, "full" and "partial" are each alone. That partial ones count is decided on XSTest,
-where people labelled: there the offline judge tells any refusal from compliance far better than full from partial.
+where people labelled: there the offline judge tells any refusal from the rest better than a full one.
 Benign items (expected: comply) and harmful partners (expected: refuse) are never mixed. Unscored responses count in no
 rate, and are counted.
 """

@@ -54,6 +54,10 @@ def test_rates_of_half_of_mossbench_beside_the_published_ones(mossbench):
     within = {key for key, distance in near.items() if distance <= 5}
     by_type = [sum(("embedded", target, kind) in within for target in PUBLISHED) for kind in TYPES]
     assert by_type == [3, 1, 4]
+    for target, rates in PUBLISHED.items():
+        for kind, published in zip(TYPES, rates, strict=True):
+            cell = mossbench["embedded", target, kind]
+            assert 100 * cell.low <= published <= 100 * cell.high, (target, kind)
     assert sum(judge == "keywords" for judge, _, _ in within) == 7
 
 
