@@ -6,10 +6,11 @@ first five stages of EfficientNet-Lite0, whose outputs are kept in the work fold
 attention pool. `--evaluate` measures the assembled model on a style of art it was not trained on, and writes its
 thresholds.
 
-Four losses: each picture finds its caption among others (softmax, as CLIP); a picture and a caption fit or do not,
-one object swapped (sigmoid, as SigLIP: thresholds need scores that mean the same for every caption); each picture
-finds its near-duplicate among other pictures (softmax); two pictures are near-duplicates or merely of one caption
-(sigmoid).
+Five losses: each picture finds its caption among others (softmax, as CLIP), and the bare names of the objects in it
+among those of all objects; a picture and a caption fit or do not, one object swapped (sigmoid, as SigLIP: thresholds
+need scores that mean the same for every caption); each picture finds its near-duplicate among other pictures, by the
+instance dimensions alone (softmax); two pictures are near-duplicates or merely of one caption (sigmoid). The instance
+dimensions are held to a share of a vector's length: finding captions alone would shrink them to nothing.
 """
 
 from __future__ import annotations
@@ -32,13 +33,16 @@ from mossgen import models
 from mossgen.embedded.art import fetch
 from mossgen.embedded.assemble_clip import DIM, MODEL_CONFIG, TEXT_DIM
 from mossgen.embedded.train import parallel
-from mossgen.embedded.train.data_clip import Studio
+from mossgen.embedded.train.data_clip import Studio, describe
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "clip"
 TRAIN_STYLES = ("fluent-emoji-flat", "twemoji", "fluent-emoji", "emojione", "fxemoji", "streamline-emojis")
 FROZEN = 5  # blocks 0-4 of the trunk stay as ImageNet training left them
 VIEWS = 3  # of a caption: a picture, a near-duplicate of it, and another picture
-BATCH, BANK = 24, 256  # captions a worker and step, and other captions to tell them from
+BATCH, BANK = 24, 256  # captions a worker and step, and other captions to tell them from, beside all bare objects
+SHARE = 0.4  # of a vector's squared length, for the instance dimensions
+MIXED_STYLES = 0.5  # of the batches
+ALONE = 10  # steps of a worker between two averagings (local SGD): on a busy machine, waiting costs more than it gives
 HEAD_RATE, TRUNK_RATE = 6e-4, 4e-4
 SHARPNESS = 20.0  # inverse temperature of the softmax losses: MiniLM's captions lie close together
 
@@ -51,6 +55,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--mixed", type=int, default=3000, help="captions of two or three objects")
     parser.add_argument("--minutes", type=float, default=25, help="training time in all, earlier runs counted")
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
+    parser.add_argument("--start", type=Path, help="model.safetensors of an earlier training, to go on from")
     parser.add_argument("--evaluate", action="store_true", help="only measure the weights that are there")
     parser.add_argument("--photographs", type=Path, help="JSONL of image and caption, to measure on too")
     given = parser.parse_args(arguments)
@@ -66,17 +71,21 @@ def main(arguments: Sequence[str]) -> None:
 def work(rank: int, given: argparse.Namespace) -> None:
     """One worker: draws its own pictures, then trains on them with the others."""
     features = prepare(given.work, given.each, -(-given.mixed // given.workers), rank)
-    visual = train(features, given.work / "clip.pt", 60 * given.minutes, rank)
+    visual = train(features, Run(given.work / "clip.pt", given.start), 60 * given.minutes, rank)
     if rank == 0:
         save(visual)
 
 
 def prepare(folder: Path, each: int, mixed: int, rank: int) -> dict[str, Tensor]:
-    """{maps: [n, VIEWS, c, h, w] fp16, texts: [n, 384], wrong: [n, 384]} of one worker, drawn and embedded once."""
+    """What one worker draws and embeds once: n scenes, of m objects.
+
+    {maps: [n, VIEWS, c, h, w] fp16, texts: [n, 384], wrong: [n, 384], objects: [m, 384], their bare names, and
+    shown: [n, m] fp16, 1 where the scene has the object}.
+    """
     kept = folder / f"clip-{each}-{mixed}-{rank}.safetensors"
     if kept.is_file():
         return load_file(kept)
-    studio = Studio(folder / "art", TRAIN_STYLES, seed=1 + rank)
+    studio = Studio(folder / "art", TRAIN_STYLES, seed=1 + rank, restyle=True)
     scenes = list(studio.scenes(each, mixed))
     encoder = _text_encoder()
     texts = encoder([s.caption for s in scenes])
@@ -87,10 +96,12 @@ def prepare(folder: Path, each: int, mixed: int, rank: int) -> dict[str, Tensor]
     for number, scene in enumerate(scenes):
         first, other = studio.picture(scene, 0), studio.picture(scene, 1)
         views = torch.stack([pixels(p) for p in (first, studio.worn(first), studio.worn(other))])
-        maps.append(early(visual, views).half())
+        maps.append(early(visual, views).half().contiguous())
         if number % 200 == 0 and rank == 0:
             print(f"{number}/{len(scenes)} scenes, {time.monotonic() - start:.0f} s", flush=True)
-    features = {"maps": torch.stack(maps), "texts": texts, "wrong": wrong}
+    objects = encoder([describe((o,), None) for o in studio.objects])
+    shown = torch.tensor([[o in s.objects for o in studio.objects] for s in scenes]).half()
+    features = {"maps": torch.stack(maps), "texts": texts, "wrong": wrong, "objects": objects, "shown": shown}
     save_file(features, kept)
     return features
 
@@ -138,7 +149,9 @@ def pixels(picture: Any) -> Tensor:
 def early(visual: Any, images: Tensor) -> Tensor:
     """The output of the frozen stages."""
     trunk = visual.trunk
-    maps: Tensor = trunk.blocks[:FROZEN](trunk.bn1(trunk.conv_stem(images)))
+    with torch.autocast("cpu", torch.bfloat16):
+        images = images.contiguous(memory_format=torch.channels_last)
+        maps: Tensor = trunk.blocks[:FROZEN](trunk.bn1(trunk.conv_stem(images)))
     return maps
 
 
@@ -166,9 +179,13 @@ class Scales(nn.Module):
 class Run:
     """The tower, its optimiser and clock, and their checkpoint; batch norms keep their ImageNet statistics."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, start: Path | None = None) -> None:
+        torch.manual_seed(3)  # the same fresh head in every worker
         self.path, self.seconds, self.steps = path, 0.0, 0
         self.visual, self.scales = build_visual(), Scales()
+        if start:
+            earlier = {k.removeprefix("visual."): v.float() for k, v in load_file(start).items()}
+            self.visual.load_state_dict(earlier, strict=False)  # the frozen part is not in it
         for parameter in self.visual.parameters():
             parameter.requires_grad = False
         trunk = self.visual.trunk
@@ -194,10 +211,8 @@ class Run:
         part.rename(self.path)
 
 
-def train(features: dict[str, Tensor], path: Path, seconds: float, rank: int) -> Any:
+def train(features: dict[str, Tensor], run: Run, seconds: float, rank: int) -> Any:
     """The image tower after `seconds` of training in all: warm-up, then a cosine down to nothing."""
-    torch.manual_seed(3)  # the same fresh head in every worker
-    run = Run(path)
     torch.manual_seed(1000 * run.steps + rank)
     last, order = time.monotonic(), torch.empty(0, dtype=torch.long)
     while run.seconds < seconds:
@@ -210,14 +225,15 @@ def train(features: dict[str, Tensor], path: Path, seconds: float, rank: int) ->
         loss = step_loss(run.visual, run.scales, features, rows)
         run.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        parallel.average_gradients(run.trained)
         torch.nn.utils.clip_grad_norm_(run.trained, 2.0)
         run.optimiser.step()
         run.steps += 1
-        run.seconds, last = parallel.agreed(run.seconds + time.monotonic() - last), time.monotonic()
+        if run.steps % ALONE == 0:
+            parallel.average_weights(run.trained)
+            run.seconds, last = parallel.agreed(run.seconds + time.monotonic() - last), time.monotonic()
         if rank == 0 and run.steps % 50 == 0:
             print(f"step {run.steps}, loss {loss.item():.3f}, {run.seconds:.0f} s", flush=True)
-        if rank == 0 and run.steps % 500 == 0:
+        if rank == 0 and run.steps % 200 == 0:
             run.save()
     if rank == 0:
         run.save()
@@ -225,25 +241,54 @@ def train(features: dict[str, Tensor], path: Path, seconds: float, rank: int) ->
 
 
 def step_loss(visual: Any, scales: Scales, features: dict[str, Tensor], rows: Tensor) -> Tensor:
-    """The four losses of a batch; see the top."""
-    maps = features["maps"][rows]
+    """The five losses of a batch; see the top."""
+    maps = varied(features["maps"][rows].float())
     with torch.autocast("cpu", torch.bfloat16):
         vectors = late(visual, maps.flatten(0, 1)).float().view(len(rows), VIEWS, DIM)
-    words = vectors[..., :TEXT_DIM]
+    instances = vectors[..., TEXT_DIM:]
+    held = ((instances**2).sum(-1) - SHARE) ** 2
+    first, near, other = functional.normalize(instances, dim=-1).unbind(1)
+    found = functional.cross_entropy(SHARPNESS * first @ torch.cat([near, other]).T, torch.arange(len(rows)))
     texts, wrong = features["texts"][rows], features["wrong"][rows]
-    others = torch.randint(0, len(features["texts"]), (BANK,))
-    captions = torch.cat([texts, wrong, features["texts"][others]])
-    logits = SHARPNESS * words.flatten(0, 1) @ captions.T
-    # a caption that came into the bank a second time is not a wrong one
-    twice = torch.cat([torch.zeros(len(rows), 2 * len(rows), dtype=torch.bool), rows[:, None] == others], 1)
-    logits = logits.masked_fill(twice.repeat_interleave(VIEWS, 0), -1e4)
-    target = torch.arange(len(rows))
-    reading = functional.cross_entropy(logits, target.repeat_interleave(VIEWS))
+    words = vectors[..., :TEXT_DIM]
     fitting = scales.loss(0, (words * texts[:, None]).sum(-1), (words * wrong[:, None]).sum(-1))
     first, near, other = vectors.unbind(1)
-    finding = functional.cross_entropy(SHARPNESS * first @ torch.cat([near, other]).T, target)
     unlike = torch.cat([(first * other).sum(-1), (near * other).sum(-1)])
-    return reading + fitting + 0.5 * finding + scales.loss(1, (first * near).sum(-1), unlike)
+    alike = scales.loss(1, (first * near).sum(-1), unlike)
+    return reading(functional.normalize(words, dim=-1), features, rows) + fitting + found + alike + 10 * held.mean()
+
+
+def varied(maps: Tensor) -> Tensor:
+    """Maps [n, VIEWS, c, h, w] of the frozen stages, mirrored, or with the statistics of another scene mixed in.
+
+    MixStyle (Zhou et al., 2021): the means and deviations of early maps hold much of what is style. The views of a
+    scene are changed alike: how they resemble each other stays.
+    """
+    if torch.rand(()) < 0.5:
+        maps = maps.flip(-1)
+    if torch.rand(()) < MIXED_STYLES:
+        dims = (1, 3, 4)
+        mean, deviation = maps.mean(dims, keepdim=True), maps.std(dims, keepdim=True) + 1e-4
+        part = torch.distributions.Beta(0.3, 0.3).sample((len(maps), 1, 1, 1, 1))
+        order = torch.randperm(len(maps))
+        mixed = [part * x + (1 - part) * x[order] for x in (mean, deviation)]
+        maps = (maps - mean) / deviation * mixed[1] + mixed[0]
+    return maps
+
+
+def reading(words: Tensor, features: dict[str, Tensor], rows: Tensor) -> Tensor:
+    """How well unit vectors [n, VIEWS, 384] find their captions, and the objects shown."""
+    shown, objects = features["shown"][rows].float(), features["objects"]
+    names = SHARPNESS * words @ objects.T
+    naming = -(functional.log_softmax(names, -1) * (shown / shown.sum(1, keepdim=True))[:, None]).sum(-1).mean()
+    others = torch.randint(0, len(features["texts"]), (BANK,))
+    captions = torch.cat([features["texts"][rows], features["wrong"][rows], features["texts"][others]])
+    # neither a caption that came into the bank a second time nor the bare name of what is shown is a wrong one
+    own = torch.zeros(len(rows), 2 * len(rows), dtype=torch.bool)
+    right = torch.cat([own, rows[:, None] == others, shown > 0], 1)
+    logits = torch.cat([SHARPNESS * words @ captions.T, names], -1).masked_fill(right[:, None], -1e4)
+    target = torch.arange(len(rows)).repeat_interleave(VIEWS)
+    return functional.cross_entropy(logits.flatten(0, 1), target) + 0.5 * naming
 
 
 def save(visual: Any) -> None:

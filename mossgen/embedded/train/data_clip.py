@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance
+from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter
 
 from mossgen.embedded import scenery, vocabulary
 from mossgen.embedded.art import ArtSet, Icon, rasterise
@@ -49,10 +50,10 @@ def describe(objects: Sequence[Object], place: str | None) -> str:
 
 
 class Studio:
-    """Draws scenes in the given emoji styles. All randomness comes from `seed`."""
+    """Draws scenes in the given emoji styles, `restyled` for training. All randomness comes from `seed`."""
 
-    def __init__(self, art: Path, styles: Sequence[str], seed: int) -> None:
-        self.draw = random.Random(seed)
+    def __init__(self, art: Path, styles: Sequence[str], seed: int, restyle: bool = False) -> None:
+        self.draw, self.restyle = random.Random(seed), restyle
         self.sets = [ArtSet(art, style) for style in styles]
         words = vocabulary.load()
         self.objects = [o for o in words.objects if any(s.variants(o) for s in self.sets)]
@@ -62,8 +63,8 @@ class Studio:
         """`each` one-object scenes of every object, then `mixed` of two or three objects."""
         for number in range(each):
             for thing in self.objects:
-                # the first round has the bare thing: its name alone must be learnt too
-                yield self._scene((thing,), self.draw.choice(self.places) if number else None)
+                # every other round has the bare thing: its name alone must be learnt too
+                yield self._scene((thing,), self.draw.choice(self.places) if number % 2 else None)
         for _ in range(mixed):
             count = self.draw.choice((2, 2, 3))
             place = self.draw.choice((None, *self.places[:]))
@@ -98,6 +99,8 @@ class Studio:
         share = self.draw.uniform(0.45, 0.85) if lanes == 1 else self.draw.uniform(0.8, 1.15) / lanes
         side = round(SIDE * share)
         small = sprite.resize((side, side), Image.Resampling.BILINEAR)
+        if self.restyle:
+            small = restyled(small, self.draw)
         if self.draw.random() < 0.5:
             small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         width = SIDE / lanes
@@ -132,6 +135,45 @@ class Studio:
         else:
             pen.rectangle((0, side * 0.82, side, side), fill=self.draw.choice((red, (20, 60, 120), (15, 15, 15))))
             pen.text((side * 0.08, side * 0.85), "#ThinkTwice", fill=(255, 255, 255), font_size=side // 9)
+
+
+def restyled(sprite: Image.Image, draw: random.Random) -> Image.Image:
+    """The RGBA drawing as some other style might have it: turned, stretched, recoloured, outlined, softened.
+
+    Few styles draw one thing, so what tells their drawings of it apart must not become what it is known by.
+    """
+    sprite = _bent(sprite, draw)
+    alpha = sprite.getchannel("A")
+    colours = sprite.convert("RGB").convert("RGB", _recolouring(draw))
+    if draw.random() < 0.15:
+        grown = alpha.filter(ImageFilter.MaxFilter(5))
+        ink = Image.new("RGB", sprite.size, (draw.randrange(60),) * 3)
+        colours, alpha = Image.composite(colours, ink, alpha), ImageChops.lighter(alpha, grown)
+    if draw.random() < 0.15:
+        colours = colours.filter(ImageFilter.GaussianBlur(draw.uniform(0.5, 1.5)))
+    colours.putalpha(alpha)
+    return colours
+
+
+def _bent(sprite: Image.Image, draw: random.Random) -> Image.Image:
+    """Turned by some degrees, stretched one way and sheared, about the middle."""
+    angle, stretch, shear = draw.gauss(0, 0.15), math.exp(draw.gauss(0, 0.12)), draw.gauss(0, 0.1)
+    a, b = math.cos(angle) * stretch, math.sin(angle) + shear
+    c, d = -math.sin(angle), math.cos(angle) / stretch
+    middle = sprite.width / 2
+    matrix = (a, b, middle * (1 - a - b), c, d, middle * (1 - c - d))
+    return sprite.transform(sprite.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+
+
+def _recolouring(draw: random.Random) -> tuple[float, ...]:
+    """Rows of red, green and blue, and an offset: the hue turned, more or less saturated and bright, or grey."""
+    hue = draw.gauss(0, 0.35) if draw.random() < 0.85 else draw.uniform(-math.pi, math.pi)
+    fullness = 0.0 if draw.random() < 0.08 else draw.uniform(0.5, 1.3)
+    gain, lift = draw.uniform(0.75, 1.25), draw.uniform(-25, 25)
+    grey = np.full((3, 3), 1 / 3)
+    across = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)  # turns colours about the grey axis
+    turn = grey + fullness * (math.cos(hue) * (np.eye(3) - grey) + math.sin(hue) * across)
+    return tuple(float(x) for row in gain * turn for x in (*row, lift))
 
 
 @lru_cache(maxsize=4096)

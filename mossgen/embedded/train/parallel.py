@@ -33,14 +33,22 @@ def _start(rank: int, work: Callable[..., None], workers: int, meeting: Path, ar
 
 def average_gradients(parameters: list[torch.nn.Parameter]) -> None:
     """Replace each gradient by its mean over the workers."""
-    flat = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+    _average([p.grad for p in parameters if p.grad is not None])
+
+
+def average_weights(parameters: list[torch.nn.Parameter]) -> None:
+    """Replace each parameter by its mean over the workers."""
+    _average([p.data for p in parameters])
+
+
+def _average(tensors: list[torch.Tensor]) -> None:
+    flat = torch.cat([t.flatten() for t in tensors])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
     start = 0
-    for p in parameters:
-        if p.grad is not None:
-            p.grad.copy_(flat[start : start + p.numel()].view_as(p))
-            start += p.numel()
+    for t in tensors:
+        t.copy_(flat[start : start + t.numel()].view_as(t))
+        start += t.numel()
 
 
 def agreed(value: float) -> float:
