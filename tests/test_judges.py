@@ -186,16 +186,17 @@ def test_a_judge_is_given_as_kind_and_model(kind, spec):
 def test_a_local_judge_is_asked_the_same(server, case):
     asked, shown = server(GOOD), []
 
-    def look(*job):
-        shown.append(job)
-        return json.dumps(GOOD)
+    class Chat:
+        def say(self, words, picture, limit):
+            shown.append((words, picture, limit))
+            return SimpleNamespace(text=json.dumps(GOOD))
 
-    assert judge.Judge("local", look, None).check([case])[0].decision is Decision.PASS
+    assert judge.Judge("local", Chat(), None).check([case])[0].decision is Decision.PASS
     load(server).check([case])
-    ((image, system, user, limit),) = shown
+    ((said, image, limit),) = shown
     assert image is case.image
-    assert system == asked[0]["messages"][0]["content"]
-    assert user == asked[0]["messages"][1]["content"][1]["text"]
+    system, user = (message["content"] for message in asked[0]["messages"])
+    assert said == f"{system}\n\n{user[1]['text']}"
     assert limit == asked[0]["max_tokens"]
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,15 @@ def server(run: Path) -> Iterator[ReviewServer]:
         yield server
 
 
+def until(page: Any, holds: str, given: Any = None) -> None:
+    """Waits for an expression, or a function of `given`, to hold. Playwright's own waiting polls by eval in the page,
+    which the page's content security policy refuses."""
+    deadline = time.monotonic() + 15
+    while not page.evaluate(holds, given):
+        assert time.monotonic() < deadline, f"not within 15 s: {holds}"
+        page.wait_for_timeout(20)
+
+
 def begin(page: Any, name: str) -> None:
     page.fill("#reviewer", name)
     page.click("text=Begin")
@@ -79,7 +89,7 @@ def votes(run: Path) -> dict[str, dict[str, Any]]:
 def test_vote_and_undo(run: Path, server: ReviewServer, tab: Callable[..., Any]) -> None:
     page = tab(server.url)
     begin(page, "Ada")
-    page.wait_for_function("document.getElementById('picture').naturalWidth === 96")
+    until(page, "document.getElementById('picture').naturalWidth === 96")
     question = page.text_content("#question")
     assert question in QUESTIONS
     assert page.text_content("#count") == "0 of 4"
@@ -128,7 +138,7 @@ def test_the_second_reviewer_is_blind_until_the_vote(run: Path, server: ReviewSe
         ada.wait_for_selector("#reveal:visible")
         assert "Nobody else has voted" in ada.text_content("#others")
         ada.keyboard.press("Enter")
-        ada.wait_for_function(f"document.getElementById('count').textContent === '{n} of 4'")
+        until(ada, f"document.getElementById('count').textContent === '{n} of 4'")
     heard: list[str] = []
     ben = tab(server.url)
     ben.on("response", lambda r: heard.append(r.text()) if "json" in r.headers.get("content-type", "") else None)
@@ -173,8 +183,8 @@ def test_hostile_text_is_text(run: Path, server: ReviewServer, tab: Callable[...
         while page.text_content("#question") != HOSTILE:
             before = page.text_content("#question")
             page.keyboard.press("1")
-            page.wait_for_function("q => !document.getElementById('reveal').hidden || "
-                                   "document.getElementById('question').textContent !== q", arg=before)  # fmt: skip
+            moved = "document.getElementById('question').textContent !== q"
+            until(page, f"q => !document.getElementById('reveal').hidden || {moved}", before)
             page.keyboard.press("Enter")
         page.keyboard.press("2")
         page.wait_for_timeout(200)
@@ -200,13 +210,13 @@ def test_the_one_file_page_gives_a_csv_that_comes_back(run: Path, tab: Callable[
     page.fill("#note", '=HYPERLINK("x"), "quoted"\nand a second line; ünïcode')
     page.check("text=Unclear intent")
     page.click("#labels >> text=harmful")
-    page.wait_for_function("document.getElementById('count').textContent === '1 of 4'")
+    until(page, "document.getElementById('count').textContent === '1 of 4'")
     page.dblclick("#labels >> text=benign")
-    page.wait_for_function("document.getElementById('count').textContent === '2 of 4'")
+    until(page, "document.getElementById('count').textContent === '2 of 4'")
     page.wait_for_timeout(100)
     assert page.text_content("#count") == "2 of 4"  # the second click did not vote on the next item
     page.keyboard.press("u")
-    page.wait_for_function("document.getElementById('count').textContent === '1 of 4'")
+    until(page, "document.getElementById('count').textContent === '1 of 4'")
     page.reload()
     begin(page, "Ada Lovelace")
     assert page.text_content("#count") == "1 of 4"  # this browser remembers
@@ -227,7 +237,7 @@ def test_the_one_file_page_gives_a_csv_that_comes_back(run: Path, tab: Callable[
 def test_it_works_on_a_phone(run: Path, server: ReviewServer, tab: Callable[..., Any]) -> None:
     page = tab(server.url, **PHONE)
     begin(page, "Ada")
-    page.wait_for_function("document.getElementById('picture').naturalWidth === 96")
+    until(page, "document.getElementById('picture').naturalWidth === 96")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for label in Label:
         box = page.locator(f"#labels button.{label}").bounding_box()
