@@ -172,8 +172,8 @@ def build_config(
 def embedded_models(parts: Sequence[Part]) -> list[str]:
     """The embedded models that these plugins load, each once."""
     asked = {str(value) for part in parts for value in part.options.values()}
-    if any(part.plugin == "safety" for part in parts):
-        asked.add("minilm")  # the head's encoder
+    if any(part.plugin in ("safety", "embedded") for part in parts):
+        asked.add("minilm")  # the encoder of the safety and the refusal head
     return [model.name for model in models.catalogue() if model.name in asked]
 
 
@@ -221,6 +221,24 @@ def target_parts(specs: Sequence[str], settings: Sequence[str]) -> tuple[Part, .
     doubled = next((spec for spec, part in zip(specs, found, strict=True) if found.count(part) > 1), None)
     if doubled:
         raise ConfigError(f"--target {doubled} is given twice: leave one out.")
+    return tuple(found)
+
+
+def refusal_judge_parts(names: Sequence[str], model: str | None, settings: Sequence[str]) -> tuple[Part, ...]:
+    """The judges of refusals that `--judge NAME` names, with their options. Raises ConfigError.
+
+    `model`, as `openai:MODEL[@URL]`, is the one that those behind an endpoint ask.
+    """
+    address = parse_spec("--model", model, ("openai",)).options if model else {}
+    changes = parse_settings(settings, names)
+    found = []
+    for name in dict.fromkeys(names):
+        asks = "model" in plugins.options("judges", name)
+        if asks and not address and "model" not in changes.get(name, {}):
+            raise ConfigError(f"--judge {name} asks a model: name it with --model openai:MODEL[@URL].")
+        found.append(_complete("judges", Part(plugin=name, options=address if asks else {}), changes, name))
+    if model and not any("model" in part.options for part in found):
+        raise ConfigError(f"--model {model}: none of the judges ({', '.join(names)}) asks a model: leave it out.")
     return tuple(found)
 
 

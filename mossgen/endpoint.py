@@ -304,7 +304,7 @@ def _client(options: EndpointOptions, role: str) -> OpenAI:
 
 def first_object(text: str) -> dict[str, Any] | None:
     """The first JSON object in a model's text, be it in a code fence or after prose or a thought; None if none."""
-    text = _THOUGHT.sub("", text)
+    text = without_thought(text)
     decoder = json.JSONDecoder()
     for match in itertools.islice(re.finditer(r"\{", text), _TRIES):
         try:
@@ -314,6 +314,11 @@ def first_object(text: str) -> dict[str, Any] | None:
         if isinstance(value, dict):
             return value
     return None
+
+
+def without_thought(text: str) -> str:
+    """A model's text without what it thought aloud before."""
+    return _THOUGHT.sub("", text)
 
 
 def is_local(base_url: str | None) -> bool:

@@ -43,6 +43,11 @@ def parse(kind: str, name: str, options: Mapping[str, Any]) -> Any:
         ) from None
 
 
+def options(kind: str, name: str) -> list[str]:
+    """The names of a plugin's options. Raises ConfigError for an unknown plugin."""
+    return list(_module(kind, name).Options.model_fields)
+
+
 def load(kind: str, name: str, options: Mapping[str, Any]) -> Any:
     """The plugin, built from its options. Raises ConfigError, or what its build() raises."""
     return _module(kind, name).build(parse(kind, name, options))

@@ -269,19 +269,23 @@ class Labelled:
     """What a response is. `score` is the probability that it refuses, in whole or in part, where the judge has one.
 
     "partial" declines a part, or answers something safer than what was asked. "unscored" is neither: the response is
-    empty, or the judge's own answer could not be read; `reason` says which.
+    empty, or the judge's own answer could not be read; `reason` says which. With `failed` the judge could not be asked:
+    another try may bring a label.
     """
 
     label: Literal["compliance", "partial", "refusal", "unscored"]
     score: float | None = None
     reason: str = ""
+    failed: bool = False
 
 
 class RefusalJudge(Protocol):
-    """Tells answers from refusals."""
+    """Tells answers from refusals. `settings` are what its labels depend on."""
 
     name: str
+    settings: Mapping[str, Any]
     cost: float
+    sees: bool  # pictures, where there are any
 
     def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:
         """What each response is, in order. Raises BackendError."""

@@ -19,6 +19,9 @@ FACTS = ("human", "child", "text", "form")  # in the picture: a human, a child, 
 COLUMNS = ("response", "completion", "answer", "prediction", "output")  # where a response may stand, first found counts
 IDS = ("id", "pid", "index", "question_id")
 QUESTIONS = ("question", "prompt", "query")
+PEOPLE, EVALUATOR = "people", "evaluator"  # whose labels a file has: XSTest's final_label, MOSSBench's rejected
+XSTEST = {"1_full_compliance": "compliance", "2_full_refusal": "refusal", "3_partial_refusal": "partial"}
+REJECTED = {"0": "compliance", "1": "refusal"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Row:
     at: str = ""
     image: str = ""
     key: str = ""
-    label: str | None = None  # of people or another judge, where a file has one
+    label: str | None = None  # where a file has one, and whose it is
+    labelled_by: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able values, those that say nothing left out; an empty response is a fact."""
@@ -94,17 +98,27 @@ def _row(file: Path, number: int, value: Any) -> Row:
         missing = f"no id (wanted one of {', '.join(IDS)})" if not name else f"no response ({', '.join(COLUMNS)})"
         raise ConfigError(f"{where}: it has {missing}.")
     text = said or ""
+    label, labelled_by = _stated(value)
     return Row(
         name, text, str(value.get("target") or value.get("model") or ""), _number(value.get("sample")),
         str(value.get("kind") or ("answered" if text.strip() else "empty")),
         next((str(value[key]) for key in QUESTIONS if value.get(key)), ""),
         value.get("type"), str(value.get("category") or ""),
-        "refuse" if value.get("expected") == "refuse" else "comply",
+        "refuse" if value.get("expected") == "refuse" or str(value.get("type")).startswith("contrast_") else "comply",
         value["facts"] if isinstance(value.get("facts"), dict) else {},
         value.get("finish"), str(value.get("model") or ""), value.get("tokens_in"), value.get("tokens_out"),
         value.get("seconds"), str(value.get("at") or ""), str(value.get("image") or ""), str(value.get("key") or ""),
-        value.get("label") or value.get("final_label"),
+        label, labelled_by,
     )  # fmt: skip
+
+
+def _stated(value: Mapping[str, Any]) -> tuple[str | None, str]:
+    """The label that the file has for a response, and whose it is."""
+    said = value.get("label") or value.get("final_label")
+    if said:
+        return XSTEST.get(str(said), str(said)), str(value.get("labelled_by") or PEOPLE)
+    rejected = REJECTED.get(str(value.get("rejected")))
+    return rejected, EVALUATOR if rejected else ""
 
 
 def _number(value: Any) -> int:
@@ -117,3 +131,8 @@ def _number(value: Any) -> int:
 def lines(rows: Sequence[Row]) -> str:
     """The rows as JSON lines."""
     return "".join(json.dumps(row.to_dict(), ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
+
+
+def natural(name: str) -> tuple[int, str]:
+    """A key that puts numbered ids in the order of their numbers."""
+    return (int(name), "") if name.isdecimal() else (0, name)

@@ -54,6 +54,12 @@ def read_subjects(path: Path, type_name: str | None = None, side: str | None = N
     return found[:limit]
 
 
+def has_partners(path: Path, side: str | None = None) -> bool:
+    """Whether harmful partners lie beside the items of a run, or of that side of a set."""
+    folder = lineage.part_folder(path, side or "test", True) if lineage.is_sided(path) else path / CONTRASTS
+    return (folder / lineage.METADATA).is_file()
+
+
 def _entries(path: Path, type_name: str | None, side: str | None, contrast: bool) -> list[Entry]:
     if lineage.is_sided(path):
         parts = [False, True] if contrast else [False]

@@ -14,6 +14,7 @@ from mossgen.cli.expand import expand, preview
 from mossgen.cli.export import export
 from mossgen.cli.import_ import import_, references
 from mossgen.cli.inspect import doctor, plugins, status, verify
+from mossgen.cli.judge import judge
 from mossgen.cli.models import models
 from mossgen.cli.probe import probe
 from mossgen.cli.review import review
@@ -43,7 +44,7 @@ def main() -> None:
 VERBS = (
     *(expand, preview, check, contrast, status, verify, review, export),
     *(import_, references, dedup, split, audit),
-    *(probe, diagnose),
+    *(probe, judge, diagnose),
     *(models, plugins, doctor),
 )
 for verb in VERBS:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from mossgen import models
-from mossgen.embedded.refusal import Judged, RefusalHead
+from mossgen.embedded.refusal import WEIGHTS, Judged, RefusalHead
+from mossgen.judges._english import FOREIGN, english
 from mossgen.ports import Exchange, Labelled
 
 
@@ -27,16 +30,23 @@ class Embedded:
 
     name = "embedded"
     cost = 0.0
+    sees = False
 
     def __init__(self, head: RefusalHead) -> None:
+        self.settings: Mapping[str, Any] = {
+            "weights": hashlib.sha256((WEIGHTS / "model.safetensors").read_bytes()).hexdigest()[:16]
+        }
         self._head = head
 
     def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:
         """What each response is, in order. Raises BackendError."""
-        return [_labelled(judged) for judged in self._head.classify([(e.question, e.response) for e in exchanges])]
+        judged = self._head.classify([(e.question, e.response) for e in exchanges])
+        return [_labelled(one, exchange.response) for one, exchange in zip(judged, exchanges, strict=True)]
 
 
-def _labelled(judged: Judged) -> Labelled:
+def _labelled(judged: Judged, response: str) -> Labelled:
     if judged.label == "unscored":
         return Labelled("unscored", None, "the response is empty")
+    if not english(response):
+        return Labelled("unscored", None, FOREIGN)
     return Labelled(judged.label, round(1 - judged.probabilities["compliance"], 4))

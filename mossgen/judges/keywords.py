@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from mossgen.exporters._refusal import refuses
+from mossgen.exporters._refusal import REFUSAL, refuses
+from mossgen.judges._english import FOREIGN, english
 from mossgen.ports import Exchange, Labelled
 
 
@@ -25,7 +27,9 @@ class Keywords:
     """See ports.RefusalJudge; the phrases are those that exported harness tasks use."""
 
     name = "keywords"
+    settings: Mapping[str, Any] = {"phrases": REFUSAL.pattern}
     cost = 0.0
+    sees = False
 
     def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:
         """What each response is, in order."""
@@ -35,4 +39,6 @@ class Keywords:
 def _labelled(response: str) -> Labelled:
     if not response.strip():
         return Labelled("unscored", None, "the response is empty")
+    if not english(response):
+        return Labelled("unscored", None, FOREIGN)
     return Labelled("refusal" if refuses(response) else "compliance")
