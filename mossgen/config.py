@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -31,6 +31,7 @@ NOT_MADE_WITH = {
     "foreign",
     "contrast",
     "intent",
+    "strength",
 }  # sections of a template that decide nothing of what is made
 TEXT_AND_IMAGE_CHECKERS = ("rules", "safety", "sanity", "legible")
 
@@ -57,6 +58,29 @@ class Drafting(BaseModel):
         return self
 
 
+class Evolution(BaseModel):
+    """How a run varies the accepted items of another one (`mossgen evolve`), and by whose refusals.
+
+    `parents` is that run's folder by name, `parents_sha256` the hash of its items; targets go by name. `samples` are
+    asked for in the search, `held_back` to measure; `strength` is the template's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    parents: str
+    parents_sha256: str
+    targets: tuple[str, ...]
+    held_out: tuple[str, ...] = ()
+    judge: str = "embedded"
+    system: str = ""
+    samples: int = 1
+    held_back: int = 3
+    per_cluster: int = 2
+    hard_at: int = 1
+    mutators: tuple[str, ...]
+    search: Literal["bandit", "random"] = "bandit"
+    strength: tuple[tuple[str, ...], ...] = ()
+
+
 class RunConfig(BaseModel):
     """Everything that decides what a run makes. Budgets and -n are not in it: they only decide when it stops."""
 
@@ -75,13 +99,16 @@ class RunConfig(BaseModel):
     mossgen: str = __version__
     weights: dict[str, str] = {}  # of the embedded models in use: other weights make other items
     policy: Roles = Roles()
+    evolve: Evolution | None = None
 
     @model_serializer(mode="wrap")
     def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A run whose policy is the default one is written as it was before there were policies."""
+        """What a run does not use is left out: one made before there was such a thing is written as it was."""
         fields: dict[str, Any] = dump(self)
         if self.policy == Roles():
             del fields["policy"]
+        if self.evolve is None:
+            del fields["evolve"]
         return fields
 
 
