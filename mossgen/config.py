@@ -178,10 +178,10 @@ def build_config(
     checks = tuple(Part(plugin=name) for name in checkers) or chosen.checkers
     checks += judge_part(judge)
     changes = parse_settings(settings, ["draft", *roles, *(p.plugin for p in (*roles.values(), *checks))])
-    complete = {role: complete(ROLES[role], part, changes, role) for role, part in roles.items()}
+    whole = {role: complete(ROLES[role], part, changes, role) for role, part in roles.items()}
     checking = tuple(complete("checkers", part, changes, part.plugin) for part in checks)
-    refuse_own_judge(complete["llm"], checking)
-    needed = embedded_models((*complete.values(), *checking))
+    refuse_own_judge(whole["llm"], checking)
+    needed = embedded_models((*whole.values(), *checking))
     return RunConfig(
         type=stimulus.name,
         template_sha256=_canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH)),
@@ -192,7 +192,7 @@ def build_config(
         against=tuple(str(Path(a).absolute()) for a in against),
         weights={name: _canonical_sha256(models.hashes(name)) for name in needed},
         policy=settled_roles(policy or Roles(), stimulus.template.policy, [p.plugin for p in checks]),
-        **complete,
+        **whole,
     )
 
 
