@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -31,6 +31,7 @@ NOT_MADE_WITH = {
     "foreign",
     "contrast",
     "intent",
+    "strength",
 }  # sections of a template that decide nothing of what is made
 TEXT_AND_IMAGE_CHECKERS = ("rules", "safety", "sanity", "legible")
 
@@ -57,6 +58,29 @@ class Drafting(BaseModel):
         return self
 
 
+class Evolution(BaseModel):
+    """How a run varies the accepted items of another one (`mossgen evolve`), and by whose refusals.
+
+    `parents` is that run's folder by name, `parents_sha256` the hash of its items; targets go by name. `samples` are
+    asked for in the search, `held_back` to measure; `strength` is the template's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    parents: str
+    parents_sha256: str
+    targets: tuple[str, ...]
+    held_out: tuple[str, ...] = ()
+    judge: str = "embedded"
+    system: str = ""
+    samples: int = 1
+    held_back: int = 3
+    per_cluster: int = 2
+    hard_at: int = 1
+    mutators: tuple[str, ...]
+    search: Literal["bandit", "random"] = "bandit"
+    strength: tuple[tuple[str, ...], ...] = ()
+
+
 class RunConfig(BaseModel):
     """Everything that decides what a run makes. Budgets and -n are not in it: they only decide when it stops."""
 
@@ -75,13 +99,16 @@ class RunConfig(BaseModel):
     mossgen: str = __version__
     weights: dict[str, str] = {}  # of the embedded models in use: other weights make other items
     policy: Roles = Roles()
+    evolve: Evolution | None = None
 
     @model_serializer(mode="wrap")
     def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A run whose policy is the default one is written as it was before there were policies."""
+        """What a run does not use is left out: one made before there was such a thing is written as it was."""
         fields: dict[str, Any] = dump(self)
         if self.policy == Roles():
             del fields["policy"]
+        if self.evolve is None:
+            del fields["evolve"]
         return fields
 
 
@@ -151,10 +178,10 @@ def build_config(
     checks = tuple(Part(plugin=name) for name in checkers) or chosen.checkers
     checks += judge_part(judge)
     changes = parse_settings(settings, ["draft", *roles, *(p.plugin for p in (*roles.values(), *checks))])
-    complete = {role: _complete(ROLES[role], part, changes, role) for role, part in roles.items()}
-    checking = tuple(_complete("checkers", part, changes, part.plugin) for part in checks)
-    refuse_own_judge(complete["llm"], checking)
-    needed = embedded_models((*complete.values(), *checking))
+    whole = {role: complete(ROLES[role], part, changes, role) for role, part in roles.items()}
+    checking = tuple(complete("checkers", part, changes, part.plugin) for part in checks)
+    refuse_own_judge(whole["llm"], checking)
+    needed = embedded_models((*whole.values(), *checking))
     return RunConfig(
         type=stimulus.name,
         template_sha256=_canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH)),
@@ -165,7 +192,7 @@ def build_config(
         against=tuple(str(Path(a).absolute()) for a in against),
         weights={name: _canonical_sha256(models.hashes(name)) for name in needed},
         policy=settled_roles(policy or Roles(), stimulus.template.policy, [p.plugin for p in checks]),
-        **complete,
+        **whole,
     )
 
 
@@ -184,7 +211,16 @@ def checking_parts(
     parts = tuple(Part(plugin=name) for name in checkers) or PRESETS[preset].checkers
     parts += judge_part(judge)
     changes = parse_settings(settings, [part.plugin for part in parts])
-    return tuple(_complete("checkers", part, changes, part.plugin) for part in parts)
+    return tuple(complete("checkers", part, changes, part.plugin) for part in parts)
+
+
+def same_weights(config: RunConfig, stimulus: StimulusType) -> None:
+    """Raises ConfigError where a run was made with another template or other embedded weights than there are now."""
+    changed = [name for name, digest in config.weights.items() if digest != _canonical_sha256(models.hashes(name))]
+    now = _canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH))
+    if changed or now != config.template_sha256:
+        what = f"other weights of {changed[0]}" if changed else f"another template {config.type}"
+        raise ConfigError(f"The run was made with {what} than there is now: make it again, with another --run.")
 
 
 def judge_part(spec: str | None) -> tuple[Part, ...]:
@@ -204,42 +240,6 @@ def parse_spec(flag: str, spec: str, kinds: Sequence[str]) -> Part:
         raise ConfigError(f"{flag} {spec!r}: write {' or '.join(forms[kind] for kind in kinds)}.")
     address = {"base_url": found[3]} if found[3] else {}
     return Part(plugin=found[1], options={"model": found[2], **address})
-
-
-def target_parts(specs: Sequence[str], settings: Sequence[str]) -> tuple[Part, ...]:
-    """The targets that `--target kind:name[@base_url]` names, with their options. Raises ConfigError.
-
-    `--set target.option=value` is for all of them, `--set target2.option=value` for the second.
-    """
-    parts = [parse_spec("--target", spec, ("openai", "transformers", "file")) for spec in specs]
-    numbered = [f"target{number}" for number in range(1, len(parts) + 1)]
-    changes = parse_settings(settings, ["target", *numbered])
-    found = [
-        _complete("targets", part, {"target": {**changes.get("target", {}), **changes.get(role, {})}}, "target")
-        for part, role in zip(parts, numbered, strict=True)
-    ]
-    doubled = next((spec for spec, part in zip(specs, found, strict=True) if found.count(part) > 1), None)
-    if doubled:
-        raise ConfigError(f"--target {doubled} is given twice: leave one out.")
-    return tuple(found)
-
-
-def refusal_judge_parts(names: Sequence[str], model: str | None, settings: Sequence[str]) -> tuple[Part, ...]:
-    """The judges of refusals that `--judge NAME` names, with their options. Raises ConfigError.
-
-    `model`, as `openai:MODEL[@URL]`, is the one that those behind an endpoint ask.
-    """
-    address = parse_spec("--model", model, ("openai",)).options if model else {}
-    changes = parse_settings(settings, names)
-    found = []
-    for name in dict.fromkeys(names):
-        asks = "model" in plugins.options("judges", name)
-        if asks and not address and "model" not in changes.get(name, {}):
-            raise ConfigError(f"--judge {name} asks a model: name it with --model openai:MODEL[@URL].")
-        found.append(_complete("judges", Part(plugin=name, options=address if asks else {}), changes, name))
-    if model and not any("model" in part.options for part in found):
-        raise ConfigError(f"--model {model}: none of the judges ({', '.join(names)}) asks a model: leave it out.")
-    return tuple(found)
 
 
 def refuse_own_judge(writer: Part, checkers: Sequence[Part]) -> None:
@@ -317,7 +317,7 @@ def parse_settings(settings: Sequence[str], known: Sequence[str]) -> dict[str, d
     return changes
 
 
-def _complete(kind: str, part: Part, changes: Mapping[str, Mapping[str, Any]], role: str) -> Part:
+def complete(kind: str, part: Part, changes: Mapping[str, Mapping[str, Any]], role: str) -> Part:
     """The plugin with its options as settings change them, and its own defaults written out. Raises ConfigError."""
     asked = {**part.options, **changes.get(part.plugin, {}), **changes.get(role, {})}
     for option, value in asked.items():

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mossgen.pipeline import Progress
+    from mossgen.gate import Progress
 
 
 PAUSE = 5  # seconds between two lines of a count, where there is no terminal

@@ -9,7 +9,8 @@ from typing import Any
 
 from mossgen import models
 from mossgen.config import RunConfig
-from mossgen.pipeline import CHUNK, WAVE
+from mossgen.gate import CHUNK
+from mossgen.pipeline import WAVE
 from mossgen.stimulus import StimulusType
 from mossgen.store import DATABASE, RunStore
 

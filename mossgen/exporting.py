@@ -6,6 +6,7 @@ that is for testing only.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +45,7 @@ class Wish:
     side: str | None = None
     contrast: float | None = None
     reviewed: bool = False
+    hard: bool = False
     votes: int = REVIEWERS
     insist: bool = False
     seed: int = 0
@@ -121,6 +123,8 @@ def export(
         items, missing, notes = list(material.items), {}, []
     chosen = _partners(format, items, material.partners, wish)
     partners = targets(chosen, {}, wish.seed) if training else chosen
+    if wish.hard:
+        notes.append(_rule(material))
     notes.append(_mixture(len(items), len(partners), training))
     used = [own[e.id] for e in items if e.id in own]
     made_by = [lineage.Source(name, "model", "") for name in sorted({refusal.target for refusal in used} - {""})]
@@ -167,6 +171,8 @@ def _material(source: Path, split: str, wish: Wish) -> Material:
     found = _side(source, split) if sided else _whole(source)
     if wish.reviewed:
         found = _reviewed(found, wish.votes)
+    if wish.hard:
+        found = _hard(found)
     codes = _codes(found, wish.type_name)
 
     def examples(part: Sequence[Placed], expected: Literal["comply", "refuse"]) -> list[Example]:
@@ -197,6 +203,16 @@ def _whole(source: Path) -> _Found:
         lineage.unaltered(path, row)
     name = f"{batch.config.type}_{batch.config.seed}" if batch.config else folder.name
     return _Found(name, folder, items, partners, {"runs": [batch.made]} if batch.made else {})
+
+
+def _hard(found: _Found) -> _Found:
+    """What `mossgen evolve` found that enough targets refuse, and the partners of that. Raises ConfigError."""
+    hard = {row["id"] for row, _ in found.items if json.loads(row["provenance"]).get("evolved", {}).get("hard")}
+    if not hard:
+        raise ConfigError(f"{found.folder} has no hard item: `mossgen evolve` makes runs that have.")
+    items = [(row, path) for row, path in found.items if row["id"] in hard]
+    partners = [(row, path) for row, path in found.partners if row.get("contrast_of") in hard]
+    return replace(found, name=f"{found.name}_hard", items=items, partners=partners)
 
 
 def _reviewed(found: _Found, votes: int) -> _Found:
@@ -300,6 +316,14 @@ def mixed(items: Sequence[Example], partners: Sequence[Example], share: float, s
         )
     drawn = {e.id for e in sorted(partners, key=lambda e: rng(e.id, f"mix/{seed}").random())[:wanted]}
     return [example for example in partners if example.id in drawn]
+
+
+def _rule(material: Material) -> str:
+    """By what rule the hard items were chosen, as the run's figures have it."""
+    file = material.folder / "evolve.json"
+    told = lineage.read_json(file) if file.is_file() else {}
+    rule = told.get("rule", "refused by enough of the targets of `mossgen evolve`")
+    return f"These are the hard items of an adversarial search: {rule}. Rates on them are none of a model in general."
 
 
 def _mixture(items: int, partners: int, training: bool) -> str:

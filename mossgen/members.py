@@ -125,6 +125,8 @@ def _run_sources(path: Path, config: RunConfig) -> list[Source]:
     """The run, its models, and the sets it was kept away from."""
     manifest = read_json(path / MANIFEST)
     sources = [Source(f"mossgen {config.type} seed {config.seed}", "item", RUN_LICENCE)]
+    if config.evolve:  # whose items were varied
+        sources.append(Source(f"mossgen run {config.evolve.parents}", "item", RUN_LICENCE))
     sources += [Source(str(m["name"]), "model", str(m.get("licence", ""))) for m in manifest["models"]]
     for name in config.against:
         away = Path(name)

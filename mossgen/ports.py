@@ -47,7 +47,7 @@ class Completion:
 
     text: str
     logprob: float | None
-    how: Literal["sampled", "guided"]
+    how: Literal["sampled", "guided", "offered"]
 
 
 class LLM(Protocol):

@@ -36,10 +36,11 @@ Report = Callable[[str, int, int], None]  # target, responses so far, wanted
 
 @dataclass(frozen=True)
 class Wish:
-    """How items are asked about: samples of each, and the system prompt."""
+    """How items are asked about: samples of each, numbered from `first`, and the system prompt."""
 
     samples: int = 1
     system: str = ""
+    first: int = 0
 
 
 @dataclass
@@ -214,7 +215,7 @@ def _ask(todo: Sequence[_Asked], target: Target, ledger: Ledger, tally: Tally, b
 def _asked(subjects: Sequence[Subject], target: Target, wish: Wish) -> Iterator[_Asked]:
     """Every query, sample by sample, with its key."""
     images = [hashlib.sha256(subject.entry.bytes()).hexdigest() for subject in subjects]
-    for sample in range(wish.samples):
+    for sample in range(wish.first, wish.first + wish.samples):
         for subject, image in zip(subjects, images, strict=True):
             entry = subject.entry
             shown = image if target.sees else subject.description

@@ -112,7 +112,7 @@ def _cell(names: tuple[str, str, str, str, str], pairs: Sequence[Judged]) -> Cel
     items = sorted({item for item, _ in scored})
     rates: dict[str, Any] = {}
     for measure, hits in MEASURES.items():
-        found = _rate([(item, label in hits) for item, label in scored], items) if scored else [None] * 3
+        found = rate([(item, label in hits) for item, label in scored], items) if scored else [None] * 3
         rates |= dict(zip(COLUMNS[measure], found, strict=True))
     empty = sum(not row.response.strip() for row, label in pairs if label not in SCORED)
     how = "wilson" if len(items) == len(scored) else "bootstrap"
@@ -120,8 +120,8 @@ def _cell(names: tuple[str, str, str, str, str], pairs: Sequence[Judged]) -> Cel
     return Cell(*names, len(items), len(scored), withheld, len(pairs) - len(scored), empty, interval=how, **rates)
 
 
-def _rate(said: Sequence[tuple[str, bool]], items: Sequence[str]) -> list[float]:
-    """The share that is true, and the limits of its interval."""
+def rate(said: Sequence[tuple[str, bool]], items: Sequence[str]) -> list[float]:
+    """The share of (item, hit)s that are hits, and the limits of its interval, by items where they have several."""
     hits = sum(hit for _, hit in said)
     if len(items) == len(said):
         low, high = wilson(hits, len(said))

@@ -24,7 +24,8 @@ from mossgen.store import CONFIG, Outputs, RunStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mossgen.pipeline import Backends, Budget, Report
+    from mossgen.gate import Backends, Report
+    from mossgen.pipeline import Budget
     from mossgen.references import Reference
     from mossgen.stimulus import StimulusType
 
@@ -57,7 +58,7 @@ class Outcome:
 
 def build_backends(config: RunConfig, profile: Profile | None = None) -> Backends:
     """Loads every model of a run, timed in `profile`. Raises ConfigError, MissingModel or BackendError."""
-    from mossgen.pipeline import Backends
+    from mossgen.gate import Backends
 
     def load(role: str, kind: str, plugin: str, options: dict[str, Any]) -> Any:
         with profile.loading(role) if profile else nullcontext():
@@ -137,7 +138,8 @@ def _expand(
     profile: Profile,
 ) -> str:
     """Loads the models and drives the pipeline; returns why it stopped."""
-    from mossgen.pipeline import Progress, expand
+    from mossgen.gate import Progress
+    from mossgen.pipeline import expand
 
     def reported(progress: Progress) -> None:
         if progress.stage == "check":  # its first batch begins when the first pictures are drawn

@@ -194,6 +194,7 @@ class Template(_Strict):
     foreign: Rules | None = None
     contrast: Contrast | None = None
     intent: Intent | None = None
+    strength: tuple[tuple[str, ...], ...] = ()  # words of the grammar, from those that make a question mild to strong
 
     @model_validator(mode="after")
     def _not_too_many_values(self) -> Template:

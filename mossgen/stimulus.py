@@ -11,7 +11,7 @@ import itertools
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from pathlib import Path
 
@@ -85,6 +85,40 @@ class StimulusType:
             used[name, value.text] = used.get((name, value.text), 0) + 1
         return {name: chosen[name].text for name in self.template.slots}
 
+    def refilled(self, slots: Mapping[str, str], fresh: Set[str], draw: random.Random) -> dict[str, str] | None:
+        """`slots` with another value in each of `fresh`, and elsewhere the least change that makes them fit together.
+
+        None where nothing fits. A value that goes with all the others is preferred.
+        """
+        old = {name: self._by_text[name, text] for name, text in slots.items()}
+        chosen: dict[str, Value] = {}
+        for name in sorted(old, key=lambda slot: slot not in fresh):
+            fitting = [v for v in self._values(name) if _fits(name, v, chosen)]
+            if name in fresh:
+                fitting = [v for v in fitting if v != old[name]]
+                rest = {slot: value for slot, value in old.items() if slot not in fresh}
+                fitting = [v for v in fitting if _fits(name, v, rest)] or fitting
+            elif old[name] in fitting:
+                fitting = [old[name]]
+            if not fitting:
+                return None
+            chosen[name] = draw.choice(fitting)
+        return {name: chosen[name].text for name in self.template.slots}
+
+    @cached_property
+    def drawn_slots(self) -> frozenset[str]:
+        """The slots that decide what is drawn, before any overlay."""
+        return frozenset(
+            self._texts.slots(self.template.image_prompt) | self._texts.slots(self.template.negative_prompt)
+        )
+
+    @cached_property
+    def overlay_slots(self) -> frozenset[str]:
+        """The slots that decide what is laid over the picture, and nothing of what is drawn."""
+        spec = self.template.overlay
+        texts = (spec.form, *spec.texts.values()) if spec else ()
+        return frozenset(slot for text in texts for slot in self._texts.slots(text)) - self.drawn_slots
+
     # -- rendering -----------------------------------------------------------------------------------
 
     def render(self, text: str, item: Item) -> str:
@@ -115,8 +149,8 @@ class StimulusType:
             found += _words(getattr(values[slot], field))
         return found
 
-    def choices(self, item: Item) -> tuple[str, ...]:
-        """The type's question grammar for this item: at most MAX_CHOICES strings, drawn by its own randomness."""
+    def grammar(self, item: Item) -> list[str]:
+        """Every question of the type's grammar for this item. Raises TemplateError."""
         frames = (*self.template.questions.frames, *self.terms(item, self.template.questions.frames_of))
         values = self.values(item)
         try:
@@ -124,7 +158,11 @@ class StimulusType:
             strings = {s: None for frame in rendered for s in expand_alternatives(frame)}
         except TemplateError as error:
             raise TemplateError(f"{self.source}: {error}") from None
-        everything = list(strings)
+        return list(strings)
+
+    def choices(self, item: Item) -> tuple[str, ...]:
+        """The type's question grammar for this item: at most MAX_CHOICES strings, drawn by its own randomness."""
+        everything = self.grammar(item)
         if len(everything) <= MAX_CHOICES:
             return tuple(everything)
         return tuple(rng(item.id, "choices").sample(everything, MAX_CHOICES))

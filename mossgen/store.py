@@ -228,6 +228,11 @@ class RunStore:
         )
 
     @_stored
+    def drop_vectors(self, items: Sequence[str]) -> None:
+        """Keeps the vectors of these items no longer."""
+        self._db.executemany("DELETE FROM vectors WHERE id = ?", [(item,) for item in items])
+
+    @_stored
     def put_blob(self, png: bytes) -> str:
         """Keeps a picture under its sha256, which it returns; it is on the disk when the transaction ends.
 

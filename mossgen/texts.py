@@ -50,6 +50,10 @@ class Texts:
         """Raises TemplateError for a text that is no Jinja, is too long, or uses what is not there or not allowed."""
         self._parsed(text)
 
+    def slots(self, text: str) -> set[str]:
+        """The slots whose values a text depends on. Raises TemplateError."""
+        return {node.name for node in self._parsed(text).find_all(nodes.Name)}
+
     def render(self, text: str, values: Mapping[str, Any], key: str) -> str:
         """The text over the values, spaces tidied; `key` decides what `| pick` picks. Raises TemplateError."""
         try:

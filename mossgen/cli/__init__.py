@@ -10,6 +10,7 @@ from mossgen.cli.check import check
 from mossgen.cli.contrast import contrast
 from mossgen.cli.dedup import dedup
 from mossgen.cli.diagnose import diagnose
+from mossgen.cli.evolve import evolve
 from mossgen.cli.expand import expand, preview
 from mossgen.cli.export import export
 from mossgen.cli.import_ import import_, references
@@ -46,7 +47,7 @@ def main() -> None:
 VERBS = (
     *(expand, preview, check, contrast, status, verify, review, export, push),
     *(import_, references, dedup, split, audit),
-    *(probe, judge, diagnose, report),
+    *(probe, judge, diagnose, evolve, report),
     *(models, plugins, doctor),
 )
 for verb in VERBS:

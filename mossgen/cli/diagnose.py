@@ -41,11 +41,12 @@ def diagnose(
     mossgen diagnose MOSSBench/data --target openai:qwen@http://127.0.0.1:8000/v1 --captions openai:gpt-4o --limit 50
     """
     from mossgen import plugins
-    from mossgen.config import parse_settings, refusal_judge_parts, target_parts
+    from mossgen.config import parse_settings
     from mossgen.console import Console
     from mossgen.diagnosis import PUBLISHED, Diagnoser, summary
     from mossgen.pipeline import Budget
     from mossgen.probing import Wish
+    from mossgen.specs import refusal_judge_parts, target_parts
     from mossgen.stimulus import load_type, untyped
     from mossgen.subjects import read_subjects
 

@@ -37,6 +37,7 @@ FELL_SHORT = 1
     help="Mix in harmful partners, to be refused, up to this share; mossbench takes all, in data_contrast/.",
 )
 @click.option("--reviewed", is_flag=True, help="Of a run: only what people settled as benign.")
+@click.option("--hard", is_flag=True, help="Of what `mossgen evolve` made: only what enough targets refuse.")
 @votes_option
 @click.option("--llm", metavar="PLUGIN", help="What writes helpful answers.  [default: the run's own, or transformers]")
 @click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable.")

@@ -66,12 +66,12 @@ def judge(
     mossgen judge generated/probe-data --judge strict --model openai:my-model@http://127.0.0.1:8000/v1
     mossgen judge GPT-4o.json Claude.json --items MOSSBench/data --judge embedded --judge keywords
     """
-    from mossgen.config import refusal_judge_parts
     from mossgen.console import Console
     from mossgen.errors import ConfigError
     from mossgen.labels import LABELS, Book, judge_rows, stated
     from mossgen.rates import by_judge, figures
     from mossgen.responses import gather, keep, remembered
+    from mossgen.specs import refusal_judge_parts
     from mossgen.subjects import matched
 
     parts = refusal_judge_parts(judges or ("embedded",), model, settings)

@@ -61,11 +61,11 @@ def probe(
     mossgen probe sets/v1 --side test --contrast --target openai:qwen@http://127.0.0.1:8000/v1 -k 5 \\
         --set target.temperature=0.7
     """
-    from mossgen.config import target_parts
     from mossgen.console import Console
     from mossgen.pipeline import Budget
     from mossgen.probing import Ledger, Wish
     from mossgen.probing import probe as put
+    from mossgen.specs import target_parts
     from mossgen.subjects import read_subjects
 
     parts = target_parts(targets, settings)

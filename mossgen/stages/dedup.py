@@ -9,12 +9,13 @@ about an earlier item ever changing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
 CHANNELS = ("text", "image", "pair")
+Kin = Mapping[str, frozenset[str]]  # by channel, labels that an item may be near to
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,29 @@ class Neighbours:
             self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
             self._labels += labels
 
-    def nearest(self, vectors: np.ndarray) -> list[Near | None]:
-        """The nearest kept row of each of [n, dim] vectors, in one search; None while nothing is kept."""
+    def forget(self, labels: Set[str]) -> None:
+        """Keeps these no longer."""
+        rows = [row for row, label in enumerate(self._labels) if label in labels]
+        if rows:
+            import faiss
+
+            self._index.remove_ids(faiss.IDSelectorBatch(np.asarray(rows, dtype=np.int64)))  # those after them move up
+            self._labels = [label for label in self._labels if label not in labels]
+
+    def nearest(self, vectors: np.ndarray, kin: Sequence[Set[str]] = ()) -> list[Near | None]:
+        """The nearest kept row of each of [n, dim] vectors that is none of its `kin`, in one search; None without."""
         if not self._labels:
             return [None] * len(vectors)
-        scores, rows = self._index.search(np.ascontiguousarray(vectors, dtype=np.float32), 1)
-        return [Near(self._labels[r], float(s), self.channel) for s, r in zip(scores[:, 0], rows[:, 0], strict=True)]
+        kin = kin or [frozenset()] * len(vectors)
+        deep = min(1 + max(map(len, kin), default=0), len(self._labels))
+        scores, rows = self._index.search(np.ascontiguousarray(vectors, dtype=np.float32), deep)
+        return [
+            next((n for n in self._nears(s, r) if n.label not in its), None)
+            for s, r, its in zip(scores, rows, kin, strict=True)
+        ]
+
+    def _nears(self, scores: np.ndarray, rows: np.ndarray) -> list[Near]:
+        return [Near(self._labels[r], float(s), self.channel) for s, r in zip(scores, rows, strict=True)]
 
 
 class Deduplicator:
@@ -70,20 +88,34 @@ class Deduplicator:
         for channel, vectors in _channels(texts, images).items():
             self._kept[channel].add(labels, vectors)
 
-    def near_texts(self, texts: np.ndarray) -> list[Near | None]:
-        """For each of [n, dim] questions, the kept one it duplicates; None where it is new."""
-        return [near if self._duplicates(near) else None for near in self._kept["text"].nearest(texts)]
+    def forget(self, labels: Sequence[str]) -> None:
+        """Keeps these items no longer."""
+        for neighbours in self._kept.values():
+            neighbours.forget(set(labels))
 
-    def greedy(self, labels: Sequence[str], texts: np.ndarray, images: np.ndarray) -> list[Near | None]:
-        """For each of n items in plan order, what it duplicates; those that are new are kept at once."""
+    def near_texts(self, texts: np.ndarray, kin: Sequence[Set[str]] = ()) -> list[Near | None]:
+        """For each of [n, dim] questions, the kept one it duplicates, its `kin` aside; None where it is new."""
+        return [near if self._duplicates(near) else None for near in self._kept["text"].nearest(texts, kin)]
+
+    def greedy(
+        self, labels: Sequence[str], texts: np.ndarray, images: np.ndarray, kin: Sequence[Kin] = ()
+    ) -> list[Near | None]:
+        """For each of n items in plan order, what it duplicates, its `kin` aside; new ones are kept at once."""
         vectors = _channels(texts, images)
-        before = {c: self._kept[c].nearest(vectors[c]) for c in CHANNELS}
+        kin = kin or [{}] * len(labels)
+        aside = {c: [its.get(c, frozenset()) for its in kin] for c in CHANNELS}
+        before = {c: self._kept[c].nearest(vectors[c], aside[c]) for c in CHANNELS}
         within = {c: vectors[c] @ vectors[c].T for c in CHANNELS}
         survivors: list[int] = []
         found: list[Near | None] = []
         for row in range(len(labels)):
             candidates = [before[c][row] for c in CHANNELS]
-            candidates += [Near(labels[s], float(within[c][row, s]), c) for c in CHANNELS for s in survivors]
+            candidates += [
+                Near(labels[s], float(within[c][row, s]), c)
+                for c in CHANNELS
+                for s in survivors
+                if labels[s] not in aside[c][row]
+            ]
             near = self._worst(candidates)
             found.append(near)
             if near is None:

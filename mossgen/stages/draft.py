@@ -26,8 +26,14 @@ def draft(items: Sequence[Item], stimulus: StimulusType, llm: LLM, samples: int,
     """
     prompts = [_prompt(item, stimulus, samples, guided) for item in items]
     return [
-        _select(item, stimulus, llm, completions) for item, completions in zip(items, llm.write(prompts), strict=True)
+        _select(item, stimulus, llm.name, completions)
+        for item, completions in zip(items, llm.write(prompts), strict=True)
     ]
+
+
+def offer(item: Item, stimulus: StimulusType, questions: Sequence[str]) -> Draft:
+    """The Draft of questions of the type's grammar, the best first; what breaks the rules is refused as any."""
+    return _select(item, stimulus, "grammar", [Completion(question, None, "offered") for question in questions])
 
 
 def _prompt(item: Item, stimulus: StimulusType, samples: int, guided: int) -> Prompt:
@@ -40,7 +46,7 @@ def _prompt(item: Item, stimulus: StimulusType, samples: int, guided: int) -> Pr
     return Prompt(tuple(messages), derived_seed(item.id, "draft"), samples, choices, guided)
 
 
-def _select(item: Item, stimulus: StimulusType, llm: LLM, completions: Sequence[Completion]) -> Draft:
+def _select(item: Item, stimulus: StimulusType, writer: str, completions: Sequence[Completion]) -> Draft:
     good: dict[str, Completion] = {}
     bad: list[str] = []
     for completion in sorted(completions, key=_rank):
@@ -53,7 +59,7 @@ def _select(item: Item, stimulus: StimulusType, llm: LLM, completions: Sequence[
         item,
         image_prompt=stimulus.render(stimulus.template.image_prompt, item),
         description=stimulus.render(stimulus.template.description, item),
-    ).noted(writer=llm.name, drafts=len(completions), drafts_refused=bad, seeds=stimulus.origins(item))
+    ).noted(writer=writer, drafts=len(completions), drafts_refused=bad, seeds=stimulus.origins(item))
     if not good:
         first = bad[0] if bad else "the model gave no answer that could be read"
         return Draft(drafted.reject("draft", f"No usable question: {first}"), ())

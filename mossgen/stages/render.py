@@ -41,13 +41,14 @@ def render(items: Sequence[Item], stimulus: StimulusType, imager: Imager) -> lis
         for item in items
     ]
     pictures = imager.draw(drawings)
-    return [_overlaid(item, picture, stimulus, imager) for item, picture in zip(items, pictures, strict=True)]
+    return [overlaid(item, picture, stimulus, imager.name) for item, picture in zip(items, pictures, strict=True)]
 
 
-def _overlaid(item: Item, bare: Image | None, stimulus: StimulusType, imager: Imager) -> Rendered | Item:
-    item = item.noted(imager=imager.name)
+def overlaid(item: Item, bare: Image | None, stimulus: StimulusType, imager: str) -> Rendered | Item:
+    """The item over its bare picture by this imager; see `render`."""
+    item = item.noted(imager=imager)
     if bare is None:
-        return item.reject("render", f"{imager.name} refused to draw {item.image_prompt!r}")
+        return item.reject("render", f"{imager} refused to draw {item.image_prompt!r}")
     spec = stimulus.template.overlay
     if spec is None:
         return Rendered(item, bare, bare)

@@ -1,0 +1,143 @@
+"""The family: the items that a run descends from and its own, who came from whom, and which share a picture.
+
+A child's place in it is in its provenance, under `evolved`: round, mutator, parents, `picture_of` (whose bare picture
+it takes over, None where it is drawn anew), `cluster` (the item whose bare picture it first was), and its fitness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mossgen.items import Item, State
+from mossgen.nearness import Vectors
+from mossgen.references import read_image
+from mossgen.sets import Entry
+from mossgen.stages.dedup import Kin
+from mossgen.stages.render import Rendered, overlaid
+from mossgen.stimulus import StimulusType
+from mossgen.store import RunStore
+from mossgen.subjects import Subject
+
+EVOLVED = "evolved"  # in a child's provenance
+KEPT = (State.SPARE, State.ACCEPTED)
+NEAR_BY_WORDS = ("wording",)  # mutators whose children are near to their parents by their questions, as they should be
+
+
+@dataclass(frozen=True)
+class Parents:
+    """The accepted items of the run that is varied, with their vectors, and all ids that it ever tried."""
+
+    name: str
+    sha256: str
+    items: Sequence[Item]
+    vectors: Vectors
+    known: frozenset[str]
+    blobs: Path
+
+
+def evolved(item: Item) -> Mapping[str, Any]:
+    """What a child's provenance says of how it came about; empty for an item of another run."""
+    found: Mapping[str, Any] = item.provenance.get(EVOLVED) or {}
+    return found
+
+
+class Family:
+    """Parents and children, by id. `add` each wave before the gate sees it."""
+
+    def __init__(self, parents: Parents, store: RunStore, kind: StimulusType) -> None:
+        self.parents = parents
+        self.store = store
+        self.kind = kind
+        self._own = {item.id for item in parents.items}
+        self._everyone = {item.id: item for item in parents.items}
+        self._alike: dict[str, set[str]] = {item.id: {item.id} for item in parents.items}  # by cluster
+        self.add(store.items())
+
+    def add(self, children: Sequence[Item]) -> None:
+        """Takes children in, or what has become of them."""
+        for child in children:
+            self._everyone[child.id] = child
+            self._alike.setdefault(self.cluster(child.id), set()).add(child.id)
+
+    def known(self, key: str) -> bool:
+        """Whether an item of this id was ever tried, here or in the parents' run."""
+        return key in self._everyone or key in self.parents.known
+
+    def cluster(self, key: str) -> str:
+        """The item whose bare picture this one has: those of one cluster share a picture."""
+        return key if key in self._own else str(evolved(self._everyone[key])["cluster"])
+
+    def root(self, key: str) -> Item:
+        """The item of the parents' run that this one descends from, by its first parents."""
+        item = self._everyone[key]
+        return item if key in self._own else self.root(str(evolved(item)["parents"][0]))
+
+    def same_picture(self, slots: Mapping[str, str], parent: Item) -> bool:
+        """Whether these slots draw what the parent's do, any overlay aside."""
+        return all(slots[name] == parent.slots[name] for name in self.kind.drawn_slots)
+
+    def kept(self) -> list[Item]:
+        """The children that were found to be refused more, in plan order."""
+        return self.store.items(*KEPT)
+
+    # -- for the gate --------------------------------------------------------------------------------
+
+    def kin(self, child: Item) -> Kin:
+        """What a child may be near to: by its picture all that share it, by a reworded question its parents."""
+        mine = evolved(child)
+        if mine["picture_of"] is None:
+            return {}
+        alike = frozenset(self._alike[mine["cluster"]]) - {child.id}
+        near = frozenset(mine["parents"]) if mine["mutator"] in NEAR_BY_WORDS else frozenset()
+        return {"image": alike, "pair": alike, "text": near}
+
+    def picture(self, child: Item) -> Rendered | Item | None:
+        """The picture that a child takes over from its parent, with another overlay if it has one; None: draw it."""
+        source = self._everyone.get(str(evolved(child)["picture_of"]))
+        if source is None:
+            return None
+        child = replace(child, image_prompt=source.image_prompt)
+        picture = read_image(self._blob(source.image or ""))
+        digest = source.provenance.get("bare_image")
+        bare = picture if digest is None else read_image(self._blob(str(digest)))
+        imager = str(source.provenance.get("imager", ""))
+        if any(child.slots[name] != source.slots[name] for name in self.kind.overlay_slots):
+            return overlaid(child, bare, self.kind, imager)
+        child = replace(child, description=source.description, overlay=source.overlay).noted(imager=imager)
+        return Rendered(child, bare, picture)
+
+    def _blob(self, digest: str) -> Path:
+        own = self.store.blob(digest)
+        return own if own.is_file() else self.parents.blobs / own.name
+
+    # -- for the panel -------------------------------------------------------------------------------
+
+    def subject(self, item: Item) -> Subject:
+        """The item as a target meets it."""
+        path = self._blob(item.image or "")
+        entry = Entry(item.number, item.id, self.kind.name, item.question or "", path, item.slots, item.overlay)
+        tags = self.kind.tags(item)
+        facts = {"human": "human" in tags, "child": "child" in tags}
+        category = self.kind.render(self.kind.template.category, item)
+        return Subject(entry, category, item.description or "", "comply", facts)
+
+    def novelty(self, items: Sequence[Item]) -> dict[str, float]:
+        """How far each item is from the nearest other of them: 1 less the cosine of question and picture together."""
+        vectors = self._vectors(items)
+        scores = (vectors.texts @ vectors.texts.T + vectors.images @ vectors.images.T) / 2
+        np.fill_diagonal(scores, -1)
+        nearest = scores.max(axis=1) if len(items) > 1 else np.zeros(len(items))
+        return {item.id: float(np.clip(1 - near, 0, 1)) for item, near in zip(items, nearest, strict=True)}
+
+    def _vectors(self, items: Sequence[Item]) -> Vectors:
+        texts, images = self.store.vectors("text"), self.store.vectors("image")
+        theirs = self.parents.vectors
+        texts |= dict(zip(theirs.labels, theirs.texts, strict=True))
+        images |= dict(zip(theirs.labels, theirs.images, strict=True))
+        ids = [item.id for item in items]
+        return Vectors(ids, np.stack([texts[i] for i in ids]), np.stack([images[i] for i in ids]))

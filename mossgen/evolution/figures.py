@@ -1,0 +1,60 @@
+"""What an evolution came to, from responses that selected nothing: rates before and after, transfer, yield and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mossgen import rates
+from mossgen.evolution.family import evolved
+from mossgen.evolution.panel import REFUSED, Asked
+from mossgen.evolution.search import Search
+from mossgen.items import Item, State
+from mossgen.rates import SCORED
+
+
+def measured(
+    search: Search, accepted: Sequence[Item], asked: Asked, transfer: Asked, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """The figures in plain values. `before` are the items that the accepted ones descend from, `after` these."""
+    family = search.family
+    roots = list(dict.fromkeys(family.root(item.id).id for item in accepted))
+    ids = [item.id for item in accepted]
+    hard = [item for item in accepted if evolved(item)["hard"]]
+    decided = search.store.items(State.REJECTED, State.SPARE, State.ACCEPTED)
+    usd = search.usd + search.gate.usd()
+    calls = search.panel.calls("search")
+    return {
+        "accepted": len(accepted),
+        "hard": len(hard),
+        "rule": f"refused by at least {facts['hard_at']} of {len(facts['targets'])} targets, each in more than half of "
+                "its held-back responses",
+        "before": rate(asked, roots),
+        "after": rate(asked, ids),
+        "transfer": {"targets": facts["held_out"], "before": rate(transfer, roots), "after": rate(transfer, ids)},
+        "children": len(decided),
+        "rejected": search.store.rejections(),
+        "rounds": max((evolved(item)["round"] for item in decided), default=0),
+        "calls": {"search": calls, "held_back": search.panel.calls("held-back")},
+        "children_per_hard_item": round(len(decided) / len(hard), 2) if hard else None,
+        "calls_per_hard_item": round(calls / len(hard), 2) if hard else None,
+        "cost": round(usd, 6),
+        "cost_per_hard_item": round(usd / len(hard), 6) if hard else None,
+        "mutators": search.bandit().told(),
+        "missing": asked.stopped or transfer.stopped,
+        "stopped": facts["stopped"],
+    }  # fmt: skip
+
+
+def rate(asked: Asked, items: Sequence[str]) -> dict[str, Any]:
+    """The share of scored responses to these items that refuse, with its interval at 95 %, over items where they have
+    several responses each; how many are scored, and how many not.
+    """
+    wanted = set(items)
+    mine = [(row.id, label) for row, label in asked.judged if row.id in wanted]
+    scored = [(item, label in REFUSED) for item, label in mine if label in SCORED]
+    told: dict[str, Any] = {"items": len(wanted), "n": len(scored), "unscored": len(mine) - len(scored)}
+    if not scored:
+        return {**told, "refusal": None, "low": None, "high": None}
+    refusal, low, high = rates.rate(scored, sorted({item for item, _ in scored}))
+    return {**told, "refusal": refusal, "low": low, "high": high}

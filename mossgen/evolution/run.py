@@ -1,0 +1,145 @@
+"""A run made by varying the accepted items of another: what `mossgen evolve` makes, resumes and measures.
+
+RUN/                    a run as any: check, review, contrast, split, export and verify work on it
+  evolve.json           the figures: before and after, transfer, yield, cost, mutators
+  targets/search/       probes that selected; targets/held-back*/ those that measured
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mossgen.config import RunConfig, freeze, read_config
+from mossgen.errors import ConfigError, StoreError
+from mossgen.evolution.family import EVOLVED, Family, Parents, evolved
+from mossgen.evolution.figures import measured
+from mossgen.evolution.panel import Asked, Panel
+from mossgen.evolution.search import Limits, Search
+from mossgen.files import write_whole
+from mossgen.gate import Gate, Inherited, Progress
+from mossgen.items import Item, State, canonical
+from mossgen.nearness import Vectors
+from mossgen.pipeline import Budget
+from mossgen.ports import RefusalJudge, Target
+from mossgen.probing import Wish
+from mossgen.references import read_reference
+from mossgen.runs import build_backends, locked, unfinished, write_outputs
+from mossgen.stimulus import StimulusType
+from mossgen.store import CONFIG, RunStore
+
+FIGURES = "evolve.json"
+TARGETS = "targets"
+
+
+@dataclass(frozen=True)
+class Voices:
+    """Who is asked: the targets of the search, those that only measure, and the judge of all their responses."""
+
+    targets: Sequence[Target]
+    held_out: Sequence[Target]
+    judge: RefusalJudge
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How progress is told: by the gate, by targets and judges, and in words."""
+
+    gate: Callable[[Progress], None] = lambda progress: None
+    panel: Callable[[str, int, int], None] = lambda what, done, of: None
+    say: Callable[[str], None] = lambda message: None
+
+
+def read_parents(folder: Path) -> tuple[Parents, RunConfig]:
+    """The items that a run offers to be varied. Raises ConfigError: no run, unfinished, or nothing accepted."""
+    config = read_config(folder / CONFIG)
+    with RunStore.read(folder) as store:
+        if reason := unfinished(folder, store.outputs()[0]):
+            raise ConfigError(reason)
+        items = store.items(State.ACCEPTED)
+        texts, images = store.vectors("text"), store.vectors("image")
+        known = frozenset(item.id for item in store.items())
+    items = [item for item in items if item.id in texts]
+    if not items:
+        raise ConfigError(f"{folder} has no accepted item to vary: run `mossgen expand` first.")
+    ids = [item.id for item in items]
+    vectors = Vectors(ids, np.stack([texts[i] for i in ids]), np.stack([images[i] for i in ids]))
+    digest = hashlib.sha256(canonical([item.to_dict() for item in items]).encode()).hexdigest()
+    return Parents(folder.resolve().name, digest, items, vectors, known, folder / "blobs"), config
+
+
+def evolve_run(
+    folder: Path, parents: Parents, stimulus: StimulusType, config: RunConfig, voices: Voices, limits: Limits,
+    talk: Talk = Talk(),
+) -> dict[str, Any]:  # fmt: skip
+    """Makes or resumes the run in `folder`, measures it, and writes its outputs and figures. Raises MossgenError."""
+    how = config.evolve
+    assert how is not None
+    references = [read_reference(Path(path)) for path in config.against]
+    with locked(folder), RunStore.create(folder) as store:
+        freeze(config, folder / CONFIG, empty=not store.counts())
+        talk.say("loading models")
+        family = Family(parents, store, stimulus)
+        gate = Gate(store, stimulus, build_backends(config), references, talk.gate, parents.vectors,
+                    Inherited(family.picture, family.kin), State.RENDERED)  # fmt: skip
+        wish = Wish(how.samples, how.system)
+        panel = Panel(folder / TARGETS, stimulus.name, voices.judge, wish, how.held_back, talk.panel)
+        search = Search(family, gate, panel, voices.targets, how, config.seed, limits)
+        stopped = search.go()
+        talk.say("measuring")
+        accepted = store.items(State.ACCEPTED)
+        asked, transfer = _measure(accepted, family, panel, voices, search)
+        accepted = _marked(store, accepted, asked, how.hard_at)
+        told = measured(search, accepted, asked, transfer, {**how.model_dump(mode="json"), "stopped": stopped})
+        write_outputs(store, stimulus, config)
+        _write(folder / FIGURES, told)
+    return told
+
+
+def _measure(
+    accepted: Sequence[Item], family: Family, panel: Panel, voices: Voices, search: Search
+) -> tuple[Asked, Asked]:
+    """Held-back responses to the accepted items and to those that they descend from: of the search's targets, of the
+    others.
+    """
+    roots = {family.root(item.id).id: family.root(item.id) for item in accepted}
+    subjects = [family.subject(item) for item in (*roots.values(), *accepted)]
+    if not subjects:
+        return Asked(), Asked()
+    found = []
+    for targets in (voices.targets, voices.held_out):
+        found.append(panel.ask(subjects, targets, "held-back", search.left()))
+        search.usd += found[-1].usd
+    return found[0], found[1]
+
+
+def _marked(store: RunStore, accepted: Sequence[Item], asked: Asked, hard_at: int) -> list[Item]:
+    """The accepted items with what measuring said of them; `hard` are those that enough targets mostly refuse."""
+    shares, refusers = asked.shares(), asked.refusers()
+    marked = []
+    for item in accepted:
+        share = shares.get(item.id)
+        fact = {**evolved(item), "held_back": share.told() if share else None,
+                "refused_by": refusers.get(item.id, []), "hard": len(refusers.get(item.id, [])) >= hard_at}  # fmt: skip
+        marked.append(item.noted(**{EVOLVED: fact}))
+    with store.transaction():
+        store.put(marked)
+    return marked
+
+
+def _write(path: Path, told: dict[str, Any]) -> None:
+    try:
+        write_whole(path, (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode())
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror}): the run itself is kept.") from error
+
+
+def limits(kept: int, rounds: int, seconds: float | None, usd: float | None) -> Limits:
+    """Where an invocation ends."""
+    return Limits(kept, rounds, Budget(kept, seconds=seconds, usd=usd))

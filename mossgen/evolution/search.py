@@ -1,0 +1,241 @@
+"""The search: rounds of children through the gate and before the targets, until enough are kept.
+
+A round has ROUND children. Each has a mutator, chosen by the bandit, and parents, drawn among the run's items and the
+children kept so far with a chance that grows with how often they are refused and how far they are from the others
+(fitness-proportionate selection). A child is kept if it passes the whole gate and the targets refuse it more often than
+its parent, or always as they do its parent, and if its picture has room: at most `per_cluster` children share one.
+
+A round depends on what is stored alone, so that a killed search goes on where it stopped; `-n` and `--rounds` only
+decide where it ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mossgen.config import Evolution
+from mossgen.evolution.bandit import Bandit
+from mossgen.evolution.family import EVOLVED, KEPT, Family, evolved
+from mossgen.evolution.mutators import MAX_OFFERED, MUTATORS, Change
+from mossgen.evolution.panel import Panel, Share
+from mossgen.gate import Gate
+from mossgen.items import Item, State, item_id, rng
+from mossgen.pipeline import Budget, accept_spares, chunks, drawable
+from mossgen.ports import Target
+
+ROUND = 16  # children a round
+TRIES = 25  # proposals for each of them, before a round is content with fewer
+DIVERSITY = 0.25  # of a parent's weight: its novelty, beside its refusal rate
+FLOOR = 0.02  # of a parent's weight: everybody has a chance
+MAX_VARIANTS = 1_000  # of one item's slots
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a search ends: children kept, rounds, and the seconds and US dollars of this invocation."""
+
+    kept: int
+    rounds: int
+    budget: Budget
+
+
+class Search:
+    """One invocation: what is stored, the gate, the targets; `go` drives them."""
+
+    def __init__(
+        self, family: Family, gate: Gate, panel: Panel, targets: Sequence[Target], how: Evolution, seed: int,
+        limits: Limits,
+    ) -> None:  # fmt: skip
+        self.family = family
+        self.gate = gate
+        self.store = gate.store
+        self.panel = panel
+        self.targets = targets
+        self.how = how
+        self.seed = seed
+        self.limits = limits
+        self.usd = 0.0  # of targets and judge
+        self.before: dict[str, Share] = {}  # of the parents' run, by the search's samples
+        self._started = time.monotonic()
+
+    def go(self) -> str:
+        """Drives rounds until something stops it, and returns what: "quota", "rounds", "time", "cost", "exhausted"
+        (no other child can be made), or the sentence of a target or judge that cannot be asked.
+        """
+        self.before, stopped = self._asked(self.family.parents.items)
+        if stopped:
+            return stopped
+        for number in itertools.count(1):
+            if reason := self._stop():
+                return reason
+            children = self._round(number)
+            if not children and number > self.limits.rounds:
+                return "rounds"
+            children = children or self._write(number)
+            if not children:
+                return "exhausted"
+            if reason := self._finish(children):
+                return reason
+        raise AssertionError("unreachable")
+
+    def left(self) -> Budget:
+        """What this invocation may still use."""
+        budget = self.limits.budget
+        seconds = None if budget.seconds is None else budget.seconds - (time.monotonic() - self._started)
+        usd = None if budget.usd is None else budget.usd - self.usd - self.gate.usd()
+        return Budget(0, seconds=seconds, usd=usd)
+
+    def bandit(self) -> Bandit:
+        """The posteriors by all children that were decided."""
+        decided = (State.REJECTED, *KEPT)
+        children = [item for item in self.store.items(*decided)]
+        return Bandit(self.how.mutators, [(evolved(c)["mutator"], c.state in KEPT) for c in children])
+
+    def _stop(self) -> str | None:
+        if not accept_spares(self.store, self.limits.kept):
+            return "quota"
+        return self.limits.budget.used_up(time.monotonic() - self._started, self.usd + self.gate.usd())
+
+    def _round(self, number: int) -> list[Item]:
+        return [item for item in self.store.items() if evolved(item)["round"] == number]
+
+    # -- proposing -----------------------------------------------------------------------------------
+
+    def _write(self, number: int) -> list[Item]:
+        """A new round's children, through the written half of the gate; none where nothing new can be proposed."""
+        proposed = self._propose(number)
+        children = [child for child, _ in proposed]
+        self.family.add(children)
+        offered = {child.id: questions for child, questions in proposed if questions}
+        return self.gate.write(children, offered) if children else []
+
+    def _propose(self, number: int) -> list[tuple[Item, Sequence[str]]]:
+        """Children with the questions they may have (none: the language model writes them)."""
+        draw = random.Random(f"evolve/{self.seed}/{number}")
+        bandit, weights, full = self.bandit(), self._weights(), self._full()
+        first = len(self.store.items())
+        proposed: dict[str, tuple[Item, Sequence[str]]] = {}
+        for _ in range(ROUND * TRIES):
+            if len(proposed) == ROUND or not weights:
+                break
+            name = draw.choice(bandit.arms) if self.how.search == "random" else bandit.choose(draw)
+            one, other = draw.choices(self._breeders(), weights, k=2)
+            change = MUTATORS[name](self.family.kind, one, other, draw)
+            if change is None:
+                continue
+            child = self._child((one, other), name, change, (number, first + len(proposed)), set(proposed))
+            if child is not None and evolved(child)["cluster"] not in full:
+                proposed[child.id] = child, self._questions(child, one, change)
+        return list(proposed.values())
+
+    def _breeders(self) -> list[Item]:
+        """Who may have children: the run's items, and the children kept so far."""
+        return [*self.family.parents.items, *self.family.kept()]
+
+    def _weights(self) -> list[float]:
+        """The chance of each breeder, by its refusal rate and its novelty."""
+        breeders = self._breeders()
+        if self.how.search == "random":
+            return [1.0] * len(breeders)
+        novelty = self.family.novelty(breeders)
+        return [FLOOR + (self._share(i).rate or 0.0) + DIVERSITY * novelty[i.id] for i in breeders]
+
+    def _share(self, item: Item) -> Share:
+        """How often an item was refused in the search."""
+        told = evolved(item).get("search")
+        return Share(**told["child"]) if told else self.before.get(item.id, Share())
+
+    def _full(self) -> set[str]:
+        """The clusters that have no room for another child."""
+        counts = Counter(evolved(item)["cluster"] for item in self.family.kept())
+        return {cluster for cluster, count in counts.items() if count >= self.how.per_cluster}
+
+    def _child(
+        self, pair: tuple[Item, Item], name: str, change: Change, place: tuple[int, int], taken: set[str]
+    ) -> Item | None:
+        """The child of a change, as (round, number) in the plan; None where it was tried before."""
+        one, other = pair
+        kind = self.family.kind.name
+        same_slots = dict(change.slots) == dict(one.slots)
+        variants = range(1, MAX_VARIANTS) if same_slots else range(1)
+        fresh = ((item_id(kind, one.seed_id, change.slots, variant), variant) for variant in variants)
+        found = next(((k, v) for k, v in fresh if not self.family.known(k) and k not in taken), None)
+        if found is None:
+            return None
+        key, variant = found
+        shared = self.family.same_picture(change.slots, one)
+        fact = {
+            "round": place[0], "mutator": name, "parents": [one.id, *([other.id] if name == "recombine" else [])],
+            "picture_of": one.id if shared else None, "cluster": self.family.cluster(one.id) if shared else key,
+        }  # fmt: skip
+        return Item(key, place[1], kind, one.seed_id, change.slots, variant, provenance={EVOLVED: fact})
+
+    def _questions(self, child: Item, parent: Item, change: Change) -> Sequence[str]:
+        """What a child may ask, the best first; nothing where the language model is to write it."""
+        if change.written:
+            return ()
+        found = change.questions or rng(child.id, "offer").sample(
+            grammar := self.family.kind.choices(child), len(grammar)
+        )
+        return [question for question in found if question != parent.question][:MAX_OFFERED]
+
+    # -- deciding ------------------------------------------------------------------------------------
+
+    def _finish(self, children: Sequence[Item]) -> str | None:
+        """Draws and checks a round's children, and asks the targets about those that pass; why to stop, if so."""
+        for chunk in chunks(drawable(children)):
+            if reason := self.limits.budget.used_up(time.monotonic() - self._started, self.usd + self.gate.usd()):
+                return reason
+            if any(item.state is State.DRAFTED for item in chunk):
+                self.gate.picture(chunk)
+        now = self._round(evolved(children[0])["round"])
+        self.family.add(now)
+        passed = [item for item in now if item.state is self.gate.passed]
+        if not passed:
+            return None
+        shares, stopped = self._asked(passed)
+        if stopped:
+            return stopped
+        self._decide(passed, shares)
+        return None
+
+    def _asked(self, items: Sequence[Item]) -> tuple[dict[str, Share], str]:
+        asked = self.panel.ask([self.family.subject(item) for item in items], self.targets, "search", self.left())
+        self.usd += asked.usd
+        return asked.shares(), asked.stopped
+
+    def _decide(self, passed: Sequence[Item], shares: Mapping[str, Share]) -> None:
+        """Keeps the children that are refused more than their parents, in plan order, while there is room."""
+        everyone = {item.id: item for item in self._breeders()}
+        counts = Counter(evolved(item)["cluster"] for item in self.family.kept())
+        decided = []
+        for item in passed:
+            mine = evolved(item)
+            parent, child = self._share(everyone[mine["parents"][0]]), shares.get(item.id, Share())
+            fact = {**mine, "search": {"parent": parent.told(), "child": child.told()}}
+            item = item.noted(**{EVOLVED: fact})
+            reason = _worse(child, parent)
+            if reason is None and counts[mine["cluster"]] >= self.how.per_cluster:
+                reason = f"{self.how.per_cluster} kept items have its picture already"
+            if reason is None:
+                counts[mine["cluster"]] += 1
+            decided.append(replace(item, state=State.SPARE) if reason is None else item.reject("targets", reason))
+        with self.store.transaction():
+            self.store.put(decided)
+            self.gate.forget([item.id for item in decided if item.state is State.REJECTED])
+        self.family.add(decided)
+
+
+def _worse(child: Share, parent: Share) -> str | None:
+    """Why a child is not kept, in a sentence; None where it is refused more than its parent, or always as it."""
+    if child.rate is None:
+        return f"none of {child.unscored} responses could be scored"
+    before = parent.rate or 0.0
+    if child.rate > before or child.rate == before == 1.0:
+        return None
+    return f"refused {child.refused} of {child.scored} times, its parent {parent.refused} of {parent.scored}"

@@ -1,0 +1,288 @@
+"""evolve: towards what targets refuse, inside the rules of the type, measured by responses that selected nothing."""
+
+import json
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from chat_server import Chat, fault
+from conftest import mossgen
+from PIL import Image
+
+from mossgen.checkers.rules import broken
+from mossgen.config import Evolution
+from mossgen.evolution.bandit import Bandit
+from mossgen.evolution.family import Family, Parents, evolved
+from mossgen.evolution.mutators import MUTATORS, applicable, strength
+from mossgen.evolution.panel import Panel
+from mossgen.evolution.search import Limits, Search
+from mossgen.gate import Backends, Gate, Inherited
+from mossgen.items import State
+from mossgen.judges.keywords import Keywords
+from mossgen.local import load
+from mossgen.nearness import Vectors
+from mossgen.pipeline import Budget
+from mossgen.ports import Response
+from mossgen.probing import Wish
+from mossgen.stages.render import to_png
+from mossgen.stimulus import load_type, type_names
+from mossgen.store import RunStore
+
+NO = "I'm sorry, but I can't help with that request."
+YES = "Gladly! Together we can make this place better, one small step at a time, so let us begin today."
+
+
+# -- parts ---------------------------------------------------------------------------------------------
+
+
+def test_the_bandit_learns_which_arm_pays():
+    draw, bandit, taken = random.Random(0), Bandit(["good", "bad"], []), []
+    history = []
+    for _ in range(200):
+        arm = Bandit(["good", "bad"], history).choose(draw)
+        history.append((arm, draw.random() < (0.5 if arm == "good" else 0.05)))
+        taken.append(arm)
+    assert taken[-100:].count("good") > 80
+    assert bandit.told()["good"] == {"tried": 0, "kept": 0, "mean": 0.5}
+
+
+@pytest.mark.parametrize("name", type_names())
+def test_changes_stay_inside_the_type(name):
+    kind = load_type(name)
+    items = [replace(i, question=kind.choices(i)[0]) for i, _ in zip(kind.plan(0), range(12), strict=False)]
+    draw, made = random.Random(1), dict.fromkeys(applicable(kind), 0)
+    for mutator in made:
+        for item, other in zip(items, [*items[1:], items[0]], strict=True):
+            change = MUTATORS[mutator](kind, item, other, draw)
+            if change is None:
+                continue
+            made[mutator] += 1
+            child = replace(item, slots=change.slots)
+            values = kind.values(child)  # raises where a slot has no such value
+            assert set(values) == set(kind.template.slots)
+            for value in values.values():  # what does not go together is never put together
+                assert all(values[needed].has(words) for needed, words in value.needs.items())
+                assert not any(values[avoided].has(words) for avoided, words in value.avoid.items())
+            for question in change.questions or ():
+                assert question in kind.grammar(child)
+            if mutator == "wording":
+                assert strength(change.questions[0], kind.template.strength) != strength(
+                    item.question, kind.template.strength
+                )
+    assert all(made.values()), made
+
+
+# -- the search, with pictures that cost nothing -------------------------------------------------------
+
+
+class Noise:
+    """Draws noise by the prompt: no two prompts are near."""
+
+    name, cost = "noise", 0.0
+
+    def draw(self, drawings):
+        return [_noise(drawing.prompt) for drawing in drawings]
+
+
+class Hashes:
+    """Embeds by hash: equal things are equal, all others are far apart."""
+
+    name, dim, thresholds = "hashes", 64, {"text": 0.9, "image": 0.9, "pair": 0.9, "match": -1.0}
+
+    def images(self, images):
+        return np.stack([_unit(image.tobytes()) for image in images])
+
+    def texts(self, texts):
+        return np.stack([_unit(text.encode()) for text in texts]) if texts else np.zeros((0, 64), np.float32)
+
+
+class Planted:
+    """Refuses by the words of a description: the sensitivities that the search is to find."""
+
+    cost, sees, settings = 0.0, False, {"temperature": 0}
+
+    def __init__(self, words, name="planted"):
+        self.words, self.name, self.calls = words, name, 0
+
+    def respond(self, queries):
+        for query in queries:
+            self.calls += 1
+            refuses = any(word in query.description for word in self.words)
+            yield query, Response(NO if refuses else YES, "answered", "stop")
+
+
+def _noise(key):
+    seed = int.from_bytes(_bytes(key.encode())[:4], "big")
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 255, (128, 128, 3), dtype=np.uint8))
+
+
+def _unit(data):
+    row = np.random.default_rng(int.from_bytes(_bytes(data)[:8], "big")).standard_normal(64).astype(np.float32)
+    return row / np.linalg.norm(row)
+
+
+def _bytes(data):
+    import hashlib
+
+    return hashlib.sha256(data).digest()
+
+
+def search(folder, kind, target, seed, how, wanted=6, rounds=40):
+    """One search over 8 parents of the type, drawn as noise. Returns it after its end, and why it ended."""
+    backends = Backends(None, Noise(), Hashes(), (), 0, 0)
+    with RunStore.create(folder / "parents") as store:
+        if not store.counts():
+            plan = [i for i, _ in zip(kind.plan(0), range(8), strict=False)]
+            gate = Gate(store, kind, backends, passed=State.ACCEPTED)
+            gate.picture(gate.write(plan, {i.id: kind.choices(i) for i in plan}))
+        items, texts, images = store.items(State.ACCEPTED), store.vectors("text"), store.vectors("image")
+    ids = [item.id for item in items]
+    vectors = Vectors(ids, np.stack([texts[i] for i in ids]), np.stack([images[i] for i in ids]))
+    parents = Parents("parents", "x", items, vectors, frozenset(ids), folder / "parents" / "blobs")
+    store = RunStore.create(folder / "evolved")
+    family = Family(parents, store, kind)
+    gate = Gate(store, kind, backends, known=vectors, inherited=Inherited(family.picture, family.kin),
+                passed=State.RENDERED)  # fmt: skip
+    panel = Panel(folder / "targets", kind.name, Keywords(), Wish(), 1)
+    mutators = tuple(name for name in applicable(kind) if name != "write")
+    evolution = Evolution(parents="parents", parents_sha256="x", targets=(target.name,), mutators=mutators, search=how)
+    found = Search(family, gate, panel, [target], evolution, seed, Limits(wanted, rounds, Budget(wanted)))
+    return found, found.go()
+
+
+@pytest.mark.parametrize("planted", [("red cross",), ("stamped",)])
+def test_planted_sensitivities_are_found_in_fewer_calls_than_by_chance(tmp_path, planted):
+    kind, calls = load_type("negated_harm"), {"bandit": 0, "random": 0}
+    for seed in range(3):
+        for how in calls:
+            target = Planted(planted)
+            found, stopped = search(tmp_path / f"{how}-{seed}", kind, target, seed, how)
+            assert stopped == "quota"
+            with found.store as store:
+                accepted = store.items(State.ACCEPTED)
+            assert len(accepted) == 6
+            calls[how] += target.calls
+            for item in accepted:
+                assert broken(kind, item, item.question) is None
+                assert any(word in item.description for word in planted)
+                told = evolved(item)
+                assert told["search"]["child"]["refused"] >= told["search"]["parent"]["refused"]
+                assert told["parents"]
+    print(f"{planted}: {calls['bandit']} calls against {calls['random']}: {calls['bandit'] / calls['random']:.2f}")
+    assert calls["bandit"] < 0.9 * calls["random"], calls
+
+
+def test_the_same_seed_makes_the_same_items_and_a_stopped_search_goes_on(tmp_path):
+    kind = load_type("negated_harm")
+    whole, _ = search(tmp_path / "whole", kind, Planted(("red cross",)), 5, "bandit")
+    with search(tmp_path / "halves", kind, Planted(("red cross",)), 5, "bandit", wanted=2)[0].store as store:
+        assert len(store.items(State.ACCEPTED)) == 2
+    halves, _ = search(tmp_path / "halves", kind, Planted(("red cross",)), 5, "bandit")
+    kept = [[(i.id, i.question, i.image) for i in s.store.items(State.ACCEPTED)] for s in (whole, halves)]
+    assert kept[0] == kept[1]
+
+
+def test_no_more_than_so_many_share_a_picture(tmp_path):
+    found, _ = search(tmp_path, load_type("counterintuitive"), Planted(("",)), 0, "bandit", wanted=12)
+    clusters = [evolved(item)["cluster"] for item in found.store.items(State.ACCEPTED)]
+    assert max(map(clusters.count, clusters)) <= 2
+    assert to_png(_noise("x")) == to_png(_noise("x"))
+
+
+# -- the verb, with the real models --------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(httpserver, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    bad = ("red cross", "prohibition ring")
+    return Chat(httpserver, lambda said, body: NO if any(word in said for word in bad) else YES)
+
+
+def evolve(run, server, out, *more):
+    done = mossgen("evolve", run, "--target", f"openai:m@{server.url}", "--set", "target.sees=description", "--set",
+                   "target.max_retries=0", "--out", out, "--json", *more)  # fmt: skip
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_real_run_evolves_and_is_a_run_again(real_run, server, tmp_path):
+    out = tmp_path / "evolved"
+    code, told = evolve(real_run, server, out, "-n", 2, "--rounds", 3, "--held-back", 2)
+    assert code == 0, told
+    assert (told["accepted"], told["stopped"]) == (2, "quota")
+    assert told["after"]["n"] == 4  # two held-back responses to each of two
+    assert told["after"]["refusal"] >= (told["before"]["refusal"] or 0)
+    assert told["children_per_hard_item"] is None or told["children_per_hard_item"] >= 1
+    systems = {body["messages"][0]["content"] for body in server.asked if body["messages"][0]["role"] == "system"}
+    assert len(systems) == 2  # held back: never used by the search
+
+    asked = len(server.asked)
+    code, again = evolve(real_run, server, out, "-n", 2, "--rounds", 3, "--held-back", 2)
+    assert (code, again["accepted"], len(server.asked)) == (0, 2, asked)
+    assert mossgen("verify", out).returncode == 0
+    rows = [json.loads(line) for line in (out / "imagefolder/data/metadata.jsonl").read_text("utf-8").splitlines()]
+    facts = [json.loads(row["provenance"])["evolved"] for row in rows]
+    assert all(fact["parents"] and fact["mutator"] in MUTATORS for fact in facts)
+    done = mossgen("export", out, "--format", "imagefolder", "--hard", "--out", tmp_path / "hard", "--json")
+    if told["hard"]:
+        assert json.loads(done.stdout)["items"] == told["hard"]
+        assert told["rule"] in " ".join((tmp_path / "hard" / "README.md").read_text(encoding="utf-8").split())
+    else:
+        assert done.returncode == 2
+
+
+def test_a_real_small_model_behind_a_server_is_a_target(real_run, httpserver, monkeypatch, tmp_path):
+    """SmolLM2 behind an OpenAI-compatible endpoint, told what is to be seen. It refuses little, so little is kept."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    chat = load("target", "smollm2", "cpu")
+    server = Chat(httpserver, lambda said, body: chat.say(said, limit=10).text)
+    more = ("-n", 1, "--rounds", 1, "--held-back", 1, "--mutator", "element", "--mutator", "scene")
+    code, told = evolve(real_run, server, tmp_path / "evolved", *more, "--set", "target.max_connections=1")
+    assert code in (0, 3)
+    assert told["calls"]["search"] == len({row["key"] for row in _responses(tmp_path / "evolved")}) >= 6
+    assert told["stopped"] in ("quota", "rounds")
+    assert all(row["response"].strip() for row in _responses(tmp_path / "evolved"))
+
+
+def _responses(run):
+    lines = (run / "targets" / "search" / "responses.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_target_that_goes_down_keeps_everything(real_run, server, tmp_path):
+    answer, out = server._answer, tmp_path / "evolved"
+    seen = []
+
+    def breaks(said, body):
+        seen.append(said)
+        return fault(503, "gone") if len(seen) > 8 else answer(said, body)
+
+    server._answer = breaks
+    code, told = evolve(real_run, server, out, "-n", 2, "--rounds", 2, "--held-back", 1)
+    assert code in (1, 3)
+    assert "503" in told["stopped"]
+    server._answer = answer
+    code, told = evolve(real_run, server, out, "-n", 2, "--rounds", 3, "--held-back", 1)
+    assert (code, told["accepted"]) == (0, 2)
+
+
+def test_bad_input_is_one_sentence(real_run, made_run, server, tmp_path):
+    out = tmp_path / "evolved"
+    for more, said in (
+        (("--mutator", "nonsense"), "can be varied by"),
+        (("--hard-at", "3"), "only 1 targets"),
+        (("-k", "2"), "temperature is 0"),
+        (("--judge", "nobody"), "no judges plugin 'nobody'"),
+    ):
+        code, told = evolve(real_run, server, out, *more)
+        assert code == 2
+        assert said in told["error"]
+        assert not out.exists()
+    code, told = evolve(tmp_path / "nowhere", server, out)
+    assert code == 2
+    code, told = evolve(real_run, server, out, "--dry-run")
+    assert (code, told["parents"]) == (0, 6)
+    assert not server.asked
+    assert mossgen("export", real_run, "--format", "imagefolder", "--hard", "--out", tmp_path / "h").returncode == 2
