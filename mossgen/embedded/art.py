@@ -7,6 +7,7 @@ X Corp. and contributors).
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import subprocess
@@ -22,6 +23,7 @@ from PIL import Image, ImageFilter
 from mossgen.embedded.vocabulary import Object
 
 STYLES = ("fluent-emoji-flat", "noto", "twemoji")
+PICTURES = "fluent-emoji-3d"  # the one style that comes as pictures, not as drawings
 MARGIN = 4
 TONES = ("light", "medium-light", "medium", "medium-dark", "dark")
 # an icon of an unmirrorable thing: writing, a clock face, a flag, a way to point
@@ -55,16 +57,34 @@ def fetch(folder: Path, styles: tuple[str, ...] = STYLES) -> Path:
     for style in styles:
         if (folder / style / "icons.json").exists():
             continue
-        command = ["npm", "pack", f"@iconify-json/{style}", "--silent", "--pack-destination", str(folder)]
-        name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
-        with tarfile.open(folder / name) as archive:
-            member = archive.extractfile("package/icons.json")
-            if member is None:
-                raise FileNotFoundError(f"{name} holds no icons.json")
-            (folder / style).mkdir(exist_ok=True)
-            (folder / style / "icons.json").write_bytes(member.read())
-        (folder / name).unlink()
+        icons = _pictures(folder) if style == PICTURES else _unpacked(folder, f"@iconify-json/{style}")["icons.json"]
+        (folder / style).mkdir(exist_ok=True)
+        (folder / style / "icons.json").write_bytes(icons)
     return folder
+
+
+def _unpacked(folder: Path, package: str) -> dict[str, bytes]:
+    """The files of an npm package by name, without their folders."""
+    command = ["npm", "pack", package, "--silent", "--pack-destination", str(folder)]
+    path = folder / subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
+    with tarfile.open(path) as archive:
+        found = {Path(member.name).name: archive.extractfile(member) for member in archive if member.isfile()}
+        files = {name: file.read() for name, file in found.items() if file}
+    path.unlink()
+    return files
+
+
+def _pictures(folder: Path) -> bytes:
+    """PICTURES as the icon sets are: pictures by code point, named as Twemoji names its own."""
+    named = json.loads(_unpacked(folder, "@iconify-json/twemoji")["chars.json"])
+    icons = {}
+    for file, picture in _unpacked(folder, f"@lobehub/{PICTURES}").items():
+        point = file.removesuffix(".webp").lstrip("0")
+        name = named.get(point) or named.get(point.replace("-fe0f", ""))
+        if file.endswith(".webp") and name:
+            data = base64.b64encode(picture).decode()
+            icons[name] = {"body": f'<image width="256" height="256" href="data:image/webp;base64,{data}"/>'}
+    return json.dumps({"icons": icons, "width": 256, "height": 256}).encode()
 
 
 @dataclass(frozen=True)
@@ -77,10 +97,10 @@ class Icon:
     captions: tuple[str, ...]
     mirrored: bool
 
-    def svg(self) -> str:
-        """The drawing as an SVG document."""
-        width, height = self.size
-        return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">{self.body}</svg>'
+    def svg(self, ink: str = "black") -> str:
+        """The drawing as an SVG document; what is of one colour is drawn in `ink`."""
+        (width, height), body = self.size, self.body.replace("currentColor", ink)
+        return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">{body}</svg>'
 
 
 class ArtSet:

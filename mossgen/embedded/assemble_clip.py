@@ -27,7 +27,7 @@ MODEL_CONFIG: dict[str, Any] = {
             "timm_model_pretrained": False,
             "timm_pool": "abs_attn",
             "timm_proj": "",
-            "image_size": 128,
+            "image_size": 192,
         },
         "text_cfg": {
             "hf_model_name": ".",

@@ -26,19 +26,24 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mossgen import models
+from mossgen import devices, models
 from mossgen.embedded.art import fetch
 from mossgen.embedded.assemble_clip import DIM, MODEL_CONFIG, TEXT_DIM
 from mossgen.embedded.train import parallel
 from mossgen.embedded.train.data_clip import Studio, describe
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "clip"
-TRAIN_STYLES = ("fluent-emoji-flat", "twemoji", "fluent-emoji", "emojione", "fxemoji", "streamline-emojis")
+TRAIN_STYLES = (
+    "fluent-emoji-flat", "fluent-emoji", "fluent-emoji-3d", "fluent-emoji-high-contrast", "twemoji", "emojione",
+    "emojione-monotone", "fxemoji", "streamline-emojis", "game-icons",
+)  # fmt: skip
 FROZEN = 5  # blocks 0-4 of the trunk stay as ImageNet training left them
 VIEWS = 3  # of a caption: a picture, a near-duplicate of it, and another picture
+SWAPS = 4  # wrong captions of each, one object swapped
 BATCH, BANK = 24, 256  # captions a worker and step, and other captions to tell them from, beside all bare objects
 SHARE = 0.4  # of a vector's squared length, for the instance dimensions
 MIXED_STYLES = 0.5  # of the batches
@@ -79,17 +84,17 @@ def work(rank: int, given: argparse.Namespace) -> None:
 def prepare(folder: Path, each: int, mixed: int, rank: int) -> dict[str, Tensor]:
     """What one worker draws and embeds once: n scenes, of m objects.
 
-    {maps: [n, VIEWS, c, h, w] fp16, texts: [n, 384], wrong: [n, 384], objects: [m, 384], their bare names, and
-    shown: [n, m] fp16, 1 where the scene has the object}.
+    {maps: [n, VIEWS, c, h, w] fp16, texts: [n, 384], wrong: [n, SWAPS, 384], objects: [m, 384], their bare names,
+    and shown: [n, m] fp16, 1 where the scene has the object}.
     """
     kept = folder / f"clip-{each}-{mixed}-{rank}.safetensors"
     if kept.is_file():
         return load_file(kept)
-    studio = Studio(folder / "art", TRAIN_STYLES, seed=1 + rank, restyle=True)
+    studio = Studio(folder / "art", TRAIN_STYLES, seed=1 + rank, restyle=True, swaps=SWAPS)
     scenes = list(studio.scenes(each, mixed))
     encoder = _text_encoder()
     texts = encoder([s.caption for s in scenes])
-    wrong = encoder([s.wrong_caption for s in scenes])
+    wrong = encoder([c for s in scenes for c in s.wrong_captions]).view(len(scenes), SWAPS, -1)
     visual = build_visual()
     maps = []
     start = time.monotonic()
@@ -149,7 +154,7 @@ def pixels(picture: Any) -> Tensor:
 def early(visual: Any, images: Tensor) -> Tensor:
     """The output of the frozen stages."""
     trunk = visual.trunk
-    with torch.autocast("cpu", torch.bfloat16):
+    with half():
         images = images.contiguous(memory_format=torch.channels_last)
         maps: Tensor = trunk.blocks[:FROZEN](trunk.bn1(trunk.conv_stem(images)))
     return maps
@@ -159,7 +164,33 @@ def late(visual: Any, maps: Tensor) -> Tensor:
     """[n, DIM] unit rows from the frozen stages' output."""
     trunk = visual.trunk
     last = trunk.bn2(trunk.conv_head(trunk.blocks[FROZEN:](maps)))
-    return functional.normalize(visual.head(trunk.forward_head(last, pre_logits=True)), dim=-1)
+    return functional.normalize(pooled(visual.head.pool, last), dim=-1)
+
+
+def pooled(pool: Any, maps: Tensor) -> Tensor:
+    """What timm's AttentionPool2d `pool` gives for maps [n, c, h, w], in a third of the time.
+
+    Only its first token is read. So its query is brought to the tokens through the keys' weights, and the values'
+    weights are applied to what it gathers: neither keys nor values of all tokens are ever made. A bias on the keys
+    would change all scores alike, and nothing.
+    """
+    n, c, h, w = maps.shape
+    tokens = maps.flatten(2).transpose(1, 2)
+    tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], 1)
+    tokens = tokens + resample_abs_pos_embed(pool.pos_embed[None], [h, w], num_prefix_tokens=1)
+    query, keys, values = pool.qkv.weight.view(3, pool.num_heads, pool.head_dim, c)
+    bias = pool.qkv.bias.view(3, pool.num_heads, pool.head_dim)
+    asked = torch.einsum("nc,hdc->nhd", tokens[:, 0], query) + bias[0]
+    scores = torch.einsum("nhc,ntc->nht", torch.einsum("nhd,hdc->nhc", asked, keys), tokens)
+    gathered = torch.einsum("nht,ntc->nhc", (scores * pool.scale).softmax(-1), tokens)
+    out: Tensor = pool.proj((torch.einsum("nhc,hdc->nhd", gathered, values) + bias[2]).flatten(1))
+    return out
+
+
+def half() -> Any:
+    """bf16 arithmetic where this processor has it; elsewhere it would be emulated, twenty times slower than fp32."""
+    dtype = devices.dtype("auto", "cpu")
+    return torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16)
 
 
 class Scales(nn.Module):
@@ -242,16 +273,16 @@ def train(features: dict[str, Tensor], run: Run, seconds: float, rank: int) -> A
 
 def step_loss(visual: Any, scales: Scales, features: dict[str, Tensor], rows: Tensor) -> Tensor:
     """The five losses of a batch; see the top."""
-    maps = varied(features["maps"][rows].float())
-    with torch.autocast("cpu", torch.bfloat16):
-        vectors = late(visual, maps.flatten(0, 1)).float().view(len(rows), VIEWS, DIM)
+    maps = varied(features["maps"][rows].float()).flatten(0, 1)
+    with half():
+        vectors = late(visual, maps.contiguous(memory_format=torch.channels_last)).float().view(len(rows), VIEWS, DIM)
     instances = vectors[..., TEXT_DIM:]
     held = ((instances**2).sum(-1) - SHARE) ** 2
     first, near, other = functional.normalize(instances, dim=-1).unbind(1)
     found = functional.cross_entropy(SHARPNESS * first @ torch.cat([near, other]).T, torch.arange(len(rows)))
     texts, wrong = features["texts"][rows], features["wrong"][rows]
     words = vectors[..., :TEXT_DIM]
-    fitting = scales.loss(0, (words * texts[:, None]).sum(-1), (words * wrong[:, None]).sum(-1))
+    fitting = scales.loss(0, (words * texts[:, None]).sum(-1), words @ wrong.transpose(1, 2))
     first, near, other = vectors.unbind(1)
     unlike = torch.cat([(first * other).sum(-1), (near * other).sum(-1)])
     alike = scales.loss(1, (first * near).sum(-1), unlike)
@@ -282,9 +313,10 @@ def reading(words: Tensor, features: dict[str, Tensor], rows: Tensor) -> Tensor:
     names = SHARPNESS * words @ objects.T
     naming = -(functional.log_softmax(names, -1) * (shown / shown.sum(1, keepdim=True))[:, None]).sum(-1).mean()
     others = torch.randint(0, len(features["texts"]), (BANK,))
-    captions = torch.cat([features["texts"][rows], features["wrong"][rows], features["texts"][others]])
+    wrong = features["wrong"][rows].flatten(0, 1)
+    captions = torch.cat([features["texts"][rows], wrong, features["texts"][others]])
     # neither a caption that came into the bank a second time nor the bare name of what is shown is a wrong one
-    own = torch.zeros(len(rows), 2 * len(rows), dtype=torch.bool)
+    own = torch.zeros(len(rows), (1 + SWAPS) * len(rows), dtype=torch.bool)
     right = torch.cat([own, rows[:, None] == others, shown > 0], 1)
     logits = torch.cat([SHARPNESS * words @ captions.T, names], -1).masked_fill(right[:, None], -1e4)
     target = torch.arange(len(rows)).repeat_interleave(VIEWS)

@@ -92,7 +92,7 @@ def retrieval(embedder: OpenClip, scenes: list[Scene], vectors: np.ndarray) -> d
 def match_scores(embedder: OpenClip, scenes: list[Scene], vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cosines of pictures with their captions, and with the captions in which one object is swapped."""
     right = embedder.texts([s.caption for s in scenes])
-    wrong = embedder.texts([s.wrong_caption for s in scenes])
+    wrong = embedder.texts([s.wrong_captions[0] for s in scenes])
     return _cos(vectors, right), _cos(vectors, wrong)
 
 

@@ -21,15 +21,16 @@ from mossgen.texts import with_article
 SIDE = 256  # pixels of a picture
 SPRITE = 160  # pixels of a rasterised drawing
 BACKDROPS = 6  # drawings kept of each scene
+INKS = ("#1b1b1f", "#7a1f1f", "#1f3d7a", "#2c5e2e", "#6b4a1f", "#f4f1e8")  # of drawings of one colour
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows; `swapped` is the same with one object replaced."""
+    """What a picture shows; each of `swapped` is the same with one object replaced."""
 
     objects: tuple[Object, ...]
     place: str | None
-    swapped: tuple[Object, ...]
+    swapped: tuple[tuple[Object, ...], ...]
 
     @property
     def caption(self) -> str:
@@ -37,9 +38,9 @@ class Scene:
         return describe(self.objects, self.place)
 
     @property
-    def wrong_caption(self) -> str:
-        """The caption of the swapped objects."""
-        return describe(self.swapped, self.place)
+    def wrong_captions(self) -> list[str]:
+        """The captions of the swapped objects."""
+        return [describe(objects, self.place) for objects in self.swapped]
 
 
 def describe(objects: Sequence[Object], place: str | None) -> str:
@@ -50,10 +51,13 @@ def describe(objects: Sequence[Object], place: str | None) -> str:
 
 
 class Studio:
-    """Draws scenes in the given emoji styles, `restyled` for training. All randomness comes from `seed`."""
+    """Draws scenes in the given emoji styles, `restyled` for training. All randomness comes from `seed`.
 
-    def __init__(self, art: Path, styles: Sequence[str], seed: int, restyle: bool = False) -> None:
-        self.draw, self.restyle = random.Random(seed), restyle
+    Each scene has as many wrong captions as `swaps`.
+    """
+
+    def __init__(self, art: Path, styles: Sequence[str], seed: int, restyle: bool = False, swaps: int = 1) -> None:
+        self.draw, self.restyle, self.swaps = random.Random(seed), restyle, swaps
         self.sets = [ArtSet(art, style) for style in styles]
         words = vocabulary.load()
         self.objects = [o for o in words.objects if any(s.variants(o) for s in self.sets)]
@@ -71,9 +75,12 @@ class Studio:
             yield self._scene(tuple(self.draw.sample(self.objects, count)), place)
 
     def _scene(self, things: tuple[Object, ...], place: str | None) -> Scene:
+        return Scene(things, place, tuple(self._swapped(things) for _ in range(self.swaps)))
+
+    def _swapped(self, things: tuple[Object, ...]) -> tuple[Object, ...]:
         spot = self.draw.randrange(len(things))
         other = self.draw.choice([o for o in self.objects if o not in things])
-        return Scene(things, place, (*things[:spot], other, *things[spot + 1 :]))
+        return (*things[:spot], other, *things[spot + 1 :])
 
     def picture(self, scene: Scene, take: int = 0) -> Image.Image:
         """A new RGB picture of the scene, SIDE x SIDE: other drawings, sizes and positions each time.
@@ -94,8 +101,9 @@ class Studio:
         return _scenery(place, self.draw.randrange(take, BACKDROPS, 2)).copy()
 
     def _paste(self, canvas: Image.Image, thing: Object, lane: int, lanes: int) -> None:
-        variants = [v for s in self.sets for v in s.variants(thing)]
-        sprite = _sprite(self.draw.choice(variants))
+        # a style first: those with drawings of every skin tone are not to crowd out the others
+        style = self.draw.choice([variants for s in self.sets if (variants := s.variants(thing))])
+        sprite = _sprite(self.draw.choice(style), self.draw.choice(INKS))
         share = self.draw.uniform(0.45, 0.85) if lanes == 1 else self.draw.uniform(0.8, 1.15) / lanes
         side = round(SIDE * share)
         small = sprite.resize((side, side), Image.Resampling.BILINEAR)
@@ -177,8 +185,8 @@ def _recolouring(draw: random.Random) -> tuple[float, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _sprite(icon: Icon) -> Image.Image:
-    return rasterise(icon.svg(), SPRITE)
+def _sprite(icon: Icon, ink: str) -> Image.Image:
+    return rasterise(icon.svg(ink), SPRITE)
 
 
 @lru_cache(maxsize=1024)
