@@ -3,8 +3,8 @@
 The text side is MiniLM as it is (its sentence geometry finds paraphrases); pictures are mapped into its space, and
 into INSTANCE dimensions more, where texts are zero, that tell one picture of a thing from another. Frozen are the
 first five stages of EfficientNet-Lite0, whose outputs are kept in the work folder; trained are the rest and the
-attention pool. `--evaluate` measures the assembled model on a style of art it was not trained on, and writes its
-thresholds.
+attention pool. At the end the assembled model is measured on a style of art it was not trained on, and its thresholds
+are written (`python -m mossgen.embedded.evaluate clip` does this alone).
 
 Five losses: each picture finds its caption among others (softmax, as CLIP), and the bare names of the objects in it
 among those of all objects; a picture and a caption fit or do not, one object swapped (sigmoid, as SigLIP: thresholds
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from timm.layers import resample_abs_pos_embed
+from timm.layers.pos_embed import resample_abs_pos_embed
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -61,16 +61,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--minutes", type=float, default=25, help="training time in all, earlier runs counted")
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--start", type=Path, help="model.safetensors of an earlier training, to go on from")
-    parser.add_argument("--evaluate", action="store_true", help="only measure the weights that are there")
-    parser.add_argument("--photographs", type=Path, help="JSONL of image and caption, to measure on too")
     given = parser.parse_args(arguments)
-    if not given.evaluate:
-        fetch(given.work / "art", TRAIN_STYLES)
-        parallel.launch(work, given.workers, given.work, given)
+    fetch(given.work / "art", TRAIN_STYLES)
+    parallel.launch(work, given.workers, given.work, given)
     from mossgen.embedded.train.clip_figures import evaluate
 
-    figures = evaluate(given.work, given.photographs)
-    print(json.dumps(figures, indent=1))
+    print(json.dumps(evaluate(given.work), indent=1))
 
 
 def work(rank: int, given: argparse.Namespace) -> None:
@@ -174,11 +170,10 @@ def pooled(pool: Any, maps: Tensor) -> Tensor:
     weights are applied to what it gathers: neither keys nor values of all tokens are ever made. A bias on the keys
     would change all scores alike, and nothing.
     """
-    n, c, h, w = maps.shape
     tokens = maps.flatten(2).transpose(1, 2)
     tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], 1)
-    tokens = tokens + resample_abs_pos_embed(pool.pos_embed[None], [h, w], num_prefix_tokens=1)
-    query, keys, values = pool.qkv.weight.view(3, pool.num_heads, pool.head_dim, c)
+    tokens = tokens + resample_abs_pos_embed(pool.pos_embed[None], list(maps.shape[2:]), num_prefix_tokens=1)
+    query, keys, values = pool.qkv.weight.view(3, pool.num_heads, pool.head_dim, -1)
     bias = pool.qkv.bias.view(3, pool.num_heads, pool.head_dim)
     asked = torch.einsum("nc,hdc->nhd", tokens[:, 0], query) + bias[0]
     scores = torch.einsum("nhc,ntc->nht", torch.einsum("nhd,hdc->nhc", asked, keys), tokens)

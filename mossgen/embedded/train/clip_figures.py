@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import time
@@ -18,6 +19,7 @@ from mossgen.embedded.art import fetch
 from mossgen.embedded.assemble_clip import assemble
 from mossgen.embedded.train.data_clip import Scene, Studio
 from mossgen.embedders.open_clip import OpenClip, Options
+from mossgen.subjects import read_subjects
 
 TEST_STYLE = "noto"
 FALSE_DUPLICATES = 0.005  # of pairs that are alike but no duplicates, at the duplicate thresholds
@@ -28,14 +30,14 @@ CHOICES = 250  # captions to choose from, and objects tested
 def evaluate(work: Path, photographs: Path | None = None) -> dict[str, Any]:
     """Assembles the weights in `work`, measures them, and writes both files beside the weights.
 
-    `photographs` is a JSONL of {"image": path, "caption": text} for a figure on pictures that are no drawings.
+    `photographs` is a set whose items have descriptions, for a figure on pictures that are no drawings.
     """
     from mossgen.embedded.train.clip import WEIGHTS
 
     folder = work / "assembled"
     assemble(WEIGHTS, models.path("minilm"), models.path("efficientnet-lite0"), folder)
     embedder = OpenClip(Options(model=f"local-dir:{folder}"))
-    studio = Studio(fetch(work / "art"), (TEST_STYLE,), seed=2)
+    studio = Studio(fetch(work / "art", (TEST_STYLE,)), (TEST_STYLE,), seed=2)
     scenes = list(studio.scenes(1, CHOICES))
     singles, mixed = studio.draw.sample(scenes[:-CHOICES], CHOICES), scenes[-CHOICES:]
     text_yes, text_no = text_scores(embedder)
@@ -121,10 +123,11 @@ def _share(found: np.ndarray) -> float:
     return round(float(found.mean()), 3)
 
 
-def photograph_recall(embedder: OpenClip, listed: Path, k: int = 10) -> dict[str, float]:
-    """Text to image recall@k over the listed pictures, and what chance would give."""
-    rows = [json.loads(line) for line in listed.read_text(encoding="utf-8").splitlines()]
-    pictures = [Image.open(listed.parent / row["image"]) for row in rows]
-    scores = embedder.texts([row["caption"] for row in rows]) @ embedder.images(pictures).T
+def photograph_recall(embedder: OpenClip, folder: Path, k: int = 10) -> dict[str, float]:
+    """Text to image recall@k over a set's pictures by their descriptions, and what chance would give."""
+    subjects = [s for s in read_subjects(folder) if s.description]
+    pictures = [Image.open(io.BytesIO(s.entry.bytes())) for s in subjects]
+    scores = embedder.texts([s.description for s in subjects]) @ embedder.images(pictures).T
     own = np.diag(scores)[:, None]
-    return {"n": len(rows), f"recall@{k}": _share((scores > own).sum(axis=1) < k), "chance": round(k / len(rows), 3)}
+    return {"n": len(subjects), f"recall@{k}": _share((scores > own).sum(axis=1) < k),
+            "chance": round(k / len(subjects), 3)}  # fmt: skip
