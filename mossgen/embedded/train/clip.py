@@ -45,7 +45,9 @@ FROZEN = 5  # blocks 0-4 of the trunk stay as ImageNet training left them
 VIEWS = 3  # of a caption: a picture, a near-duplicate of it, and another picture
 SWAPS = 4  # wrong captions of each, one object swapped
 BATCH, BANK = 24, 256  # captions a worker and step, and other captions to tell them from, beside all bare objects
-SHARE = 0.4  # of a vector's squared length, for the instance dimensions
+GRID = 3  # parts of a picture, each way, that heads of the pool look at to begin with
+NEARNESS, FOCUS = 3.0, 4.0  # their directions' length in the position embedding, and their greatest attention score
+SHARE = 0.5  # of a vector's squared length, for the instance dimensions
 MIXED_STYLES = 0.5  # of the batches
 ALONE = 10  # steps of a worker between two averagings (local SGD): on a busy machine, waiting costs more than it gives
 HEAD_RATE, TRUNK_RATE = 6e-4, 4e-4
@@ -137,6 +139,30 @@ def build_visual() -> Any:
     return visual.eval()
 
 
+@torch.no_grad()
+def locate(pool: Any) -> None:
+    """Makes the first GRID x GRID heads of an AttentionPool2d look at one part of the picture each, to begin with.
+
+    What lies where is what tells two pictures of one thing apart. Fresh heads attend by content, everywhere alike, and
+    did not come to look at places by themselves. So the position embedding gets a direction of its own for each part,
+    which is strong near the part's middle, and the head's query and keys read that direction alone; from there, they
+    learn as all others do.
+    """
+    rows, columns = pool.feat_size
+    heads = GRID * GRID
+    directions = torch.linalg.qr(
+        torch.randn(pool.pos_embed.shape[1], heads, generator=torch.Generator().manual_seed(7))
+    )[0]
+    y, x = torch.meshgrid((torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns, indexing="ij")
+    weight, bias = (t.view(3, pool.num_heads, pool.head_dim, *t.shape[1:]) for t in (pool.qkv.weight, pool.qkv.bias))
+    for head in range(heads):
+        middle = ((head // GRID + 0.5) / GRID, (head % GRID + 0.5) / GRID)
+        near = torch.exp(-((y - middle[0]) ** 2 + (x - middle[1]) ** 2) * GRID**2 * 2).flatten()
+        pool.pos_embed[1:] += NEARNESS * near[:, None] * directions[:, head]
+        weight[:2, head], bias[:2, head] = 0, 0
+        weight[1, head, 0], bias[0, head, 0] = directions[:, head], FOCUS / (NEARNESS * pool.scale)
+
+
 def pixels(picture: Any) -> Tensor:
     """[3, side, side] in [-1, 1], resized as open_clip's preprocessing does it."""
     from PIL import Image
@@ -209,6 +235,7 @@ class Run:
         torch.manual_seed(3)  # the same fresh head in every worker
         self.path, self.seconds, self.steps = path, 0.0, 0
         self.visual, self.scales = build_visual(), Scales()
+        locate(self.visual.head.pool)
         if start:
             earlier = {k.removeprefix("visual."): v.float() for k, v in load_file(start).items()}
             self.visual.load_state_dict(earlier, strict=False)  # the frozen part is not in it
@@ -274,7 +301,9 @@ def step_loss(visual: Any, scales: Scales, features: dict[str, Tensor], rows: Te
     instances = vectors[..., TEXT_DIM:]
     held = ((instances**2).sum(-1) - SHARE) ** 2
     first, near, other = functional.normalize(instances, dim=-1).unbind(1)
-    found = functional.cross_entropy(SHARPNESS * first @ torch.cat([near, other]).T, torch.arange(len(rows)))
+    own = torch.arange(len(rows))
+    found = functional.cross_entropy(SHARPNESS * first @ torch.cat([near, other]).T, own)
+    found = found + functional.cross_entropy(SHARPNESS * near @ torch.cat([first, other]).T, own)
     texts, wrong = features["texts"][rows], features["wrong"][rows]
     words = vectors[..., :TEXT_DIM]
     fitting = scales.loss(0, (words * texts[:, None]).sum(-1), words @ wrong.transpose(1, 2))
