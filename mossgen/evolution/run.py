@@ -94,29 +94,22 @@ def evolve_run(
         stopped = search.go()
         talk.say("measuring")
         accepted = store.items(State.ACCEPTED)
-        asked, transfer = _measure(accepted, family, panel, voices, search)
+        asked, transfer = _measure(accepted, search, voices)
         accepted = _marked(store, accepted, asked, how.hard_at)
-        told = measured(search, accepted, asked, transfer, {**how.model_dump(mode="json"), "stopped": stopped})
+        told = measured(search, accepted, asked, transfer, stopped)
         write_outputs(store, stimulus, config)
         _write(folder / FIGURES, told)
     return told
 
 
-def _measure(
-    accepted: Sequence[Item], family: Family, panel: Panel, voices: Voices, search: Search
-) -> tuple[Asked, Asked]:
+def _measure(accepted: Sequence[Item], search: Search, voices: Voices) -> tuple[Asked, Asked]:
     """Held-back responses to the accepted items and to those that they descend from: of the search's targets, of the
     others.
     """
-    roots = {family.root(item.id).id: family.root(item.id) for item in accepted}
-    subjects = [family.subject(item) for item in (*roots.values(), *accepted)]
-    if not subjects:
+    if not accepted:
         return Asked(), Asked()
-    found = []
-    for targets in (voices.targets, voices.held_out):
-        found.append(panel.ask(subjects, targets, "held-back", search.left()))
-        search.usd += found[-1].usd
-    return found[0], found[1]
+    items = [*search.family.roots(accepted), *accepted]
+    return search.ask(items, voices.targets, "held-back"), search.ask(items, voices.held_out, "held-back")
 
 
 def _marked(store: RunStore, accepted: Sequence[Item], asked: Asked, hard_at: int) -> list[Item]:
