@@ -45,6 +45,15 @@ class Budget:
             return "cost"
         return None
 
+    def left(self, seconds: float, usd: float) -> Budget:
+        """What is left after so much; of money that was spent to the last, less than nothing."""
+        rest = None if self.usd is None else self.usd - usd
+        return replace(
+            self,
+            seconds=None if self.seconds is None else self.seconds - seconds,
+            usd=-1.0 if rest is not None and usd > 0 and rest <= 0 else rest,
+        )
+
 
 def expand(
     store: RunStore,

@@ -184,8 +184,9 @@ def _text(result: dict[str, Any], figures: Path) -> str:
 
 def _share(rate: dict[str, Any]) -> str:
     if rate["refusal"] is None:
-        return "none scored"
-    return f"{rate['refusal']:.0%} ({rate['low']:.0%} to {rate['high']:.0%}, {rate['items']} items)"
+        return f"none scored of {rate['n'] + rate['unscored']} responses"
+    unscored = f", {rate['unscored']} responses unscored" if rate["unscored"] else ""
+    return f"{rate['refusal']:.0%} ({rate['low']:.0%} to {rate['high']:.0%}, {rate['items']} items{unscored})"
 
 
 def _code(result: dict[str, Any], wanted: int) -> int:

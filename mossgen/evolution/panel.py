@@ -119,9 +119,8 @@ class Panel:
         asked, started = Asked(), time.monotonic()
         for target in targets:
             for way in self._ways(target, part):
-                seconds = None if budget.seconds is None else budget.seconds - (time.monotonic() - started)
-                usd = None if budget.usd is None else budget.usd - asked.usd
-                self._one(subjects, target, way, Budget(0, seconds=seconds, usd=usd), asked)
+                left = budget.left(time.monotonic() - started, asked.usd)
+                self._one(subjects, target, way, left, asked)
                 if asked.stopped:
                     return asked
         return asked

@@ -21,7 +21,7 @@ from mossgen.errors import ConfigError, StoreError
 from mossgen.evolution.family import EVOLVED, Family, Parents, evolved
 from mossgen.evolution.figures import measured
 from mossgen.evolution.panel import Asked, Panel
-from mossgen.evolution.search import Limits, Search
+from mossgen.evolution.search import PASSED, Limits, Search
 from mossgen.files import write_whole
 from mossgen.gate import Gate, Inherited, Progress
 from mossgen.items import Item, State, canonical
@@ -84,10 +84,14 @@ def evolve_run(
     references = [read_reference(Path(path)) for path in config.against]
     with locked(folder), RunStore.create(folder) as store:
         freeze(config, folder / CONFIG, empty=not store.counts())
-        talk.say("loading models")
         family = Family(parents, store, stimulus)
-        gate = Gate(store, stimulus, build_backends(config), references, talk.gate, parents.vectors,
-                    Inherited(family.picture, family.kin), State.RENDERED)  # fmt: skip
+
+        def gate() -> Gate:
+            talk.say("loading models")
+            inherited = Inherited(family.picture, family.kin)
+            backends = build_backends(config)
+            return Gate(store, stimulus, backends, references, talk.gate, parents.vectors, inherited, PASSED)
+
         wish = Wish(how.samples, how.system)
         panel = Panel(folder / TARGETS, stimulus.name, voices.judge, wish, how.held_back, talk.panel)
         search = Search(family, gate, panel, voices.targets, how, config.seed, limits)

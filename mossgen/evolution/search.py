@@ -15,8 +15,9 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from mossgen.config import Evolution
 from mossgen.evolution.bandit import Bandit
@@ -33,6 +34,7 @@ TRIES = 25  # proposals for each of them, before a round is content with fewer
 DIVERSITY = 0.25  # of a parent's weight: its novelty, beside its refusal rate
 FLOOR = 0.02  # of a parent's weight: everybody has a chance
 MAX_VARIANTS = 1_000  # of one item's slots
+PASSED = State.RENDERED  # where the gate leaves a child, until targets have decided on it
 ENDS = ("quota", "rounds", "exhausted", *OUT_OF.values())  # of a search that no target or judge stopped
 
 
@@ -46,15 +48,17 @@ class Limits:
 
 
 class Search:
-    """One invocation: what is stored, the gate, the targets; `go` drives them."""
+    """One invocation: what is stored, the gate (built when a child is to pass it: until then no model is loaded), the
+    targets; `go` drives them.
+    """
 
     def __init__(
-        self, family: Family, gate: Gate, panel: Panel, targets: Sequence[Target], how: Evolution, seed: int,
-        limits: Limits,
+        self, family: Family, gate: Callable[[], Gate], panel: Panel, targets: Sequence[Target], how: Evolution,
+        seed: int, limits: Limits,
     ) -> None:  # fmt: skip
         self.family = family
-        self.gate = gate
-        self.store = gate.store
+        self.store = family.store
+        self._build = gate
         self.panel = panel
         self.targets = targets
         self.how = how
@@ -65,6 +69,11 @@ class Search:
         self._calls, self._seconds, self._usd = 0, 0.0, 0.0  # of targets and judge
         self._down = False  # one of them cannot be asked any more
         self._started = time.monotonic()
+
+    @cached_property
+    def gate(self) -> Gate:
+        """What every child passes."""
+        return self._build()
 
     def go(self) -> str:
         """Drives rounds until something stops it, and returns what: one of ENDS ("exhausted": no other child can be
@@ -91,7 +100,7 @@ class Search:
     def ask(self, items: Sequence[Item], targets: Sequence[Target], part: Part) -> Asked:
         """Asks targets, as far as budgets go; once one cannot be asked any more, only what is kept is read."""
         subjects = [self.family.subject(item) for item in items]
-        budget = Budget(0, seconds=0) if self._down else self._left()
+        budget = Budget(0, seconds=0) if self._down else self.limits.budget.left(*self._used())
         started = time.monotonic()
         asked = self.panel.ask(subjects, targets, part, budget)
         seconds = time.monotonic() - started
@@ -103,19 +112,12 @@ class Search:
         self._down |= bool(asked.stopped) and asked.stopped not in ENDS
         return asked
 
-    def _left(self) -> Budget:
-        """What this invocation may still use."""
-        budget, (seconds, usd) = self.limits.budget, self._used()
-        return Budget(
-            0,
-            seconds=None if budget.seconds is None else budget.seconds - seconds,
-            usd=None if budget.usd is None else budget.usd - usd,
-        )
-
     def _used(self, ahead: int = 0) -> tuple[float, float]:
         """Seconds and US dollars of this invocation, with so many calls ahead, which take as long as those so far."""
         each = ahead / max(self._calls, 1)
-        seconds, usd = time.monotonic() - self._started, self._usd + self.gate.usd()
+        seconds, usd = time.monotonic() - self._started, self._usd
+        if "gate" in self.__dict__:
+            usd += self.gate.usd()
         return seconds + each * self._seconds, usd + each * self._usd
 
     def _ahead(self) -> int:
@@ -233,7 +235,7 @@ class Search:
                 self.gate.picture(chunk)
         now = self._round(evolved(children[0])["round"])
         self.family.add(now)
-        passed = [item for item in now if item.state is self.gate.passed]
+        passed = [item for item in now if item.state is PASSED]
         if not passed:
             return None
         asked = self.ask(passed, self.targets, "search")
