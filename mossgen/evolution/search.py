@@ -198,8 +198,7 @@ class Search:
         self, pair: tuple[Item, Item], name: str, change: Change, place: tuple[int, int], taken: set[str]
     ) -> Item | None:
         """The child of a change, as (round, number) in the plan; None where it was tried before."""
-        one, other = pair
-        kind = self.family.kind.name
+        one, kind = pair[0], self.family.kind.name
         same_slots = dict(change.slots) == dict(one.slots)
         variants = range(1, MAX_VARIANTS) if same_slots else range(1)
         fresh = ((item_id(kind, one.seed_id, change.slots, variant), variant) for variant in variants)
@@ -208,10 +207,11 @@ class Search:
             return None
         key, variant = found
         shared = self.family.same_picture(change.slots, one)
+        parents = pair if name == "recombine" else pair[:1]
         fact = {
-            "round": place[0], "mutator": name, "parents": [one.id, *([other.id] if name == "recombine" else [])],
+            "round": place[0], "mutator": name, "parents": [parent.id for parent in parents],
             "picture_of": one.id if shared else None, "cluster": self.family.cluster(one.id) if shared else key,
-            "seeds": self.family.seeds(pair),
+            "seeds": self.family.seeds(parents),
         }  # fmt: skip
         return Item(key, place[1], kind, one.seed_id, change.slots, variant, provenance={EVOLVED: fact})
 
