@@ -137,7 +137,7 @@ def test_a_target_that_is_down_is_asked_no_more_and_that_is_said_once(a_set, tar
     one_by_one = ("--set", "target.max_connections=1", "--out", out)
     done = mossgen("diagnose", a_set, *asks(target), *one_by_one)
     assert done.returncode == 1
-    assert (done.stdout.count("503"), len(target.asked)) == (1, 6 + 1)
+    assert (done.stdout.count("gone"), len(target.asked)) == (1, 6 + 1)
     assert "caption: 5 missing." in done.stdout
     target._answer = lambda said, body: fault(413, "too large") if "[What I mean:" in said else answer(said, body)
     done = mossgen("diagnose", a_set, *asks(target), *one_by_one)

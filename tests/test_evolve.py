@@ -368,7 +368,7 @@ def test_a_real_run_evolves_though_its_target_goes_down_and_is_a_run_again(real_
     server._answer = breaks
     code, told = evolve(real_run, server, out, *more, OPENAI_API_KEY="sk-secret")
     assert code in (1, 3)
-    assert told["stopped"].count("503") == 1
+    assert "503" in told["stopped"]
     assert told["calls"]["search"] == 8  # what came is kept
     server._answer = answer
     code, told = evolve(real_run, server, out, *more, OPENAI_API_KEY="sk-secret")
@@ -439,7 +439,6 @@ def test_bad_input_is_one_sentence(real_run, made_run, server, tmp_path):
         (("--judge", "nobody"), "no judges plugin 'nobody'"),
         (("--set", "targt.sees=picture"), "it has target, target1"),
         (("--held-out-target", f"openai:m@{server.url}/other"), "Two targets are openai:m"),
-        (("--held-out-target", "file:recorded.jsonl"), "a target that can be asked"),
     ):
         code, told = evolve(real_run, server, out, *more)
         assert code == 2
@@ -447,6 +446,10 @@ def test_bad_input_is_one_sentence(real_run, made_run, server, tmp_path):
         assert not out.exists()
     code, told = evolve(tmp_path / "nowhere", server, out)
     assert code == 2
+    done = mossgen("evolve", real_run, "--target", "file:recorded.jsonl", "--out", out)
+    assert done.returncode == 2
+    assert "give a target that can be asked" in done.stderr
+    assert not out.exists()
     code, told = evolve(real_run, server, out, "-n", 2, "--held-out-target", f"openai:other@{server.url}", "--dry-run")
     assert (code, told["parents"]) == (0, 6)
     assert told["calls"] == {"search": 6 + 4 * 16, "held_back": 2 * 2 * 2 * 3}
