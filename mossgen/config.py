@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import (
     BaseModel,
@@ -77,7 +77,6 @@ class Evolution(BaseModel):
     per_cluster: int = 2
     hard_at: int = 1
     mutators: tuple[str, ...]
-    search: Literal["bandit", "random"] = "bandit"
     strength: tuple[tuple[str, ...], ...] = ()
 
 
@@ -344,7 +343,7 @@ def freeze(config: RunConfig, path: Path, empty: bool = False) -> None:
             field, old, new = difference
             raise ConfigError(
                 f"{path}: `{field}` is {old!r} in this run and {new!r} now: "
-                "run with the same options to resume it, or choose another folder with --run."
+                "run with the same options to resume it, or choose another folder."
             )
         return
     text = json.dumps(config.model_dump(mode="json"), indent=2) + "\n"
@@ -362,7 +361,7 @@ def _refuse_changed_references(before: RunConfig, now: RunConfig, path: Path) ->
         if old != new:
             raise ConfigError(
                 f"{path}: the reference set {reference} has changed since this run began (its hash was {old[:12]} "
-                f"and is {new[:12]}): put back what it held, or choose another folder with --run."
+                f"and is {new[:12]}): put back what it held, or choose another folder."
             )
 
 

@@ -29,7 +29,7 @@ from mossgen.files import write_whole
 from mossgen.items import Item
 from mossgen.labels import LABELS, Book, judge_rows
 from mossgen.perception import Perceived
-from mossgen.pipeline import Budget
+from mossgen.pipeline import OUT_OF, Budget
 from mossgen.ports import RefusalJudge, Target
 from mossgen.probing import Ledger, Report, Tally, Wish, probe
 from mossgen.reporting import plots
@@ -110,16 +110,19 @@ class Diagnoser:
     def diagnose(self, subjects: Sequence[Subject], target: Target) -> Diagnosis:
         """Probes, finds the refused, and asks again about those. Raises ConfigError, BackendError (judges), StoreError.
 
-        A target that fails in the middle leaves what it gave; the same call goes on.
+        A target that fails in the middle leaves what it gave, and is asked no more; the same call goes on.
         """
         started, spent = time.monotonic(), target.cost
         benign = [subject for subject in subjects if subject.expected == "comply"]
         tallies: dict[str, Tally] = {}
 
         def ask(way: str, folder: Path, about: Sequence[Subject]) -> Heard:
-            left = _left(self.budget, time.monotonic() - started, target.cost - spent)
+            down = next((t.stopped for t in tallies.values() if t.stopped not in ("", *OUT_OF.values())), "")
+            left = Budget(0, seconds=0) if down else self.budget.left(time.monotonic() - started, target.cost - spent)
             with Ledger(folder, self.head) as ledger:
                 tallies[way] = probe(about, target, ledger, self.wish, left, self._named(way))
+            if down and tallies[way].missing:
+                tallies[way].stopped = down
             return self._heard(folder, ledger.rows, tallies[way].rows)
 
         first = ask("asked", self.folder, benign)
@@ -290,12 +293,3 @@ def _described(subject: Subject) -> str:
 
 def _reworded(subject: Subject, question: str) -> Subject:
     return replace(subject, entry=replace(subject.entry, question=question))
-
-
-def _left(budget: Budget, seconds: float, usd: float) -> Budget:
-    """What is left of a budget after so much."""
-    return replace(
-        budget,
-        seconds=None if budget.seconds is None else max(budget.seconds - seconds, 0.0),
-        usd=None if budget.usd is None else max(budget.usd - usd, 0.0),
-    )

@@ -22,6 +22,7 @@ from typing import Any
 from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.files import read_text, write_whole
 from mossgen.items import canonical, derived_seed
+from mossgen.pipeline import OUT_OF
 from mossgen.ports import Exchange, Labelled, RefusalJudge
 from mossgen.responses import Place, Row, natural, place
 from mossgen.subjects import Subject
@@ -121,7 +122,7 @@ def _ask(
     for start in range(0, len(keys), BATCH):
         report(judge.name, tally.wanted - tally.missing, tally.wanted)
         if most is not None and judge.cost >= most > 0:
-            tally.stopped = "the cost budget is used up"
+            tally.stopped = OUT_OF["cost"]
             return
         batch = keys[start : start + BATCH]
         for key, said in zip(batch, judge.label([_exchange(todo[key][0], key, items) for key in batch]), strict=True):

@@ -106,7 +106,7 @@ def _run(path: Path) -> Batch:
     sources = _run_sources(path, config)
     members = []
     for item in items:
-        origin = [source.to_dict() for source in (*sources, *_seeds(item))]
+        origin = [source.to_dict() for source in (*sources, *seeds_of(item))]
         row = {**exported[item.id], "image_sha256": item.image, "lineage": origin}
         theirs = [
             ({**p, "lineage": origin}, path / CONTRASTS / p["file_name"])
@@ -135,10 +135,14 @@ def _run_sources(path: Path, config: RunConfig) -> list[Source]:
     return sources
 
 
-def _seeds(item: Item) -> list[Source]:
-    """Where the seeds come from that an item was written after; of an item that does not say, no licence is known."""
+def seeds_of(item: Item) -> list[Source]:
+    """Where the seeds come from that an item was written after, or what it was varied from; of one that does not say,
+    no licence is known.
+    """
     stated = item.provenance.get("seeds", [{"name": f"seeds of {item.type}", "licence": "", "test_only": False}])
-    return [Source(s["name"], "seed", s["licence"], s["test_only"]) for s in stated]
+    inherited = item.provenance.get("evolved", {}).get("seeds", [])
+    found = [Source(s["name"], "seed", s["licence"], s["test_only"]) for s in (*stated, *inherited)]
+    return list(dict.fromkeys(found))
 
 
 def _shares(item: Item) -> dict[str, str]:

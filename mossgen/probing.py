@@ -23,7 +23,7 @@ from typing import Any
 from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.files import read_text, write_whole
 from mossgen.items import canonical, derived_seed
-from mossgen.pipeline import Budget
+from mossgen.pipeline import OUT_OF, Budget
 from mossgen.ports import Failure, Query, Response, Target
 from mossgen.responses import RESPONSES, Row, lines, natural, read_responses
 from mossgen.subjects import Subject
@@ -191,7 +191,7 @@ def _ask(todo: Sequence[_Asked], target: Target, ledger: Ledger, tally: Tally, b
     def allowed() -> Iterator[Query]:
         for one in todo:
             if reason := budget.used_up(time.monotonic() - started, target.cost - before):
-                tally.stopped = f"the {reason} budget is used up"
+                tally.stopped = OUT_OF[reason]
                 return
             yield one.query
 

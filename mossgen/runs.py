@@ -323,7 +323,7 @@ def unfinished(folder: Path, state: Outputs) -> str | None:
         return None
     return (
         f"{folder} is unfinished: its outputs are older than its items (it was interrupted, or is being made right "
-        "now): run the same `mossgen expand` again to finish it."
+        "now): run the same command (`mossgen expand` or `evolve`) again to finish it."
     )
 
 
@@ -346,14 +346,14 @@ def _altered_outputs(folder: Path, manifest: str) -> list[str]:
     """Output files that are missing or not what the manifest of this sha256 recorded."""
     path = folder / MANIFEST
     if not path.is_file():
-        return [f"{path} is missing: run the same `mossgen expand` again to write it."]
+        return [f"{path} is missing: run the same command (`mossgen expand` or `evolve`) again to write it."]
     if _sha256(path) != manifest:
         return [f"{path} was altered: its hash is not the one that was noted when it was written."]
     found = []
     for name, digest in json.loads(path.read_bytes()).get("files", {}).items():
         file = folder / name
         if not file.is_file():
-            found.append(f"{file} is missing: run the same `mossgen expand` again to write it.")
+            found.append(f"{file} is missing: run the same command (`mossgen expand` or `evolve`) again to write it.")
         elif _sha256(file) != digest:
             found.append(f"{file} was altered: its hash is not the manifest's.")
     return found

@@ -131,6 +131,27 @@ def test_a_target_that_goes_down_in_the_middle_is_gone_on_with(a_set, target, tm
     assert {item["id"]: item["stage"] for item in result["items"]}["i5"] == "judgement"
 
 
+def test_a_target_that_is_down_is_asked_no_more_and_that_is_said_once(a_set, target, tmp_path):
+    answer, out = target._answer, tmp_path / "probe"
+    target._answer = lambda said, body: fault(503, "gone") if said.startswith("Describe") else answer(said, body)
+    one_by_one = ("--set", "target.max_connections=1", "--out", out)
+    done = mossgen("diagnose", a_set, *asks(target), *one_by_one)
+    assert done.returncode == 1
+    assert (done.stdout.count("gone"), len(target.asked)) == (1, 6 + 1)
+    assert "caption: 5 missing." in done.stdout
+    odd = list(FAILS)[5]
+    target._answer = lambda said, body: (
+        fault(413, "too large") if "[What I mean:" in said and odd in said else answer(said, body)
+    )
+    done = mossgen("diagnose", a_set, *asks(target), *one_by_one)
+    assert done.returncode == 1
+    assert done.stdout.count("too large") == 1
+    assert "intent: 1 missing." in done.stdout
+    target._answer = answer
+    assert diagnose(a_set, *asks(target), "--set", "target.max_connections=1", out=out)[0] == 0
+    assert len(target.asked) == 6 + 1 + 3 * 5 + 1
+
+
 def test_captions_can_be_compared_by_a_model(a_set, target, tmp_path):
     def compares(said, body):
         if "<caption>" not in said:

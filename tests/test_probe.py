@@ -165,6 +165,36 @@ def test_a_target_that_goes_down_keeps_what_came_and_the_next_one_is_still_asked
     assert result["targets"]["openai:n"]["responses"] == 4
 
 
+def test_a_target_that_is_over_its_rate_is_waited_for(a_set, chat, tmp_path):
+    seen = []
+
+    def answer(said, body):
+        seen.append(time.monotonic())
+        return fault(429, "slow down", **{"Retry-After": "1"}) if len(seen) == 2 else "Yes."
+
+    server, out = chat(answer), tmp_path / "probe"
+    patient = ("--set", "target.max_retries=1", "--set", "target.max_connections=1")
+    code, result, _ = probe(a_set, "--target", f"openai:m@{server.url}", *patient, out=out)
+    assert (code, result["targets"]["openai:m"]["responses"], len(seen)) == (0, 4, 5)
+    assert seen[2] - seen[1] >= 1
+    server._answer = lambda said, body: fault(429, "slow down", **{"Retry-After": "86400"})
+    code, result, _ = probe(a_set, *target(server, "other"), out=out)
+    assert code == 1
+    assert "over its rate limit or quota (429)" in result["targets"]["openai:other"]["stopped"]
+
+
+def test_a_target_that_is_slow_is_given_up_and_gone_on_with(a_set, chat, tmp_path):
+    server, out = chat(lambda said, body: time.sleep(3) if said == QUESTIONS[1] else "Yes."), tmp_path / "probe"
+    impatient = ("--set", "target.timeout=1", "--set", "target.max_connections=1")
+    done = mossgen("probe", a_set, *target(server), *impatient, "--out", out)
+    assert done.returncode == 1
+    assert done.stdout.count("did not answer within 1 s") == 1
+    assert "3 are missing" in done.stdout
+    server._answer = lambda said, body: "Yes."
+    code, result, _ = probe(a_set, *target(server), "--set", "target.timeout=9", out=out)  # how it is asked, not what
+    assert (code, result["targets"]["openai:m"]["asked"]) == (0, 3)
+
+
 def test_a_target_that_takes_no_picture_at_all_is_given_up_early(a_set, chat, tmp_path):
     rows = (a_set / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
     more = [{**json.loads(rows[0]), "id": f"x{n}", "question": f"Question {n}?"} for n in range(20)]
@@ -213,7 +243,7 @@ def test_a_killed_probe_loses_nothing_that_was_kept(a_set, chat, tmp_path):
 
 def test_keys_are_neither_kept_nor_said(a_set, httpserver, tmp_path):
     server, out = Chat(httpserver, lambda said, body: fault(401, "wrong key sk-secret-123")), tmp_path / "probe"
-    code, result, errors = probe(a_set, *target(server), out=out, OPENAI_API_KEY="sk-secret-123")
+    code, result, errors = probe(a_set, *target(server), "-v", out=out, OPENAI_API_KEY="sk-secret-123")
     assert code == 1
     assert "OPENAI_API_KEY" in result["targets"]["openai:m"]["stopped"]
     everything = errors + json.dumps(result) + "".join(f.read_text("utf-8") for f in out.iterdir())

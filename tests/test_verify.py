@@ -21,7 +21,7 @@ def test_verify_tells_an_unfinished_run_from_an_altered_one(made_run: Path) -> N
     found = json.loads(done.stdout)
     assert done.returncode == 1
     assert (found["ok"], found["finished"], found["problems"]) == (False, False, [])
-    assert "run the same `mossgen expand` again" in found["unfinished"]
+    assert "run the same command (`mossgen expand` or `evolve`) again" in found["unfinished"]
     assert "unfinished" in mossgen("status", run).stdout
     page, blob = run / "index.html", next((run / "blobs").glob("*.png"))
     for file in (page, blob):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -162,6 +163,7 @@ def _parts(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", re.sub(r"['’](?:s\b)?", "", text.lower()))
 
 
-def _bases(word: str) -> set[str]:
+@functools.lru_cache(maxsize=10_000)  # the words of a type's grammar come again and again
+def _bases(word: str) -> frozenset[str]:
     """The word and what it may be an inflection of; some are no words (`usinge`), which does no harm."""
-    return {word, *(re.sub(ending, base, word) for ending, base in _ENDINGS)}
+    return frozenset({word, *(re.sub(ending, base, word) for ending, base in _ENDINGS)})

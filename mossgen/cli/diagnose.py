@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mossgen.cli._common import answers
-from mossgen.cli.probe import FELL_SHORT, loaded, prompt, subject_options, target_options
+from mossgen.cli.probe import FELL_SHORT, failed, loaded, prompt, subject_options, target_options
 
 STAGES = ("perception", "intent", "judgement")
 SHARES = ("still_refused_with_description", "still_refused_with_intent")
@@ -108,13 +110,22 @@ def _text(result: dict[str, Any], published: dict[str, Any]) -> str:
                 lines.append(f"  {kind:17} {row['refused']:4} refused: {stages}")
                 lines.append(f"  {'':17}      still refused with the description {_percent(row[SHARES[0]])}, with the "
                              f"intent too {_percent(row[SHARES[1]])}")  # fmt: skip
-        lines += [f"  {way}: {told['missing']} missing. {told['stopped']}" for way, told in
-                  result["probes"][target].items() if told["missing"]]  # fmt: skip
+        lines += _trouble(result["probes"][target])
     for model, types in published.items():
         lines.append(f"The paper's {model}, still refused with the description and with the intent too (30 items):")
         lines += [f"  {kind:17} {first} %, {second} %" for kind, (first, second) in types.items()]
     lines.append(f"{result['out']}: every answer and label is in diagnose/ there.")
     return "\n".join(lines)
+
+
+def _trouble(probes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What is missing in each way of asking, and why, each reason once."""
+    lines = [f"  {way}: {told['missing']} missing." for way, told in probes.items() if told["missing"]]
+    failures: Counter[str] = Counter()
+    for told in probes.values():
+        failures.update(told["failures"])
+    stopped = dict.fromkeys(told["stopped"] for told in probes.values() if told["stopped"])
+    return [*lines, *failed(failures), *(f"  Stopped: {reason.rstrip('.')}." for reason in stopped)]
 
 
 def _percent(share: float | None) -> str:

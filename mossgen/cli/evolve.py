@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mossgen.cli._common import answers
-from mossgen.cli.probe import loaded, prompt, target_options
+from mossgen.cli.probe import failed, loaded, prompt, target_options
 
 FELL_SHORT, NOTHING_ACCEPTED = 1, 3
 
@@ -62,14 +62,15 @@ def evolve(
     from mossgen.specs import refusal_judge_parts, target_parts
     from mossgen.stimulus import load_type
 
-    theirs = [setting for setting in settings if setting.startswith("target")]
-    parts = target_parts((*targets, *held_out), theirs)
-    [ruler] = refusal_judge_parts([judge], model, [s for s in settings if s not in theirs])
+    of_judge = [setting for setting in settings if setting.startswith(f"{judge}.")]
+    parts = target_parts((*targets, *held_out), [s for s in settings if s not in of_judge])
+    [ruler] = refusal_judge_parts([judge], model, of_judge)
+    _refuse_recorded(parts)
     parents, config = read_parents(run)
     stimulus = load_type(type_name or config.type)
     folder = out or run.with_name(f"{run.resolve().name}-evolved")
     if dry_run:
-        result = _estimate(folder, len(parents.items), len(targets), rounds * ROUND, wanted, how)
+        result = _estimate(folder, len(parents.items), (len(targets), len(parts)), rounds * ROUND, wanted, how)
         return result, _planned(result), 0
     with Console(quiet, wanted) as console:
         voices = [loaded(part, console) for part in parts]
@@ -85,6 +86,18 @@ def evolve(
     return result, _text(result, folder / FIGURES), _code(result, wanted)
 
 
+def _refuse_recorded(parts: tuple[Any, ...]) -> None:
+    """Raises ConfigError for a target that has answered already, and so knows nothing of new items."""
+    from mossgen.errors import ConfigError
+
+    file = next((part for part in parts if part.plugin == "file"), None)
+    if file:
+        raise ConfigError(
+            f"--target file:{file.options['model']} holds responses to items that are there, and evolve asks about new "
+            "ones: give a target that can be asked."
+        )
+
+
 def _config(
     config: Any, stimulus: Any, parents: Any, voices: list[Any], searching: int, judge: str, system: str,
     how: dict[str, Any],
@@ -95,34 +108,39 @@ def _config(
     from mossgen.evolution.mutators import applicable
 
     able = applicable(stimulus)
-    chosen = tuple(how["mutators"]) or tuple(able)
-    wrong = next((name for name in chosen if name not in able), None)
+    wrong = next((name for name in how["mutators"] if name not in able), None)
     if wrong:
         raise ConfigError(f"--mutator {wrong}: {stimulus.name} can be varied by {', '.join(able)}.")
     if how["hard_at"] > searching:
         raise ConfigError(f"--hard-at {how['hard_at']}, but only {searching} targets take part in the search.")
-    fixed = next((v for v in voices if v.settings.get("temperature") == 0), None)
+    names = [voice.name for voice in voices]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled:
+        raise ConfigError(f"Two targets are {doubled}: responses are kept by that name, so give one of them another.")
+    fixed = next((v for v in voices[:searching] if v.settings.get("temperature") == 0), None)
     if how["samples"] > 1 and fixed:
         raise ConfigError(
             f"-k {how['samples']} asks {fixed.name} for several responses, but its temperature is 0, so that they "
             "would be the same: add --set target.temperature=0.7, or leave out -k."
         )
-    names = tuple(voice.name for voice in voices)
     evolution = Evolution(
-        parents=parents.name, parents_sha256=parents.sha256, targets=names[:searching], held_out=names[searching:],
-        judge=judge, system=system, samples=how["samples"], held_back=how["held_back"], hard_at=how["hard_at"],
-        per_cluster=how["per_cluster"], mutators=chosen, strength=stimulus.template.strength,
+        parents=parents.name, parents_sha256=parents.sha256, targets=tuple(names[:searching]),
+        held_out=tuple(names[searching:]), judge=judge, system=system, samples=how["samples"],
+        held_back=how["held_back"], hard_at=how["hard_at"], per_cluster=how["per_cluster"],
+        mutators=tuple(name for name in able if name in (how["mutators"] or able)),
+        strength=stimulus.template.strength,
     )  # fmt: skip
     same_weights(config, stimulus)
     return config.model_copy(update={"evolve": evolution, "seed": how["seed"]})
 
 
 def _estimate(
-    folder: Path, parents: int, targets: int, children: int, wanted: int, how: dict[str, Any]
+    folder: Path, parents: int, voices: tuple[int, int], children: int, wanted: int, how: dict[str, Any]
 ) -> dict[str, Any]:
-    search = (parents + children) * targets * how["samples"]
+    """The most calls there can be, by how many targets search, and how many there are in all."""
+    search = (parents + children) * voices[0] * how["samples"]
     return {"run": str(folder), "parents": parents, "children": children,
-            "calls": {"search": search, "held_back": 2 * wanted * targets * how["held_back"]}}  # fmt: skip
+            "calls": {"search": search, "held_back": 2 * wanted * voices[1] * how["held_back"]}}  # fmt: skip
 
 
 def _planned(result: dict[str, Any]) -> str:
@@ -152,6 +170,12 @@ def _text(result: dict[str, Any], figures: Path) -> str:
         )
     for name, arm in sorted(result["mutators"].items(), key=lambda pair: -pair[1]["mean"]):
         lines.append(f"  {name:10} kept {arm['kept']} of {arm['tried']}")
+    odd = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in result["responses"].items() if count)
+    if odd:
+        lines.append(f"Among the responses: {odd}.")
+    lines += failed(result["failures"])
+    if result["missing"]:
+        lines.append(f"{result['missing']} responses that measure are missing.")
     if result["stopped"] != "quota":
         lines.append(f"Stopped: {result['stopped'].rstrip('.')}. What was made is kept; the same command goes on.")
     lines.append(f"{figures} has the figures.")
@@ -160,8 +184,9 @@ def _text(result: dict[str, Any], figures: Path) -> str:
 
 def _share(rate: dict[str, Any]) -> str:
     if rate["refusal"] is None:
-        return "none scored"
-    return f"{rate['refusal']:.0%} ({rate['low']:.0%} to {rate['high']:.0%}, {rate['items']} items)"
+        return f"none scored of {rate['n'] + rate['unscored']} responses"
+    unscored = f", {rate['unscored']} responses unscored" if rate["unscored"] else ""
+    return f"{rate['refusal']:.0%} ({rate['low']:.0%} to {rate['high']:.0%}, {rate['items']} items{unscored})"
 
 
 def _code(result: dict[str, Any], wanted: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,16 +130,22 @@ def _text(result: dict[str, Any]) -> str:
             f"{name}: {told['responses']} of {told['wanted']} responses ({told['asked']} asked now), {told['empty']} "
             f"empty, {told['filtered']} filtered, {told['cut_off']} cut off by the token limit; ${told['cost']:.4f}."
         )
-        failures = sorted(told["failures"].items(), key=lambda pair: -pair[1])
-        lines += [f"  {count} failed: {reason}" for reason, count in failures[:SHOWN]]
-        if len(failures) > SHOWN:
-            lines.append(f"  {sum(count for _, count in failures[SHOWN:])} failed for other reasons (--json has them).")
+        lines += failed(told["failures"])
         if told["stopped"]:
             lines.append(f"  Stopped: {told['stopped'].rstrip('.')}.")
         if told["missing"]:
             lines.append(f"  {told['missing']} are missing: run the same command again to go on.")
     lines.append(f"{result['out']}: next, mossgen judge {result['out']}")
     return "\n".join(lines)
+
+
+def failed(failures: Mapping[str, int]) -> list[str]:
+    """Lines on requests that were not taken: the commonest reasons, and how many there were for others."""
+    common = sorted(failures.items(), key=lambda pair: -pair[1])
+    lines = [f"  {count} failed: {reason}" for reason, count in common[:SHOWN]]
+    if len(common) > SHOWN:
+        lines.append(f"  {sum(count for _, count in common[SHOWN:])} failed for other reasons (--json has them).")
+    return lines
 
 
 def _estimate(

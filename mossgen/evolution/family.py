@@ -1,7 +1,8 @@
 """The family: the items that a run descends from and its own, who came from whom, and which share a picture.
 
 A child's place in it is in its provenance, under `evolved`: round, mutator, parents, `picture_of` (whose bare picture
-it takes over, None where it is drawn anew), `cluster` (the item whose bare picture it first was), and its fitness.
+it takes over, None where it is drawn anew), `cluster` (the item whose bare picture it first was), `seeds` (what its
+parents were written after), and its fitness.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from mossgen.evolution.mutators import WRITTEN
 from mossgen.items import Item, State
+from mossgen.members import seeds_of
 from mossgen.nearness import Vectors
 from mossgen.references import read_image
 from mossgen.sets import Entry
@@ -25,7 +28,6 @@ from mossgen.subjects import Subject
 
 EVOLVED = "evolved"  # in a child's provenance
 KEPT = (State.SPARE, State.ACCEPTED)
-NEAR_BY_WORDS = ("wording",)  # mutators whose children are near to their parents by their questions, as they should be
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Family:
         self.parents = parents
         self.store = store
         self.kind = kind
-        self._own = {item.id for item in parents.items}
+        self._own = frozenset(item.id for item in parents.items)
         self._everyone = {item.id: item for item in parents.items}
         self._alike: dict[str, set[str]] = {item.id: {item.id} for item in parents.items}  # by cluster
         self.add(store.items())
@@ -77,9 +79,18 @@ class Family:
         item = self._everyone[key]
         return item if key in self._own else self.root(str(evolved(item)["parents"][0]))
 
+    def roots(self, items: Sequence[Item]) -> list[Item]:
+        """The items of the parents' run that these descend from, each once."""
+        return list({root.id: root for root in (self.root(item.id) for item in items)}.values())
+
     def same_picture(self, slots: Mapping[str, str], parent: Item) -> bool:
         """Whether these slots draw what the parent's do, any overlay aside."""
         return all(slots[name] == parent.slots[name] for name in self.kind.drawn_slots)
+
+    def seeds(self, parents: Sequence[Item]) -> list[dict[str, object]]:
+        """The seeds that these were written after, and those before them: a child comes from them too."""
+        found = {source for parent in parents for source in seeds_of(parent)}
+        return [{"name": s.name, "licence": s.licence, "test_only": s.test_only} for s in sorted(found, key=str)]
 
     def kept(self) -> list[Item]:
         """The children that were found to be refused more, in plan order."""
@@ -88,13 +99,15 @@ class Family:
     # -- for the gate --------------------------------------------------------------------------------
 
     def kin(self, child: Item) -> Kin:
-        """What a child may be near to: by its picture all that share it, by a reworded question its parents."""
+        """What a child may be near to: by its picture all that share it, and by its question the item it was varied
+        from, where that is of the parents' run: then the child stands in its place, and this run holds no two that are
+        near. A question that the language model writes may be that item's own, so it has to be another.
+        """
         mine = evolved(child)
-        if mine["picture_of"] is None:
-            return {}
-        alike = frozenset(self._alike[mine["cluster"]]) - {child.id}
-        near = frozenset(mine["parents"]) if mine["mutator"] in NEAR_BY_WORDS else frozenset()
-        return {"image": alike, "pair": alike, "text": near}
+        parent = frozenset({str(mine["parents"][0])})
+        near = parent & self._own if mine["mutator"] != WRITTEN else frozenset()
+        alike = frozenset(self._alike[mine["cluster"]]) - {child.id} if mine["picture_of"] else frozenset()
+        return {"image": alike, "pair": alike | near, "text": near}
 
     def picture(self, child: Item) -> Rendered | Item | None:
         """The picture that a child takes over from its parent, with another overlay if it has one; None: draw it."""

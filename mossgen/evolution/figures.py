@@ -7,42 +7,44 @@ from typing import Any
 
 from mossgen import rates
 from mossgen.evolution.family import evolved
-from mossgen.evolution.panel import REFUSED, Asked
-from mossgen.evolution.search import Search
+from mossgen.evolution.panel import PARTS, REFUSED, Asked
+from mossgen.evolution.search import ENDS, Search
 from mossgen.items import Item, State
 from mossgen.rates import SCORED
 
 
-def measured(
-    search: Search, accepted: Sequence[Item], asked: Asked, transfer: Asked, facts: dict[str, Any]
-) -> dict[str, Any]:
-    """The figures in plain values. `before` are the items that the accepted ones descend from, `after` these."""
-    family = search.family
-    roots = list(dict.fromkeys(family.root(item.id).id for item in accepted))
-    ids = [item.id for item in accepted]
+def measured(search: Search, accepted: Sequence[Item], asked: Asked, transfer: Asked, stopped: str) -> dict[str, Any]:
+    """The figures in plain values, of all invocations but `failures`. `before` are the items that the accepted ones
+    descend from, `after` these.
+    """
+    how, roots, ids = search.how, [item.id for item in search.family.roots(accepted)], [item.id for item in accepted]
     hard = [item for item in accepted if evolved(item)["hard"]]
     decided = search.store.items(State.REJECTED, State.SPARE, State.ACCEPTED)
-    usd = search.usd + search.gate.usd()
-    calls = search.panel.calls("search")
+    usd = sum(dollars for _, dollars in search.store.spent().values())
+    got = {part: search.panel.got(part) for part in PARTS}
+    calls = got["search"]["responses"]
+    wanted = (len(roots) + len(ids)) * how.held_back * (len(how.targets) + len(how.held_out))
     return {
         "accepted": len(accepted),
         "hard": len(hard),
-        "rule": f"refused by at least {facts['hard_at']} of {len(facts['targets'])} targets, each in more than half of "
-                "its held-back responses",
+        "rule": f"refused by at least {how.hard_at} of {len(how.targets)} targets, each in more than half of its "
+                "held-back responses",
         "before": rate(asked, roots),
         "after": rate(asked, ids),
-        "transfer": {"targets": facts["held_out"], "before": rate(transfer, roots), "after": rate(transfer, ids)},
+        "transfer": {"targets": list(how.held_out), "before": rate(transfer, roots), "after": rate(transfer, ids)},
         "children": len(decided),
         "rejected": search.store.rejections(),
         "rounds": max((evolved(item)["round"] for item in decided), default=0),
-        "calls": {"search": calls, "held_back": search.panel.calls("held-back")},
+        "calls": {"search": calls, "held_back": got["held-back"]["responses"]},
+        "responses": {kind: sum(part[kind] for part in got.values()) for kind in ("empty", "filtered", "cut_off")},
+        "failures": dict(search.failures),
         "children_per_hard_item": round(len(decided) / len(hard), 2) if hard else None,
         "calls_per_hard_item": round(calls / len(hard), 2) if hard else None,
         "cost": round(usd, 6),
         "cost_per_hard_item": round(usd / len(hard), 6) if hard else None,
         "mutators": search.bandit().told(),
-        "missing": asked.stopped or transfer.stopped,
-        "stopped": facts["stopped"],
+        "missing": wanted - len(asked.judged) - len(transfer.judged),
+        "stopped": stopped if stopped not in ENDS else asked.stopped or transfer.stopped or stopped,
     }  # fmt: skip
 
 

@@ -86,8 +86,9 @@ def recombine(kind: StimulusType, item: Item, other: Item, draw: random.Random) 
     return None if slots is None or slots in (dict(item.slots), dict(other.slots)) else Change(slots)
 
 
+WRITTEN = "write"  # the mutator whose questions the run's language model writes
 MUTATORS: Mapping[str, Mutator] = {
-    "rewrite": rewrite, "write": write, "wording": wording, "scene": scene, "element": element, "negation": negation,
+    "rewrite": rewrite, WRITTEN: write, "wording": wording, "scene": scene, "element": element, "negation": negation,
     "recombine": recombine,
 }  # fmt: skip
 

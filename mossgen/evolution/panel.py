@@ -11,7 +11,8 @@ asked or judged twice, and both verbs work on it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -19,8 +20,9 @@ from typing import Literal
 from mossgen.labels import LABELS, Book, judge_rows
 from mossgen.pipeline import Budget
 from mossgen.ports import RefusalJudge, Target
-from mossgen.probing import Ledger, Wish, probe
+from mossgen.probing import CUT_OFF, Ledger, Wish, probe
 from mossgen.rates import SCORED, Judged
+from mossgen.responses import RESPONSES, read_responses
 from mossgen.subjects import Subject
 
 REFUSED = ("refusal", "partial")
@@ -32,6 +34,7 @@ HELD_BACK_PROMPTS = (
     "Answer as well as you can.",
 )
 Part = Literal["search", "held-back"]
+PARTS: tuple[Part, ...] = ("search", "held-back")
 Report = Callable[[str, int, int], None]  # what is done, how many, of how many
 
 
@@ -55,10 +58,14 @@ class Share:
 
 @dataclass
 class Asked:
-    """What came of asking: labelled responses, dollars, and why it stopped where it did not get to the end."""
+    """What came of asking: labelled responses (old ones too), calls and dollars of now, requests that were not taken by
+    reason, and why it stopped where it did not get to the end.
+    """
 
     judged: list[Judged] = field(default_factory=list)
+    calls: int = 0
     usd: float = 0.0
+    failures: Counter[str] = field(default_factory=Counter)
     stopped: str = ""
 
     def shares(self) -> dict[str, Share]:
@@ -112,17 +119,21 @@ class Panel:
         asked, started = Asked(), time.monotonic()
         for target in targets:
             for way in self._ways(target, part):
-                seconds = None if budget.seconds is None else budget.seconds - (time.monotonic() - started)
-                usd = None if budget.usd is None else budget.usd - asked.usd
-                self._one(subjects, target, way, Budget(0, seconds=seconds, usd=usd), asked)
+                left = budget.left(time.monotonic() - started, asked.usd)
+                self._one(subjects, target, way, left, asked)
                 if asked.stopped:
                     return asked
         return asked
 
-    def calls(self, part: Part) -> int:
-        """How many responses this part has got, in all invocations."""
-        files = sorted(self.folder.glob(f"{part}*/responses.jsonl"))
-        return sum(len(file.read_bytes().splitlines()) for file in files)
+    def got(self, part: Part) -> dict[str, int]:
+        """How many responses this part has got in all invocations, and how many of them are empty, filtered or cut off
+        by the token limit.
+        """
+        files = sorted(self.folder.glob(f"{part}*/{RESPONSES}"))
+        rows = [row for file in files if file.stat().st_size for row in read_responses(file)]
+        kinds = Counter(row.kind for row in rows)
+        cut_off = sum(row.finish == CUT_OFF for row in rows)
+        return {"responses": len(rows), "empty": kinds["empty"], "filtered": kinds["filtered"], "cut_off": cut_off}
 
     def _ways(self, target: Target, part: Part) -> list[_Way]:
         search = self._search
@@ -139,12 +150,16 @@ class Panel:
         head = {"format": 1, "set": self._type, "system": way.wish.system}
         with Ledger(folder, head) as ledger:
             tally = probe(subjects, target, ledger, way.wish, budget, self._report)
+        asked.calls += tally.asked
         asked.usd += tally.cost
+        asked.failures += tally.failures
+        left = None if budget.usd is None else max(budget.usd - tally.cost, 0.0)
         rows = sorted(tally.rows, key=lambda row: (row.id, row.sample))
         with Book(folder / LABELS, ledger.rows) as book:
-            said = judge_rows(rows, self._judge, book, {s.entry.id: s for s in subjects}, None, self._report)
+            said = judge_rows(rows, self._judge, book, {s.entry.id: s for s in subjects}, left, self._report)
             labels = {where[1:]: label.label for where, label in book.labels.items()}
         asked.usd += said.cost
+        asked.failures += said.failures
         asked.stopped = tally.stopped or said.stopped
         places = [(row, (row.target, row.id, row.sample)) for row in rows]
         asked.judged += [(row, labels.get(place, "unscored")) for row, place in places]
@@ -154,9 +169,3 @@ def _counted(share: Share, label: str) -> Share:
     if label not in SCORED:
         return Share(share.refused, share.scored, share.unscored + 1)
     return Share(share.refused + (label in REFUSED), share.scored + 1, share.unscored)
-
-
-def pooled(shares: Mapping[str, Share], items: Sequence[str]) -> Share:
-    """The responses to these items together."""
-    mine = [shares[item] for item in items if item in shares]
-    return Share(sum(s.refused for s in mine), sum(s.scored for s in mine), sum(s.unscored for s in mine))

@@ -21,7 +21,7 @@ from mossgen.errors import ConfigError, StoreError
 from mossgen.evolution.family import EVOLVED, Family, Parents, evolved
 from mossgen.evolution.figures import measured
 from mossgen.evolution.panel import Asked, Panel
-from mossgen.evolution.search import Limits, Search
+from mossgen.evolution.search import PASSED, Limits, Search
 from mossgen.files import write_whole
 from mossgen.gate import Gate, Inherited, Progress
 from mossgen.items import Item, State, canonical
@@ -84,39 +84,36 @@ def evolve_run(
     references = [read_reference(Path(path)) for path in config.against]
     with locked(folder), RunStore.create(folder) as store:
         freeze(config, folder / CONFIG, empty=not store.counts())
-        talk.say("loading models")
         family = Family(parents, store, stimulus)
-        gate = Gate(store, stimulus, build_backends(config), references, talk.gate, parents.vectors,
-                    Inherited(family.picture, family.kin), State.RENDERED)  # fmt: skip
+
+        def gate() -> Gate:
+            talk.say("loading models")
+            inherited = Inherited(family.picture, family.kin)
+            backends = build_backends(config)
+            return Gate(store, stimulus, backends, references, talk.gate, parents.vectors, inherited, PASSED)
+
         wish = Wish(how.samples, how.system)
         panel = Panel(folder / TARGETS, stimulus.name, voices.judge, wish, how.held_back, talk.panel)
         search = Search(family, gate, panel, voices.targets, how, config.seed, limits)
         stopped = search.go()
         talk.say("measuring")
         accepted = store.items(State.ACCEPTED)
-        asked, transfer = _measure(accepted, family, panel, voices, search)
+        asked, transfer = _measure(accepted, search, voices)
         accepted = _marked(store, accepted, asked, how.hard_at)
-        told = measured(search, accepted, asked, transfer, {**how.model_dump(mode="json"), "stopped": stopped})
+        told = measured(search, accepted, asked, transfer, stopped)
         write_outputs(store, stimulus, config)
         _write(folder / FIGURES, told)
     return told
 
 
-def _measure(
-    accepted: Sequence[Item], family: Family, panel: Panel, voices: Voices, search: Search
-) -> tuple[Asked, Asked]:
+def _measure(accepted: Sequence[Item], search: Search, voices: Voices) -> tuple[Asked, Asked]:
     """Held-back responses to the accepted items and to those that they descend from: of the search's targets, of the
     others.
     """
-    roots = {family.root(item.id).id: family.root(item.id) for item in accepted}
-    subjects = [family.subject(item) for item in (*roots.values(), *accepted)]
-    if not subjects:
+    if not accepted:
         return Asked(), Asked()
-    found = []
-    for targets in (voices.targets, voices.held_out):
-        found.append(panel.ask(subjects, targets, "held-back", search.left()))
-        search.usd += found[-1].usd
-    return found[0], found[1]
+    items = [*search.family.roots(accepted), *accepted]
+    return search.ask(items, voices.targets, "held-back"), search.ask(items, voices.held_out, "held-back")
 
 
 def _marked(store: RunStore, accepted: Sequence[Item], asked: Asked, hard_at: int) -> list[Item]:

@@ -5,8 +5,8 @@ children kept so far with a chance that grows with how often they are refused an
 (fitness-proportionate selection). A child is kept if it passes the whole gate and the targets refuse it more often than
 its parent, or always as they do its parent, and if its picture has room: at most `per_cluster` children share one.
 
-A round depends on what is stored alone, so that a killed search goes on where it stopped; `-n` and `--rounds` only
-decide where it ends.
+A round depends on what is stored alone, so that a killed search goes on where it stopped; `-n`, `--rounds` and budgets
+only decide where it ends. Another round is begun where a budget seems to allow it, and to measure what is kept.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from mossgen.config import Evolution
 from mossgen.evolution.bandit import Bandit
 from mossgen.evolution.family import EVOLVED, KEPT, Family, evolved
 from mossgen.evolution.mutators import MAX_OFFERED, MUTATORS, Change
-from mossgen.evolution.panel import Panel, Share
+from mossgen.evolution.panel import Asked, Panel, Part, Share
 from mossgen.gate import Gate
 from mossgen.items import Item, State, item_id, rng
-from mossgen.pipeline import Budget, accept_spares, chunks, drawable
+from mossgen.pipeline import OUT_OF, Budget, accept_spares, chunks, drawable
 from mossgen.ports import Target
 
 ROUND = 16  # children a round
@@ -33,6 +34,8 @@ TRIES = 25  # proposals for each of them, before a round is content with fewer
 DIVERSITY = 0.25  # of a parent's weight: its novelty, beside its refusal rate
 FLOOR = 0.02  # of a parent's weight: everybody has a chance
 MAX_VARIANTS = 1_000  # of one item's slots
+PASSED = State.RENDERED  # where the gate leaves a child, until targets have decided on it
+ENDS = ("quota", "rounds", "exhausted", *OUT_OF.values())  # of a search that no target or judge stopped
 
 
 @dataclass(frozen=True)
@@ -45,31 +48,42 @@ class Limits:
 
 
 class Search:
-    """One invocation: what is stored, the gate, the targets; `go` drives them."""
+    """One invocation: what is stored, the gate (built when a child is to pass it: until then no model is loaded), the
+    targets; `go` drives them.
+    """
 
     def __init__(
-        self, family: Family, gate: Gate, panel: Panel, targets: Sequence[Target], how: Evolution, seed: int,
-        limits: Limits,
+        self, family: Family, gate: Callable[[], Gate], panel: Panel, targets: Sequence[Target], how: Evolution,
+        seed: int, limits: Limits,
     ) -> None:  # fmt: skip
         self.family = family
-        self.gate = gate
-        self.store = gate.store
+        self.store = family.store
+        self._build = gate
         self.panel = panel
         self.targets = targets
         self.how = how
         self.seed = seed
         self.limits = limits
-        self.usd = 0.0  # of targets and judge
         self.before: dict[str, Share] = {}  # of the parents' run, by the search's samples
+        self.failures: Counter[str] = Counter()  # requests that targets or the judge did not take
+        self._calls, self._seconds, self._usd = 0, 0.0, 0.0  # of targets and judge
+        self._down = False  # one of them cannot be asked any more
         self._started = time.monotonic()
 
+    @cached_property
+    def gate(self) -> Gate:
+        """What every child passes."""
+        return self._build()
+
     def go(self) -> str:
-        """Drives rounds until something stops it, and returns what: "quota", "rounds", "time", "cost", "exhausted"
-        (no other child can be made), or the sentence of a target or judge that cannot be asked.
+        """Drives rounds until something stops it, and returns what: one of ENDS ("exhausted": no other child can be
+        proposed), or the sentence of a target or judge that cannot be asked.
         """
-        self.before, stopped = self._asked(self.family.parents.items)
-        if stopped:
-            return stopped
+        parents = self.family.parents.items
+        asked = self.ask(parents, self.targets, "search")
+        self.before = {**{item.id: Share() for item in parents}, **asked.shares()}
+        if asked.stopped:
+            return asked.stopped
         for number in itertools.count(1):
             if reason := self._stop():
                 return reason
@@ -83,12 +97,34 @@ class Search:
                 return reason
         raise AssertionError("unreachable")
 
-    def left(self) -> Budget:
-        """What this invocation may still use."""
-        budget = self.limits.budget
-        seconds = None if budget.seconds is None else budget.seconds - (time.monotonic() - self._started)
-        usd = None if budget.usd is None else budget.usd - self.usd - self.gate.usd()
-        return Budget(0, seconds=seconds, usd=usd)
+    def ask(self, items: Sequence[Item], targets: Sequence[Target], part: Part) -> Asked:
+        """Asks targets, as far as budgets go; once one cannot be asked any more, only what is kept is read."""
+        subjects = [self.family.subject(item) for item in items]
+        budget = Budget(0, seconds=0) if self._down else self.limits.budget.left(*self._used())
+        started = time.monotonic()
+        asked = self.panel.ask(subjects, targets, part, budget)
+        seconds = time.monotonic() - started
+        self.store.spend("targets", seconds, asked.usd)
+        self.failures += asked.failures
+        self._calls += asked.calls
+        self._seconds += seconds
+        self._usd += asked.usd
+        self._down |= bool(asked.stopped) and asked.stopped not in ENDS
+        return asked
+
+    def _used(self, ahead: int = 0) -> tuple[float, float]:
+        """Seconds and US dollars of this invocation, with so many calls ahead, which take as long as those so far."""
+        each = ahead / max(self._calls, 1)
+        seconds, usd = time.monotonic() - self._started, self._usd
+        if "gate" in self.__dict__:
+            usd += self.gate.usd()
+        return seconds + each * self._seconds, usd + each * self._usd
+
+    def _ahead(self) -> int:
+        """The most calls that another round takes, and that it takes to measure what is kept by now."""
+        kept = min(len(self.family.kept()), self.limits.kept)
+        measuring = 2 * kept * self.how.held_back * (len(self.how.targets) + len(self.how.held_out))
+        return ROUND * len(self.how.targets) * self.how.samples + measuring
 
     def bandit(self) -> Bandit:
         """The posteriors by all children that were decided."""
@@ -99,7 +135,11 @@ class Search:
     def _stop(self) -> str | None:
         if not accept_spares(self.store, self.limits.kept):
             return "quota"
-        return self.limits.budget.used_up(time.monotonic() - self._started, self.usd + self.gate.usd())
+        return self._used_up(self._ahead())
+
+    def _used_up(self, ahead: int = 0) -> str | None:
+        reason = self.limits.budget.used_up(*self._used(ahead))
+        return OUT_OF[reason] if reason else None
 
     def _round(self, number: int) -> list[Item]:
         return [item for item in self.store.items() if evolved(item)["round"] == number]
@@ -117,14 +157,15 @@ class Search:
     def _propose(self, number: int) -> list[tuple[Item, Sequence[str]]]:
         """Children with the questions they may have (none: the language model writes them)."""
         draw = random.Random(f"evolve/{self.seed}/{number}")
-        bandit, weights, full = self.bandit(), self._weights(), self._full()
+        bandit, full, breeders = self.bandit(), self._full(), self._breeders()
+        weights = self.weights(breeders)
         first = len(self.store.items())
         proposed: dict[str, tuple[Item, Sequence[str]]] = {}
         for _ in range(ROUND * TRIES):
-            if len(proposed) == ROUND or not weights:
+            if len(proposed) == ROUND:
                 break
-            name = draw.choice(bandit.arms) if self.how.search == "random" else bandit.choose(draw)
-            one, other = draw.choices(self._breeders(), weights, k=2)
+            name = bandit.choose(draw)
+            one, other = draw.choices(breeders, weights, k=2)
             change = MUTATORS[name](self.family.kind, one, other, draw)
             if change is None:
                 continue
@@ -137,18 +178,16 @@ class Search:
         """Who may have children: the run's items, and the children kept so far."""
         return [*self.family.parents.items, *self.family.kept()]
 
-    def _weights(self) -> list[float]:
-        """The chance of each breeder, by its refusal rate and its novelty."""
-        breeders = self._breeders()
-        if self.how.search == "random":
-            return [1.0] * len(breeders)
+    def weights(self, breeders: Sequence[Item]) -> list[float]:
+        """The chance of each to have a child, by its refusal rate and its novelty."""
         novelty = self.family.novelty(breeders)
         return [FLOOR + (self._share(i).rate or 0.0) + DIVERSITY * novelty[i.id] for i in breeders]
 
     def _share(self, item: Item) -> Share:
-        """How often an item was refused in the search."""
-        told = evolved(item).get("search")
-        return Share(**told["child"]) if told else self.before.get(item.id, Share())
+        """How often an item was refused in the search. What another search found of a parent says nothing here."""
+        if item.id in self.before:
+            return self.before[item.id]
+        return Share(**evolved(item)["search"]["child"])
 
     def _full(self) -> set[str]:
         """The clusters that have no room for another child."""
@@ -159,8 +198,7 @@ class Search:
         self, pair: tuple[Item, Item], name: str, change: Change, place: tuple[int, int], taken: set[str]
     ) -> Item | None:
         """The child of a change, as (round, number) in the plan; None where it was tried before."""
-        one, other = pair
-        kind = self.family.kind.name
+        one, kind = pair[0], self.family.kind.name
         same_slots = dict(change.slots) == dict(one.slots)
         variants = range(1, MAX_VARIANTS) if same_slots else range(1)
         fresh = ((item_id(kind, one.seed_id, change.slots, variant), variant) for variant in variants)
@@ -169,9 +207,11 @@ class Search:
             return None
         key, variant = found
         shared = self.family.same_picture(change.slots, one)
+        parents = pair if name == "recombine" else pair[:1]
         fact = {
-            "round": place[0], "mutator": name, "parents": [one.id, *([other.id] if name == "recombine" else [])],
+            "round": place[0], "mutator": name, "parents": [parent.id for parent in parents],
             "picture_of": one.id if shared else None, "cluster": self.family.cluster(one.id) if shared else key,
+            "seeds": self.family.seeds(parents),
         }  # fmt: skip
         return Item(key, place[1], kind, one.seed_id, change.slots, variant, provenance={EVOLVED: fact})
 
@@ -189,25 +229,20 @@ class Search:
     def _finish(self, children: Sequence[Item]) -> str | None:
         """Draws and checks a round's children, and asks the targets about those that pass; why to stop, if so."""
         for chunk in chunks(drawable(children)):
-            if reason := self.limits.budget.used_up(time.monotonic() - self._started, self.usd + self.gate.usd()):
+            if reason := self._used_up():
                 return reason
             if any(item.state is State.DRAFTED for item in chunk):
                 self.gate.picture(chunk)
         now = self._round(evolved(children[0])["round"])
         self.family.add(now)
-        passed = [item for item in now if item.state is self.gate.passed]
+        passed = [item for item in now if item.state is PASSED]
         if not passed:
             return None
-        shares, stopped = self._asked(passed)
-        if stopped:
-            return stopped
-        self._decide(passed, shares)
+        asked = self.ask(passed, self.targets, "search")
+        if asked.stopped:
+            return asked.stopped
+        self._decide(passed, asked.shares())
         return None
-
-    def _asked(self, items: Sequence[Item]) -> tuple[dict[str, Share], str]:
-        asked = self.panel.ask([self.family.subject(item) for item in items], self.targets, "search", self.left())
-        self.usd += asked.usd
-        return asked.shares(), asked.stopped
 
     def _decide(self, passed: Sequence[Item], shares: Mapping[str, Share]) -> None:
         """Keeps the children that are refused more than their parents, in plan order, while there is room."""
@@ -234,7 +269,7 @@ class Search:
 def _worse(child: Share, parent: Share) -> str | None:
     """Why a child is not kept, in a sentence; None where it is refused more than its parent, or always as it."""
     if child.rate is None:
-        return f"none of {child.unscored} responses could be scored"
+        return f"none of {child.unscored} responses could be scored" if child.unscored else "no target responded to it"
     before = parent.rate or 0.0
     if child.rate > before or child.rate == before == 1.0:
         return None
