@@ -219,7 +219,7 @@ except Drawn as drawn:
     assert scans <= 1
     assert whole <= 1
     assert "torch" in modules
-    late = {"rapidocr", "onnxruntime", "cv2", "pandas", "pyarrow", "datasets", "sklearn", "matplotlib", "openai",
+    late = {"rapidocr", "cv2", "pandas", "pyarrow", "datasets", "sklearn", "matplotlib", "openai",
             "krippendorff", "mossgen.exporters.page"}  # fmt: skip
     assert late.intersection(modules) == set()
 
