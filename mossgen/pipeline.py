@@ -2,9 +2,9 @@
 decisions between items are serial, in plan order; one writer.
 
 Candidates go in waves: the first of FIRST, so that a picture is there soon, then twice as many up to WAVE. A wave is
-written as one batch, then its survivors are drawn in chunks (see gate.py). What is in a batch depends on the plan
-alone: so a killed run, resumed, makes the same calls with the same batches and gives the same bytes, and `-n` only
-decides where a run stops.
+written as one batch, then its survivors are drawn in chunks (see gate.py), those of the first wave one by one. What is
+in a batch depends on the plan alone: so a killed run, resumed, makes the same calls with the same batches and gives
+the same bytes, and `-n` only decides where a run stops.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class _Run:
         for wave in _waves(self.gate.stimulus.plan(self.seed)):
             if reason := self._stop():
                 return reason
-            for chunk in chunks(self._written(wave)):
+            for chunk in chunks(self._written(wave), CHUNK if wave[0].number else 1):
                 if reason := self._stop():
                     return reason
                 if any(item.state is State.DRAFTED for item in chunk):
@@ -136,7 +136,7 @@ def drawable(wave: Sequence[Item]) -> list[Item]:
     return [item for item in wave if item.state is not State.REJECTED or "imager" in item.provenance]
 
 
-def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """The items in groups of CHUNK."""
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]
+def chunks(items: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]:
+    """The items in groups of `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass
 class Profile:
-    """Seconds since `started`: by stage, by model loaded, and until the first picture was drawn.
+    """Seconds since `started`: by stage, by model loaded, and until the first picture was drawn, by stage too.
 
     Of the models, the first that needs torch pays for importing it.
     """
@@ -21,6 +21,8 @@ class Profile:
     stages: dict[str, float] = field(default_factory=dict)
     load: dict[str, float] = field(default_factory=dict)
     first_picture: float | None = None
+    until_first: dict[str, float] = field(default_factory=dict)
+    _stage: str = "start"  # reading the template, the configuration and the references
 
     @property
     def seconds(self) -> float:
@@ -34,10 +36,16 @@ class Profile:
         yield
         self.load[model] = self.load.get(model, 0.0) + self.seconds - before
 
-    def drawn(self) -> None:
-        """Notes that a picture is there; the first time counts."""
-        if self.first_picture is None:
-            self.first_picture = self.seconds
+    def entered(self, stage: str, drawn: bool = False) -> None:
+        """Notes that a stage begins, and whether a picture is there by now; the first time counts."""
+        if self.first_picture is not None:
+            return
+        now = self.seconds
+        spent = now - sum(self.until_first.values())
+        self.until_first[self._stage] = self.until_first.get(self._stage, 0.0) + spent
+        self._stage = stage
+        if drawn:
+            self.first_picture = now
 
     def report(self, items: int) -> dict[str, Any]:
         """Plain values, for an invocation that accepted so many `items`; memory in MB, None where it is not known."""
@@ -45,6 +53,7 @@ class Profile:
         return {
             "seconds": round(seconds, 2),
             "first_picture": None if self.first_picture is None else round(self.first_picture, 2),
+            "until_first_picture": {stage: round(spent, 2) for stage, spent in self.until_first.items()},
             "items_per_second": round(items / seconds, 3),
             "stages": {stage: round(spent, 2) for stage, spent in self.stages.items()},
             "load": {model: round(spent, 2) for model, spent in self.load.items()},

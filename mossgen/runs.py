@@ -16,6 +16,7 @@ from mossgen import __version__, files, models, plugins
 from mossgen.config import ROLES, RunConfig, freeze, read_config
 from mossgen.errors import ConfigError, StoreError
 from mossgen.items import Item, State, canonical
+from mossgen.loading import briskly
 from mossgen.policy import resolve
 from mossgen.ports import RunView
 from mossgen.profile import Profile
@@ -64,8 +65,9 @@ def build_backends(config: RunConfig, profile: Profile | None = None) -> Backend
         with profile.loading(role) if profile else nullcontext():
             return plugins.load(kind, plugin, options)
 
-    roles = {role: load(role, kind, *_plugin(config, role)) for role, kind in ROLES.items()}
-    checkers = tuple(load(part.plugin, "checkers", part.plugin, part.options) for part in config.checkers)
+    with briskly():
+        roles = {role: load(role, kind, *_plugin(config, role)) for role, kind in ROLES.items()}
+        checkers = tuple(load(part.plugin, "checkers", part.plugin, part.options) for part in config.checkers)
     for checker in checkers:
         if checker.needs not in ("text", "image"):
             raise ConfigError(
@@ -142,12 +144,13 @@ def _expand(
     from mossgen.pipeline import expand
 
     def reported(progress: Progress) -> None:
-        if progress.stage == "check":  # its first batch begins when the first pictures are drawn
-            profile.drawn()
+        profile.entered(progress.stage, drawn=progress.stage == "check")  # which begins when pictures are drawn
         report(progress)
 
     before = profile.seconds
+    profile.entered("load")
     backends = build_backends(config, profile)
+    profile.entered("references")
     store.spend("load", profile.seconds - before)
     return expand(store, stimulus, config.seed, backends, budget, references, reported)
 

@@ -16,7 +16,7 @@ HEAVY = ("torch", "diffusers", "transformers", "open_clip", "faiss", "rapidocr",
 LAYERS = [
     {"__init__"},
     {"errors", "items", "schema"},
-    {"files", "profile", "texts", "devices"},
+    {"files", "profile", "loading", "texts", "devices"},
     {"embedded"},
     {"stimulus", "models"},
     {"ports"},

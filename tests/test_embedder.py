@@ -36,6 +36,18 @@ def test_rows_are_unit_vectors_in_order_whatever_the_batch(embedder):
     assert texts.shape == (3, embedder.dim)
 
 
+def test_padding_that_no_text_reaches_is_left_out(embedder):
+    texts = ["a knife", "Write a slogan that promotes this."]
+    padded = embedder._tokenize(texts)
+    short = plugin._unpadded(embedder._model, padded)
+    assert short.shape[1] == max(int((row != 0).sum()) for row in padded) < padded.shape[1]
+    whole = embedder._model.encode_text(padded, normalize=True).detach().numpy()
+    np.testing.assert_allclose(embedder.texts(texts), whole, atol=1e-6)
+    before = padded.flip(1)  # padded on the left: there every column is reached
+    assert plugin._unpadded(embedder._model, before).shape == before.shape
+    assert plugin._unpadded(object(), padded) is padded
+
+
 def test_nothing_gives_no_rows(embedder):
     assert embedder.images([]).shape == (0, embedder.dim)
     assert embedder.texts([]).shape == (0, embedder.dim)

@@ -1,6 +1,7 @@
 """expand() for real: resume after SIGKILL, same seed same bytes, growth, fail closed."""
 
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -182,6 +183,47 @@ def expand_with(folder: Path, backends: object, wanted: int = 2, candidates: int
         return expand(store, load_type("negated_harm"), 0, backends, Budget(wanted, candidates))
 
 
+def test_the_first_picture_waits_for_nothing_that_comes_after_it(tmp_path: Path) -> None:
+    """No reader of letters, no exporter is loaded by then, models load undisturbed, and one picture alone is drawn."""
+    script = """
+import gc, importlib.metadata, json, sys
+from pathlib import Path
+from mossgen.config import build_config
+from mossgen.imagers.diffusers import DiffusersImager
+from mossgen.pipeline import Budget
+from mossgen.runs import expand_run
+from mossgen.stimulus import load_type
+
+class Drawn(Exception): pass
+
+scans, collected, draw = [], [], DiffusersImager.draw
+packages = importlib.metadata.packages_distributions
+importlib.metadata.packages_distributions = lambda: scans.append(1) or packages()
+gc.callbacks.append(lambda phase, info: collected.append((phase, info["generation"], "transformers" in sys.modules)))
+
+def first(self, drawings):
+    raise Drawn(len(draw(self, drawings)))
+
+DiffusersImager.draw = first
+kind = load_type("negated_harm")
+try:
+    expand_run(Path(sys.argv[1]), kind, build_config(kind), Budget(4), lambda progress: None)
+except Drawn as drawn:
+    whole = sum(phase == "start" and generation == 2 and loaded for phase, generation, loaded in collected)
+    print(json.dumps([drawn.args[0], len(scans), whole, sorted(sys.modules)]))
+"""
+    run = [sys.executable, "-c", script, str(tmp_path / "run")]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    drawn, scans, whole, modules = json.loads(done.stdout.splitlines()[-1])
+    assert drawn == 1
+    assert scans <= 1
+    assert whole <= 1
+    assert "torch" in modules
+    late = {"rapidocr", "cv2", "pandas", "pyarrow", "datasets", "sklearn", "matplotlib", "openai",
+            "krippendorff", "mossgen.exporters.page"}  # fmt: skip
+    assert late.intersection(modules) == set()
+
+
 def test_unsure_is_never_accepted(backends: object, tmp_path: Path) -> None:
     from dataclasses import replace
 
@@ -208,16 +250,16 @@ def test_what_was_made_before_a_fault_is_kept(backends: object, tmp_path: Path) 
 
 
 class Refusing:
-    """An imager that refuses every second prompt."""
+    """An imager that refuses every second prompt, from the first on."""
 
     name = "refusing"
     cost = 0.0
 
     def __init__(self, inner: object) -> None:
-        self.inner = inner
+        self.inner, self.asked = inner, itertools.count()
 
     def draw(self, drawings: Sequence[Drawing]) -> list[object]:
-        return [None if place % 2 else picture for place, picture in enumerate(self.inner.draw(drawings))]
+        return [picture if next(self.asked) % 2 else None for picture in self.inner.draw(drawings)]
 
 
 def test_what_the_imager_refuses_is_rejected_and_the_run_goes_on(backends: object, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """expand_run around the pipeline: what it freezes, when it loads models, and what it says of the time."""
 
+import gc
+import importlib.metadata
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +13,7 @@ from mossgen import runs
 from mossgen.config import build_config
 from mossgen.errors import ConfigError
 from mossgen.items import State
+from mossgen.loading import briskly
 from mossgen.pipeline import Budget
 from mossgen.profile import Profile, peak_memory
 from mossgen.runs import Outcome, expand_run
@@ -93,15 +96,32 @@ def test_the_profile_says_where_the_time_went(tiny: Path, made_run: Path) -> Non
     assert 20 < profile["peak_memory_mb"] < 100_000
 
 
+def test_loading_gives_back_what_it_set_aside() -> None:
+    packages = importlib.metadata.packages_distributions
+    with pytest.raises(KeyError), briskly():
+        raise KeyError(gc.isenabled(), importlib.metadata.packages_distributions is packages)
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+    assert importlib.metadata.packages_distributions is packages
+    with briskly():
+        assert not gc.isenabled()
+        asked = importlib.metadata.packages_distributions
+        assert asked() is asked()
+
+
 def test_the_first_picture_and_each_model_are_timed() -> None:
     profile = Profile(started=Profile().started - 100)
+    profile.entered("load")
     with profile.loading("llm"):
         pass
-    profile.drawn()
+    profile.entered("render")
+    profile.entered("check", drawn=True)
     first = profile.first_picture
-    profile.drawn()
+    profile.entered("check", drawn=True)
     report = profile.report(items=50)
     assert profile.first_picture == first
+    assert list(report["until_first_picture"]) == ["start", "load", "render"]
+    assert sum(report["until_first_picture"].values()) == pytest.approx(report["first_picture"], abs=0.02)
     assert report["first_picture"] == pytest.approx(100, abs=5)
     assert report["items_per_second"] == pytest.approx(0.5, abs=0.05)
     assert 0 <= report["load"]["llm"] < 5

@@ -173,14 +173,21 @@ def _run_text(outcome: Any, wanted: int) -> str:
 
 def _profile_text(profile: dict[str, Any]) -> str:
     """Where the time of this invocation went."""
-    loaded = ", ".join(f"{model} {seconds:.1f}" for model, seconds in profile["load"].items())
     parts = [f"This time: {profile['seconds']:.1f} s"]
     if profile["first_picture"] is not None:
-        parts += [f"first picture after {profile['first_picture']:.1f} s", f"models loaded in seconds: {loaded}"]
+        parts += [
+            f"first picture after {profile['first_picture']:.1f} s ({_seconds(profile['until_first_picture'])})",
+            f"models loaded in seconds: {_seconds(profile['load'])}",
+        ]
     parts.append(f"{profile['items_per_second']:.2f} items/s")
     if profile["peak_memory_mb"]:
         parts.append(f"at most {profile['peak_memory_mb']:,} MB of memory")
     return "; ".join(parts) + "."
+
+
+def _seconds(spent: dict[str, float]) -> str:
+    """Seconds by what they went into; what took next to none is left out."""
+    return ", ".join(f"{what} {seconds:.1f}" for what, seconds in spent.items() if seconds >= 0.05)
 
 
 def _short_text(outcome: Any, wanted: int) -> str:

@@ -14,6 +14,7 @@ from mossgen.errors import BackendError, ConfigError, MissingModel
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from PIL.Image import Image
 
 EMBEDDED = "clip"
@@ -72,7 +73,8 @@ class OpenClip:
         """[n, dim] unit rows of n texts; what is longer than the model's context is cut. Raises BackendError."""
 
         def encode(batch: Sequence[str]) -> Any:
-            return self._model.encode_text(self._tokenize(list(batch)).to(self._device), normalize=True)
+            tokens = _unpadded(self._model, self._tokenize(list(batch)))
+            return self._model.encode_text(tokens.to(self._device), normalize=True)
 
         return self._rows(texts, encode, "texts")
 
@@ -119,6 +121,18 @@ def _load(spec: str, pretrained: str | None, device: str) -> tuple[Any, Any, Any
     except (OSError, ValueError, RuntimeError, KeyError, AssertionError) as error:
         raise MissingModel(f"open_clip model {spec} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
     return model.eval(), preprocess, tokenizer
+
+
+def _unpadded(model: Any, tokens: torch.Tensor) -> torch.Tensor:
+    """Token ids [n, context] without the last columns, as far as they pad every text.
+
+    Of towers of transformers alone, which mask padding: most texts are several times shorter than the context.
+    """
+    pad = getattr(getattr(getattr(model, "text", None), "config", None), "pad_token_id", None)
+    if pad is None:
+        return tokens
+    reached = (tokens != pad).any(0).nonzero()
+    return tokens[:, : int(reached.max()) + 1] if len(reached) else tokens
 
 
 def _known(open_clip: Any, name: str, pretrained: str | None) -> None:

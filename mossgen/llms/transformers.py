@@ -50,11 +50,13 @@ class Options(BaseModel):
 
 def build(options: Options) -> TransformersLLM:
     """Loads the model. Raises ConfigError, MissingModel or BackendError."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     source, device = models.resolve(options.model), devices.device(options.device)
     kind: dict[str, Any] = {"use_safetensors": True}
     if options.gguf_file:
+        from transformers import GgufConfig
+
         kind = {"gguf_file": options.gguf_file, "quantization_config": GgufConfig(dequantize=True)}
     with _loading(options.model), _no_bars():
         tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=options.gguf_file)
