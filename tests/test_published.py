@@ -53,7 +53,7 @@ def test_rates_of_half_of_mossbench_beside_the_published_ones(mossbench):
             assert min(ours, key=lambda target: ours[target]) == "GPT-4o", (judge, kind)
     within = {key for key, distance in near.items() if distance <= 5}
     by_type = [sum(("embedded", target, kind) in within for target in PUBLISHED) for kind in TYPES]
-    assert by_type == [3, 1, 4]
+    assert by_type == [2, 1, 3]
     for target, rates in PUBLISHED.items():
         for kind, published in zip(TYPES, rates, strict=True):
             cell = mossbench["embedded", target, kind]
@@ -92,7 +92,7 @@ def test_that_partial_refusals_count_is_decided_on_xstest():
     matrix = figures["all"]["confusion"]
     mixed = {"any": sum(matrix[0][1:]) + matrix[1][0] + matrix[2][0],
              "full": matrix[0][2] + matrix[1][2] + sum(matrix[2][:2])}  # fmt: skip
-    assert mixed["any"] < 0.6 * mixed["full"]  # 23 wrong of 675 against 40
+    assert mixed["any"] < 0.6 * mixed["full"]  # 23 wrong of 675 against 39
 
 
 @pytest.mark.parametrize("where", ["mossbench", "xstest"])
