@@ -99,12 +99,13 @@ def test_every_channel_has_a_threshold_and_options_override_it(embedder):
     assert own.thresholds == {**measured, "text": 0.5, "match": -0.1}
 
 
-def test_the_folder_loads_with_open_clip_alone():
+def test_the_folder_loads_with_open_clip_once_the_tower_is_known():
     code = (
         "import open_clip, torch\n"
-        "model, preprocess = open_clip.create_model_from_pretrained('local-dir:.')\n"
+        "import mossgen.embedded.tower\n"
+        "model, _, preprocess = open_clip.create_model_and_transforms('local-dir:.')\n"
         "tokens = open_clip.get_tokenizer('local-dir:.')(['a knife in a kitchen'])\n"
-        "print(tuple(model.encode_text(tokens).shape), tuple(model.visual(torch.zeros(1, 3, 128, 128)).shape))\n"
+        "print(tuple(model.encode_text(tokens).shape), tuple(model.encode_image(torch.zeros(1, 3, 192, 192)).shape))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=models.path("clip"), capture_output=True, text=True, timeout=300

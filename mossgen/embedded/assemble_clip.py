@@ -2,7 +2,8 @@
 
 The folder loads by `open_clip.create_model_from_pretrained("local-dir:.")` from within it: open_clip hands
 `hf_model_name` to transformers as it stands, which reads "." from the current folder. The embedder plugin gives the
-absolute path instead, and so loads it from anywhere.
+absolute path instead, and so loads it from anywhere. `import mossgen.embedded.tower` comes first: it makes the image
+tower known.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-TEXT_DIM = 384  # MiniLM's sentence space
-INSTANCE = 128  # more dimensions for pictures, in which texts are zero
-DIM = TEXT_DIM + INSTANCE
+from mossgen.embedded.tower import DIM, SIDE, WORDS
+
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 LOGIT_SCALE = math.log(20.0)  # as in training
 
@@ -23,11 +23,11 @@ MODEL_CONFIG: dict[str, Any] = {
     "model_cfg": {
         "embed_dim": DIM,
         "vision_cfg": {
-            "timm_model_name": "tf_efficientnet_lite0",
+            "timm_model_name": "mossgen_tower",
             "timm_model_pretrained": False,
-            "timm_pool": "abs_attn",
+            "timm_pool": "",
             "timm_proj": "",
-            "image_size": 192,
+            "image_size": SIDE,
         },
         "text_cfg": {
             "hf_model_name": ".",
@@ -54,15 +54,15 @@ def assemble(weights_dir: Path, minilm_dir: Path, efficientnet_dir: Path, out_di
     from safetensors.torch import load_file, save_file
 
     ours = load_file(weights_dir / "model.safetensors")
-    state = {f"visual.trunk.{k}": v for k, v in load_file(efficientnet_dir / "model.safetensors").items()
+    state = {f"visual.trunk.trunk.{k}": v for k, v in load_file(efficientnet_dir / "model.safetensors").items()
              if not k.startswith("classifier.")}  # fmt: skip
-    strange = [k for k in ours if k not in state and not k.startswith("visual.head.")]
+    strange = [k for k in ours if k not in state and not k.startswith(("visual.trunk.pool.", "visual.trunk.layout."))]
     if strange:
         raise ValueError(f"{weights_dir} has weights of no part of the model: {strange[0]}.")
     state |= {k: v.float() for k, v in ours.items()}
     state |= {f"text.transformer.{k}": v for k, v in load_file(minilm_dir / "model.safetensors").items()
               if not k.startswith("pooler.") and not k.endswith("position_ids")}  # fmt: skip
-    state["text.proj.weight"] = torch.eye(DIM, TEXT_DIM)  # texts keep MiniLM's geometry; their other dimensions are 0
+    state["text.proj.weight"] = torch.eye(DIM, WORDS)  # texts keep MiniLM's geometry; their other dimensions are 0
     state["logit_scale"] = torch.tensor(LOGIT_SCALE)
     out_dir.mkdir(parents=True, exist_ok=True)
     save_file(state, out_dir / "open_clip_model.safetensors")

@@ -106,6 +106,8 @@ def _load(spec: str, pretrained: str | None, device: str) -> tuple[Any, Any, Any
     """(model, preprocessing, tokenizer). The one boundary to what open_clip raises."""
     import open_clip
 
+    import mossgen.embedded.tower  # noqa: F401 -- the embedded model's image tower: timm finds it by name
+
     folder = Path(spec.removeprefix("local-dir:")) if spec.startswith("local-dir:") else None
     schema = folder is not None or spec.startswith("hf-hub:")
     if schema and pretrained:

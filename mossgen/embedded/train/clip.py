@@ -1,16 +1,15 @@
 """Trains the image side of the embedder: `python -m mossgen.embedded.train clip --work FOLDER`.
 
-The text side is MiniLM as it is (its sentence geometry finds paraphrases); pictures are mapped into its space, and
-into INSTANCE dimensions more, where texts are zero, that tell one picture of a thing from another. Frozen are the
-first five stages of EfficientNet-Lite0, whose outputs are kept in the work folder; trained are the rest and the
-attention pool. At the end the assembled model is measured on a style of art it was not trained on, and its thresholds
-are written (`python -m mossgen.embedded.evaluate clip` does this alone).
+The text side is MiniLM as it is (its sentence geometry finds paraphrases); pictures are mapped into its space, and into
+the layout's, where texts are zero (see tower.py). Frozen are the first five stages of EfficientNet-Lite0, whose outputs
+are kept in the work folder; trained are first the layout, a linear map of those, and then the words: the rest of the
+trunk and the attention pool. At the end the assembled model is measured on a style of art it was not trained on, and
+its thresholds are written (`python -m mossgen.embedded.evaluate clip` does this alone).
 
-Five losses: each picture finds its caption among others (softmax, as CLIP), and the bare names of the objects in it
-among those of all objects; a picture and a caption fit or do not, one object swapped (sigmoid, as SigLIP: thresholds
-need scores that mean the same for every caption); each picture finds its near-duplicate among other pictures, by the
-instance dimensions alone (softmax); two pictures are near-duplicates or merely of one caption (sigmoid). The instance
-dimensions are held to a share of a vector's length: finding captions alone would shrink them to nothing.
+Words have three losses: each picture finds its caption among others (softmax, as CLIP), and the bare names of the
+objects in it among those of all objects; a picture and a caption fit or do not, one object swapped (sigmoid, as SigLIP:
+thresholds need scores that mean the same for every caption). The layout has two: each picture finds its near-duplicate
+among other pictures (softmax), and two pictures are near-duplicates or merely of one caption (sigmoid).
 """
 
 from __future__ import annotations
@@ -26,13 +25,12 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from timm.layers.pos_embed import resample_abs_pos_embed
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mossgen import devices, models
 from mossgen.embedded.art import fetch
-from mossgen.embedded.assemble_clip import DIM, MODEL_CONFIG, TEXT_DIM
+from mossgen.embedded.tower import LAYOUT, MIDDLE, SIDE, WORDS, Tower, grid
 from mossgen.embedded.train import parallel
 from mossgen.embedded.train.data_clip import Studio, describe
 
@@ -41,16 +39,13 @@ TRAIN_STYLES = (
     "fluent-emoji-flat", "fluent-emoji", "fluent-emoji-3d", "fluent-emoji-high-contrast", "twemoji", "emojione",
     "emojione-monotone", "fxemoji", "streamline-emojis", "game-icons",
 )  # fmt: skip
-FROZEN = 5  # blocks 0-4 of the trunk stay as ImageNet training left them
 VIEWS = 3  # of a caption: a picture, a near-duplicate of it, and another picture
 SWAPS = 4  # wrong captions of each, one object swapped
 BATCH, BANK = 24, 256  # captions a worker and step, and other captions to tell them from, beside all bare objects
-GRID = 3  # parts of a picture, each way, that heads of the pool look at to begin with
-NEARNESS, FOCUS = 3.0, 4.0  # their directions' length in the position embedding, and their greatest attention score
-SHARE = 0.5  # of a vector's squared length, for the instance dimensions
 MIXED_STYLES = 0.5  # of the batches
 ALONE = 10  # steps of a worker between two averagings (local SGD): on a busy machine, waiting costs more than it gives
 HEAD_RATE, TRUNK_RATE = 6e-4, 4e-4
+LAYOUT_STEPS, LAYOUT_BATCH, LAYOUT_RATE, LAYOUT_DECAY = 1500, 64, 1e-3, 0.1
 SHARPNESS = 20.0  # inverse temperature of the softmax losses: MiniLM's captions lie close together
 
 
@@ -74,9 +69,12 @@ def main(arguments: Sequence[str]) -> None:
 def work(rank: int, given: argparse.Namespace) -> None:
     """One worker: draws its own pictures, then trains on them with the others."""
     features = prepare(given.work, given.each, -(-given.mixed // given.workers), rank)
-    visual = train(features, Run(given.work / "clip.pt", given.start), 60 * given.minutes, rank)
+    run = Run(given.work / "clip.pt", given.start)
+    if rank == 0 and run.steps == 0:
+        lay_out(run.tower, features["maps"])
+    tower = train(features, run, 60 * given.minutes, rank)
     if rank == 0:
-        save(visual)
+        save(tower)
 
 
 def prepare(folder: Path, each: int, mixed: int, rank: int) -> dict[str, Tensor]:
@@ -93,13 +91,13 @@ def prepare(folder: Path, each: int, mixed: int, rank: int) -> dict[str, Tensor]
     encoder = _text_encoder()
     texts = encoder([s.caption for s in scenes])
     wrong = encoder([c for s in scenes for c in s.wrong_captions]).view(len(scenes), SWAPS, -1)
-    visual = build_visual()
+    tower = build()
     maps = []
     start = time.monotonic()
     for number, scene in enumerate(scenes):
         first, other = studio.picture(scene, 0), studio.picture(scene, 1)
         views = torch.stack([pixels(p) for p in (first, studio.worn(first), studio.worn(other))])
-        maps.append(early(visual, views).half().contiguous())
+        maps.append(early(tower, views).half().contiguous())
         if number % 200 == 0 and rank == 0:
             print(f"{number}/{len(scenes)} scenes, {time.monotonic() - start:.0f} s", flush=True)
     objects = encoder([describe((o,), None) for o in studio.objects])
@@ -116,96 +114,33 @@ def _text_encoder() -> Any:
     encoder = Encoder(models.path("minilm"))
 
     def encode(texts: Sequence[str]) -> Tensor:
-        last = torch.from_numpy(encoder.features(texts)[:, -TEXT_DIM:])
+        last = torch.from_numpy(encoder.features(texts)[:, -WORDS:])
         return functional.normalize(last, dim=-1)
 
     return encode
 
 
-def build_visual() -> Any:
-    """The image tower as open_clip builds it, with ImageNet weights in its trunk and a fresh head."""
-    from open_clip.timm_model import TimmModel
-
-    config = MODEL_CONFIG["model_cfg"]["vision_cfg"]
-    visual = TimmModel(
-        config["timm_model_name"],
-        embed_dim=DIM,
-        image_size=config["image_size"],
-        pool=config["timm_pool"],
-        proj=config["timm_proj"],
-    )
+def build() -> Tower:
+    """The tower with ImageNet weights in its trunk and fresh ones elsewhere."""
+    tower = Tower()
     weights = load_file(models.path("efficientnet-lite0") / "model.safetensors")
-    visual.trunk.load_state_dict({k: v for k, v in weights.items() if not k.startswith("classifier")})
-    return visual.eval()
-
-
-@torch.no_grad()
-def locate(pool: Any) -> None:
-    """Makes the first GRID x GRID heads of an AttentionPool2d look at one part of the picture each, to begin with.
-
-    What lies where is what tells two pictures of one thing apart. Fresh heads attend by content, everywhere alike, and
-    did not come to look at places by themselves. So the position embedding gets a direction of its own for each part,
-    which is strong near the part's middle, and the head's query and keys read that direction alone; from there, they
-    learn as all others do.
-    """
-    rows, columns = pool.feat_size
-    heads = GRID * GRID
-    directions = torch.linalg.qr(
-        torch.randn(pool.pos_embed.shape[1], heads, generator=torch.Generator().manual_seed(7))
-    )[0]
-    y, x = torch.meshgrid((torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns, indexing="ij")
-    weight, bias = (t.view(3, pool.num_heads, pool.head_dim, *t.shape[1:]) for t in (pool.qkv.weight, pool.qkv.bias))
-    for head in range(heads):
-        middle = ((head // GRID + 0.5) / GRID, (head % GRID + 0.5) / GRID)
-        near = torch.exp(-((y - middle[0]) ** 2 + (x - middle[1]) ** 2) * GRID**2 * 2).flatten()
-        pool.pos_embed[1:] += NEARNESS * near[:, None] * directions[:, head]
-        weight[:2, head], bias[:2, head] = 0, 0
-        weight[1, head, 0], bias[0, head, 0] = directions[:, head], FOCUS / (NEARNESS * pool.scale)
+    tower.trunk.load_state_dict({k: v for k, v in weights.items() if not k.startswith("classifier")})
+    return tower.eval()  # batch norms keep their ImageNet statistics
 
 
 def pixels(picture: Any) -> Tensor:
     """[3, side, side] in [-1, 1], resized as open_clip's preprocessing does it."""
     from PIL import Image
 
-    side = MODEL_CONFIG["model_cfg"]["vision_cfg"]["image_size"]
-    small = picture.resize((side, side), Image.Resampling.BICUBIC)
+    small = picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 127.5 - 1
 
 
 @torch.inference_mode()
-def early(visual: Any, images: Tensor) -> Tensor:
+def early(tower: Tower, images: Tensor) -> Tensor:
     """The output of the frozen stages."""
-    trunk = visual.trunk
     with half():
-        images = images.contiguous(memory_format=torch.channels_last)
-        maps: Tensor = trunk.blocks[:FROZEN](trunk.bn1(trunk.conv_stem(images)))
-    return maps
-
-
-def late(visual: Any, maps: Tensor) -> Tensor:
-    """[n, DIM] unit rows from the frozen stages' output."""
-    trunk = visual.trunk
-    last = trunk.bn2(trunk.conv_head(trunk.blocks[FROZEN:](maps)))
-    return functional.normalize(pooled(visual.head.pool, last), dim=-1)
-
-
-def pooled(pool: Any, maps: Tensor) -> Tensor:
-    """What timm's AttentionPool2d `pool` gives for maps [n, c, h, w], in a third of the time.
-
-    Only its first token is read. So its query is brought to the tokens through the keys' weights, and the values'
-    weights are applied to what it gathers: neither keys nor values of all tokens are ever made. A bias on the keys
-    would change all scores alike, and nothing.
-    """
-    tokens = maps.flatten(2).transpose(1, 2)
-    tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], 1)
-    tokens = tokens + resample_abs_pos_embed(pool.pos_embed[None], list(maps.shape[2:]), num_prefix_tokens=1)
-    query, keys, values = pool.qkv.weight.view(3, pool.num_heads, pool.head_dim, -1)
-    bias = pool.qkv.bias.view(3, pool.num_heads, pool.head_dim)
-    asked = torch.einsum("nc,hdc->nhd", tokens[:, 0], query) + bias[0]
-    scores = torch.einsum("nhc,ntc->nht", torch.einsum("nhd,hdc->nhc", asked, keys), tokens)
-    gathered = torch.einsum("nht,ntc->nhc", (scores * pool.scale).softmax(-1), tokens)
-    out: Tensor = pool.proj((torch.einsum("nhc,hdc->nhd", gathered, values) + bias[2]).flatten(1))
-    return out
+        return tower.middle(images.contiguous(memory_format=torch.channels_last))
 
 
 def half() -> Any:
@@ -214,58 +149,80 @@ def half() -> Any:
     return torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16)
 
 
-class Scales(nn.Module):
-    """The slopes and offsets of the two sigmoid losses; used in training only."""
+class Fit(nn.Module):
+    """A slope and an offset that make cosines log-odds; used in training only."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.slope = nn.Parameter(torch.tensor([10.0, 10.0]))
-        self.offset = nn.Parameter(torch.tensor([-5.0, -7.0]))
+        self.slope, self.offset = nn.Parameter(torch.tensor(10.0)), nn.Parameter(torch.tensor(-5.0))
 
-    def loss(self, which: int, yes: Tensor, no: Tensor) -> Tensor:
+    def loss(self, yes: Tensor, no: Tensor) -> Tensor:
         """Binary cross-entropy of cosines that should be high and low."""
-        high, low = (self.slope[which] * x + self.offset[which] for x in (yes, no))
+        high, low = (self.slope * x + self.offset for x in (yes, no))
         return functional.softplus(-high).mean() + functional.softplus(low).mean()
 
 
+def lay_out(tower: Tower, maps: Tensor) -> None:
+    """Trains the layout on middle maps [n, VIEWS, c, h, w], in standardised features; a minute in all."""
+    torch.manual_seed(2)
+    means = torch.cat([grid(part.flatten(0, 1).float()) for part in maps.split(256)])
+    centre, spread = means.mean(0), means.std(0) + 1e-3
+    rows = ((means - centre) / spread).view(len(maps), VIEWS, -1)
+    plain, fit = nn.Linear(rows.shape[-1], LAYOUT, bias=False), Fit()
+    optimiser = torch.optim.AdamW([*plain.parameters(), *fit.parameters()], lr=LAYOUT_RATE, weight_decay=LAYOUT_DECAY)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, LAYOUT_STEPS)
+    own = torch.arange(LAYOUT_BATCH)
+    for _ in range(LAYOUT_STEPS):
+        batch = rows[torch.randint(0, len(rows), (LAYOUT_BATCH,))]
+        first, near, other = functional.normalize(plain(batch), dim=-1).unbind(1)
+        loss = fit.loss((first * near).sum(-1), torch.cat([(first * other).sum(-1), (near * other).sum(-1)]))
+        for one, twin in ((first, near), (near, first)):
+            loss = loss + functional.cross_entropy(SHARPNESS * one @ torch.cat([twin, other]).T, own)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        tower.layout.weight.copy_(plain.weight / spread)
+        tower.layout.bias.copy_(-tower.layout.weight @ centre)
+
+
 class Run:
-    """The tower, its optimiser and clock, and their checkpoint; batch norms keep their ImageNet statistics."""
+    """The tower, the optimiser of its words and its clock, and their checkpoint."""
 
     def __init__(self, path: Path, start: Path | None = None) -> None:
         torch.manual_seed(3)  # the same fresh head in every worker
         self.path, self.seconds, self.steps = path, 0.0, 0
-        self.visual, self.scales = build_visual(), Scales()
-        locate(self.visual.head.pool)
+        self.tower, self.fit = build(), Fit()
         if start:
-            earlier = {k.removeprefix("visual."): v.float() for k, v in load_file(start).items()}
-            self.visual.load_state_dict(earlier, strict=False)  # the frozen part is not in it
-        for parameter in self.visual.parameters():
-            parameter.requires_grad = False
-        trunk = self.visual.trunk
-        tuned = [*trunk.blocks[FROZEN:].parameters(), *trunk.conv_head.parameters(), *trunk.bn2.parameters()]
-        fresh = [*self.visual.head.parameters(), *self.scales.parameters()]
+            earlier = {k.removeprefix("visual.trunk."): v.float() for k, v in load_file(start).items()}
+            self.tower.load_state_dict(earlier, strict=False)  # the frozen part is not in it
+        trunk = self.tower.trunk
+        tuned = [*trunk.blocks[MIDDLE:].parameters(), *trunk.conv_head.parameters(), *trunk.bn2.parameters()]
+        fresh = [*self.tower.pool.parameters(), *self.fit.parameters()]
         self.trained = [*tuned, *fresh]
+        self.tower.requires_grad_(False)
         for parameter in self.trained:
             parameter.requires_grad = True
         groups = [{"params": tuned, "lr": TRUNK_RATE}, {"params": fresh, "lr": HEAD_RATE}]
         self.optimiser = torch.optim.AdamW(groups, weight_decay=0.05)
         if path.is_file():
             state = torch.load(path, weights_only=True)
-            self.visual.load_state_dict(state["visual"])
-            self.scales.load_state_dict(state["scales"])
+            self.tower.load_state_dict(state["tower"])
+            self.fit.load_state_dict(state["fit"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.seconds, self.steps = state["seconds"], state["steps"]
 
     def save(self) -> None:
         """Write the checkpoint in one move."""
         part = self.path.with_suffix(".part")
-        state = {"visual": self.visual.state_dict(), "scales": self.scales.state_dict(), "steps": self.steps}
+        state = {"tower": self.tower.state_dict(), "fit": self.fit.state_dict(), "steps": self.steps}
         torch.save({**state, "optimiser": self.optimiser.state_dict(), "seconds": self.seconds}, part)
         part.rename(self.path)
 
 
-def train(features: dict[str, Tensor], run: Run, seconds: float, rank: int) -> Any:
-    """The image tower after `seconds` of training in all: warm-up, then a cosine down to nothing."""
+def train(features: dict[str, Tensor], run: Run, seconds: float, rank: int) -> Tower:
+    """The tower after `seconds` of training in all: warm-up, then a cosine down to nothing."""
     torch.manual_seed(1000 * run.steps + rank)
     last, order = time.monotonic(), torch.empty(0, dtype=torch.long)
     while run.seconds < seconds:
@@ -275,7 +232,7 @@ def train(features: dict[str, Tensor], run: Run, seconds: float, rank: int) -> A
         share = min(1, (run.steps + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * run.seconds / seconds))
         for group, rate in zip(run.optimiser.param_groups, (TRUNK_RATE, HEAD_RATE), strict=True):
             group["lr"] = rate * share
-        loss = step_loss(run.visual, run.scales, features, rows)
+        loss = step_loss(run.tower, run.fit, features, rows)
         run.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(run.trained, 2.0)
@@ -290,27 +247,16 @@ def train(features: dict[str, Tensor], run: Run, seconds: float, rank: int) -> A
             run.save()
     if rank == 0:
         run.save()
-    return run.visual.eval()
+    return run.tower
 
 
-def step_loss(visual: Any, scales: Scales, features: dict[str, Tensor], rows: Tensor) -> Tensor:
-    """The five losses of a batch; see the top."""
+def step_loss(tower: Tower, fit: Fit, features: dict[str, Tensor], rows: Tensor) -> Tensor:
+    """The three losses of the words of a batch; see the top."""
     maps = varied(features["maps"][rows].float()).flatten(0, 1)
     with half():
-        vectors = late(visual, maps.contiguous(memory_format=torch.channels_last)).float().view(len(rows), VIEWS, DIM)
-    instances = vectors[..., TEXT_DIM:]
-    held = ((instances**2).sum(-1) - SHARE) ** 2
-    first, near, other = functional.normalize(instances, dim=-1).unbind(1)
-    own = torch.arange(len(rows))
-    found = functional.cross_entropy(SHARPNESS * first @ torch.cat([near, other]).T, own)
-    found = found + functional.cross_entropy(SHARPNESS * near @ torch.cat([first, other]).T, own)
-    texts, wrong = features["texts"][rows], features["wrong"][rows]
-    words = vectors[..., :TEXT_DIM]
-    fitting = scales.loss(0, (words * texts[:, None]).sum(-1), words @ wrong.transpose(1, 2))
-    first, near, other = vectors.unbind(1)
-    unlike = torch.cat([(first * other).sum(-1), (near * other).sum(-1)])
-    alike = scales.loss(1, (first * near).sum(-1), unlike)
-    return reading(functional.normalize(words, dim=-1), features, rows) + fitting + found + alike + 10 * held.mean()
+        words = tower.words(maps.contiguous(memory_format=torch.channels_last)).float().view(len(rows), VIEWS, WORDS)
+    fits = (words * features["texts"][rows][:, None]).sum(-1)
+    return reading(words, features, rows) + fit.loss(fits, words @ features["wrong"][rows].transpose(1, 2))
 
 
 def varied(maps: Tensor) -> Tensor:
@@ -347,10 +293,10 @@ def reading(words: Tensor, features: dict[str, Tensor], rows: Tensor) -> Tensor:
     return functional.cross_entropy(logits.flatten(0, 1), target) + 0.5 * naming
 
 
-def save(visual: Any) -> None:
+def save(tower: Tower) -> None:
     """What training changed, in half precision: the rest comes from the public weights at assembly."""
-    ours = ("head.", "trunk.conv_head.", "trunk.bn2.", *(f"trunk.blocks.{n}." for n in (5, 6)))
-    state = {f"visual.{k}": v.half().contiguous() for k, v in visual.state_dict().items()
+    ours = ("pool.", "layout.", "trunk.conv_head.", "trunk.bn2.", *(f"trunk.blocks.{n}." for n in (5, 6)))
+    state = {f"visual.trunk.{k}": v.half().contiguous() for k, v in tower.state_dict().items()
              if k.startswith(ours) and v.is_floating_point()}  # fmt: skip
     WEIGHTS.mkdir(parents=True, exist_ok=True)
     save_file(state, WEIGHTS / "model.safetensors")
