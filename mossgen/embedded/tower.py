@@ -60,6 +60,8 @@ class AttentionPool(nn.Module):
 class Tower(nn.Module):
     """[n, DIM] unit rows of pictures [n, 3, SIDE, SIDE] in [-1, 1]."""
 
+    trunk: Any  # timm's: its parts are reached by name
+
     def __init__(self) -> None:
         super().__init__()
         self.trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0, global_pool="")

@@ -163,9 +163,9 @@ class Fit(nn.Module):
 
 
 def lay_out(tower: Tower, maps: Tensor) -> None:
-    """Trains the layout on middle maps [n, VIEWS, c, h, w], in standardised features; a minute in all."""
+    """Trains the layout on middle maps [n, VIEWS, c, h, w], in standardised features; some seconds in all."""
     torch.manual_seed(2)
-    means = torch.cat([grid(part.flatten(0, 1).float()) for part in maps.split(256)])
+    means = torch.cat([grid(part.flatten(0, 1).float()) for part in torch.split(maps, 256)])
     centre, spread = means.mean(0), means.std(0) + 1e-3
     rows = ((means - centre) / spread).view(len(maps), VIEWS, -1)
     plain, fit = nn.Linear(rows.shape[-1], LAYOUT, bias=False), Fit()
@@ -179,7 +179,7 @@ def lay_out(tower: Tower, maps: Tensor) -> None:
         for one, twin in ((first, near), (near, first)):
             loss = loss + functional.cross_entropy(SHARPNESS * one @ torch.cat([twin, other]).T, own)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     with torch.no_grad():
