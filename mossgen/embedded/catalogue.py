@@ -146,7 +146,7 @@ CATALOGUE = {
         Model(
             name="clip",
             about="mossgen's open_clip model over minilm and efficientnet-lite0: the embedded embedder",
-            source="mossgen's package (trained on Fluent Emoji, MIT, and Twemoji, CC BY 4.0), on two wheels",
+            source="mossgen's package (trained on icon sets under MIT, Apache-2.0, CC BY 4.0 and 3.0), on two wheels",
             version=__version__,
             licence="Apache-2.0",
             build=_assemble_clip,
