@@ -103,7 +103,7 @@ def _run(path: Path) -> Batch:
         raise ConfigError(reason)
     exported = {row["id"]: row for row in read_rows(path / "imagefolder" / "data" / METADATA)} if items else {}
     partners = _partners(path)
-    sources = _run_sources(path, config)
+    sources = _run_sources(path, config) if items else []  # before anything is accepted, a run may have no manifest
     members = []
     for item in items:
         origin = [source.to_dict() for source in (*sources, *seeds_of(item))]

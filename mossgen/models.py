@@ -142,8 +142,7 @@ def _key(model: Model) -> str:
     parts = [str(_RECIPE), model.version, *(m.sha256 for m in model.members)]
     parts += [_key(_model(need)) for need in model.needs]
     parts += [f"{f.name} {_known(f)}" for f in _files(model.package_weights)]
-    if model.code and model.code.is_file():
-        parts.append(_sha256(model.code))
+    parts += [_sha256(module) for module in model.code if module.is_file()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 

@@ -18,7 +18,7 @@ SHARES = ("still_refused_with_description", "still_refused_with_intent")
 
 @click.command()
 @subject_options
-@target_options
+@target_options()
 @click.option(
     "--judge", default="embedded", show_default=True, metavar="NAME", help="What tells refusals from answers."
 )

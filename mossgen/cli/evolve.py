@@ -15,7 +15,7 @@ FELL_SHORT, NOTHING_ACCEPTED = 1, 3
 
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@target_options
+@target_options(each=False)
 @click.option("--held-out-target", "held_out", multiple=True, metavar="KIND:MODEL[@URL]",
               help="Left out of the search: does it refuse what the others do? Repeatable.")  # fmt: skip
 @click.option("--rounds", default=4, show_default=True, type=click.IntRange(min=1), help="Of 16 children each.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +18,22 @@ FELL_SHORT = 1
 READ, PICTURE, WRITTEN = 40, 800, 200  # tokens of a question, a picture, a response: for an estimate only
 SHOWN = 3  # sorts of failure told in words
 
-# what probe, diagnose and evolve share: who is asked, and for how much
-target_options = together(
-    click.option("--target", "targets", multiple=True, required=True, metavar="KIND:MODEL[@URL]",
-                 help="openai:MODEL[@URL], transformers:PATH, or file:RESPONSES; repeatable."),
-    click.option("--system", default="", metavar="TEXT|@FILE", help="A system prompt."),
-    click.option("--set", "settings", multiple=True, metavar="target.OPTION=VALUE",
-                 help="An option of all targets; of the second with target2.OPTION; repeatable."),
-    click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
-                 help="Stop when this invocation has spent so much on a target."),
-    click.option("--max-time", type=click.FloatRange(min=0), metavar="SECONDS",
-                 help="Stop when a target has taken so long."),
-)  # fmt: skip
+
+def target_options(each: bool = True) -> Callable[..., Any]:
+    """What probe, diagnose and evolve share: who is asked, and for how much, of `each` target or in all."""
+    return together(
+        click.option("--target", "targets", multiple=True, required=True, metavar="KIND:MODEL[@URL]",
+                     help="openai:MODEL[@URL], transformers:PATH, or file:RESPONSES; repeatable."),
+        click.option("--system", default="", metavar="TEXT|@FILE", help="A system prompt."),
+        click.option("--set", "settings", multiple=True, metavar="target.OPTION=VALUE",
+                     help="An option of all targets; of the second with target2.OPTION; repeatable."),
+        click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
+                     help=f"Stop when this invocation has spent so much{' on a target' if each else ''}."),
+        click.option("--max-time", type=click.FloatRange(min=0), metavar="SECONDS",
+                     help=f"Stop when {'a target' if each else 'this invocation'} has taken so long."),
+    )  # fmt: skip
+
+
 # what probe and diagnose share: what is asked about
 subject_options = together(
     click.argument("set_", metavar="SET", type=click.Path(path_type=Path)),
@@ -41,7 +45,7 @@ subject_options = together(
 
 @click.command()
 @subject_options
-@target_options
+@target_options()
 @click.option("--contrast", is_flag=True, help="Ask about the harmful partners too: those should be refused.")
 @click.option("-k", "--samples", default=1, show_default=True, type=click.IntRange(min=1), help="Responses an item.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",

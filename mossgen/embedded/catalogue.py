@@ -37,7 +37,7 @@ class Model:
     members: tuple[Member, ...] = ()
     needs: tuple[str, ...] = ()
     package_weights: Path | None = None
-    code: Path | None = None  # the module whose assemble() makes the folder
+    code: tuple[Path, ...] = ()  # the modules that decide what is in the folder
 
 
 def _assemble_t2i(sources: Sources, out: Path) -> None:
@@ -141,7 +141,7 @@ CATALOGUE = {
             build=_assemble_t2i,
             needs=("minilm",),
             package_weights=_WEIGHTS / "t2i",
-            code=Path(__file__).parent / "assemble.py",
+            code=(Path(__file__).parent / "assemble.py",),
         ),
         Model(
             name="clip",
@@ -152,7 +152,7 @@ CATALOGUE = {
             build=_assemble_clip,
             needs=("minilm", "efficientnet-lite0"),
             package_weights=_WEIGHTS / "clip",
-            code=Path(__file__).parent / "assemble_clip.py",
+            code=(Path(__file__).parent / "assemble_clip.py", Path(__file__).parent / "tower.py"),
         ),
     )
 }

@@ -28,7 +28,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mossgen import devices, models
+from mossgen import models
 from mossgen.embedded.art import fetch
 from mossgen.embedded.tower import LAYOUT, MIDDLE, SIDE, WORDS, Tower, grid
 from mossgen.embedded.train import parallel
@@ -139,14 +139,8 @@ def pixels(picture: Any) -> Tensor:
 @torch.inference_mode()
 def early(tower: Tower, images: Tensor) -> Tensor:
     """The output of the frozen stages."""
-    with half():
+    with parallel.half():
         return tower.middle(images.contiguous(memory_format=torch.channels_last))
-
-
-def half() -> Any:
-    """bf16 arithmetic where this processor has it; elsewhere it would be emulated, twenty times slower than fp32."""
-    dtype = devices.dtype("auto", "cpu")
-    return torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16)
 
 
 class Fit(nn.Module):
@@ -253,7 +247,7 @@ def train(features: dict[str, Tensor], run: Run, seconds: float, rank: int) -> T
 def step_loss(tower: Tower, fit: Fit, features: dict[str, Tensor], rows: Tensor) -> Tensor:
     """The three losses of the words of a batch; see the top."""
     maps = varied(features["maps"][rows].float()).flatten(0, 1)
-    with half():
+    with parallel.half():
         words = tower.words(maps.contiguous(memory_format=torch.channels_last)).float().view(len(rows), VIEWS, WORDS)
     fits = (words * features["texts"][rows][:, None]).sum(-1)
     return reading(words, features, rows) + fit.loss(fits, words @ features["wrong"][rows].transpose(1, 2))

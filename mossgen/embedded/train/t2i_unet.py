@@ -103,7 +103,7 @@ def weights(favour: Path | None) -> np.ndarray:
 def _latents(folder: Path, pictures: t2i_data.Pictures) -> Tensor:
     """Encode pictures, 64 at a time, to half precision."""
     vae, parts = LayerAutoencoder.from_pretrained(folder), []
-    with torch.autocast("cpu", torch.bfloat16):
+    with parallel.half():
         for first in range(0, len(pictures), 64):
             parts.append(vae.encode(to_float(pictures.pixels[first : first + 64])).latent.half())
     return torch.cat(parts)
@@ -185,11 +185,11 @@ class Run:
 
 
 def loss_of(model: Any, z: Tensor, states: Tensor, means: Tensor) -> Tensor:
-    """Squared error of the velocity (noise - latents) at logit-normal times, in bfloat16 where it is safe."""
+    """Squared error of the velocity (noise - latents) at logit-normal times, in half precision where it is safe."""
     t = torch.sigmoid(torch.randn(len(z)))
     noise = torch.randn_like(z)
     mixed = torch.lerp(z, noise, t[:, None, None, None])
-    with torch.autocast("cpu", torch.bfloat16):
+    with parallel.half():
         v = model(mixed, t * 1000, states, class_labels=means).sample
     return F.mse_loss(v.float(), noise - z)
 

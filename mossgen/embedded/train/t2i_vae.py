@@ -130,7 +130,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
 
 def round_trip(vae: LayerAutoencoder, x: Tensor) -> tuple[Tensor, Tensor]:
     """Latents and what is decoded from them, a little noise added on the way so that the decoder forgives it."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with parallel.half():
         z = vae.encode(x).latent
         spread = z.detach().float().std() * 0.25 * torch.rand(len(z), 1, 1, 1)
         return z.float(), vae.decode(z + torch.randn_like(z) * spread).sample.float()
