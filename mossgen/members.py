@@ -69,7 +69,7 @@ def read_batches(paths: Sequence[Path]) -> list[Batch]:
     seen: dict[str, Path] = {}
     for batch in batches:
         if not batch.members:
-            raise ConfigError(f"{batch.path} has no accepted item: there is nothing to split.")
+            raise ConfigError(f"{batch.path} has no accepted item: make some with `mossgen expand` or `evolve` first.")
         for member in batch.members:
             other = seen.setdefault(member.id, batch.path)
             if other != batch.path:

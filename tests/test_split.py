@@ -13,13 +13,14 @@ from PIL import Image
 from split_run import add_partners, make_run, metadata
 
 from mossgen import lineage
+from mossgen.config import build_config, freeze
 from mossgen.errors import ConfigError
 from mossgen.importing import import_set
 from mossgen.items import Label, Vote
 from mossgen.members import read_batches, template_question
 from mossgen.split import split_set
 from mossgen.stimulus import load_type
-from mossgen.store import RunStore
+from mossgen.store import CONFIG, RunStore
 
 SHARES = {"test": 0.2, "dev": 0.1}
 
@@ -247,6 +248,10 @@ def test_bad_input_is_a_sentence_and_writes_nothing(runs, tmp_path: Path) -> Non
         split_set([tmp_path / "twin"], out, SHARES)
     with pytest.raises(ConfigError, match="give a run folder"):
         split_set([tmp_path], out, SHARES)
+    with RunStore.create(tmp_path / "begun"):  # interrupted before anything was accepted, or any output written
+        freeze(build_config(load_type("negated_harm")), tmp_path / "begun" / CONFIG)
+    with pytest.raises(ConfigError, match="no accepted item: make some"):
+        split_set([tmp_path / "begun"], out, SHARES)
     assert not out.exists()
     out.mkdir()
     (out / "mine.txt").write_text("mine")
