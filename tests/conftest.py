@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # two threads in each of two workers would wait for each other at every step
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 TINY = """
 name: tiny
 title: Tiny
