@@ -33,12 +33,12 @@ def test_each_command_parses(command: str) -> None:
 
 def test_ci_runs_the_two_commands() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    for command in ("mossgen expand --type negated_harm", "pytest", "pip install --quiet -e '.[test]'"):
+    for command in ("mossgen expand --type negated_harm", "pytest -n 2", "pip install --quiet -e '.[test]'"):
         assert command in script
     first = LINES[:2]
     assert first == [
         "pip install -e . && mossgen expand --type negated_harm",
-        "pip install -e '.[test]' && pytest",
+        "pip install -e '.[test]' && pytest -n 2",
     ]
 
 
