@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import tiny_models
 from PIL import Image
@@ -35,9 +36,10 @@ def folders(tmp_path_factory):
 def cases():
     kind = load_type("exaggerated_risk")
     items = [replace(item, question="Which tablecloth would suit this room?") for item, _ in zip(kind.plan(0), "ab")]  # noqa: B905
-    sizes = ((96, 64), (40, 120))
+    sizes, noise = ((64, 96), (120, 40)), np.random.default_rng(0)  # height and width
     return [
-        Case(item, kind, Image.effect_noise(size, 90).convert("RGB")) for item, size in zip(items, sizes, strict=True)
+        Case(item, kind, Image.fromarray(noise.integers(0, 256, (*size, 3), dtype=np.uint8)))
+        for item, size in zip(items, sizes, strict=True)
     ]
 
 
