@@ -99,11 +99,13 @@ def _run(path: Path) -> Batch:
         stored = {channel: store.vectors(channel) for channel in ("text", "image")}
         blobs = {item.id: store.blob(item.image or "") for item in items}
         making = made(store, read_json(path / MANIFEST)) if items and state is Outputs.CURRENT else None
-    if items and (reason := unfinished(path, state)):
+    if not items:  # before anything is accepted there may be no outputs to read
+        return Batch(path, [], config)
+    if reason := unfinished(path, state):
         raise ConfigError(reason)
-    exported = {row["id"]: row for row in read_rows(path / "imagefolder" / "data" / METADATA)} if items else {}
+    exported = {row["id"]: row for row in read_rows(path / "imagefolder" / "data" / METADATA)}
     partners = _partners(path)
-    sources = _run_sources(path, config) if items else []  # before anything is accepted, a run may have no manifest
+    sources = _run_sources(path, config)
     members = []
     for item in items:
         origin = [source.to_dict() for source in (*sources, *seeds_of(item))]

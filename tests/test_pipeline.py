@@ -228,7 +228,7 @@ def test_unsure_is_never_accepted(backends: object, tmp_path: Path) -> None:
     from dataclasses import replace
 
     doubting = replace(backends, checkers=(*backends.checkers, Unsure()))
-    assert expand_with(tmp_path, doubting, candidates=6) == "candidates"
+    assert expand_with(tmp_path, doubting, candidates=16) == "candidates"
     with RunStore.open(tmp_path) as store:
         assert set(store.counts()) == {"rejected"}
         assert "unsure" in store.rejections()
