@@ -192,7 +192,7 @@ def test_falling_short_says_so_and_goes_on(tmp_path: Path) -> None:
 def test_against_another_run_accepts_nothing_of_it(real_run: Path, tmp_path: Path) -> None:
     """The same plan against its own run: the same pictures come again, and none is accepted."""
     done = mossgen("expand", "--type", "negated_harm", "-n", 6, "--run", tmp_path / "run", "--against", real_run,
-                   "--max-candidates", 16, "--json")  # fmt: skip
+                   "--max-candidates", 6, "--json")  # fmt: skip
     assert json.loads(done.stdout)["rejected"]["dedup"] >= 1
     with RunStore.open(real_run) as old, RunStore.open(tmp_path / "run") as new:
         there = {item.id for item in old.items(State.ACCEPTED)}
