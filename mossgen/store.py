@@ -375,17 +375,20 @@ class RunStore:
                 found.append(f"Item {key}: its id is not the hash of what defines it.")
             if (item.number, item.state.value) != (number, state):
                 found.append(f"Item {key}: its row's number or state was altered.")
-            if item.image is not None:
-                found += self._blob_problems(item)
+            found += self._blob_problems(item)
         return found
 
-    def _blob_problems(self, item: Item) -> list[str]:
-        path = self.blob(item.image or "")
-        if not path.is_file():
-            return [f"Item {item.id}: its picture {path.name} is missing."]
-        if _sha256(path.read_bytes()) != item.image:
-            return [f"Item {item.id}: its picture {path.name} was altered."]
-        return []
+    def _blob_problems(self, item: Item) -> Iterator[str]:
+        """What is wrong with its picture, and with the bare one where that was kept too."""
+        kept = {"picture": item.image, "picture without its overlay": item.provenance.get("bare_image")}
+        for what, digest in kept.items():
+            if digest is None:
+                continue
+            path = self.blob(str(digest))
+            if not path.is_file():
+                yield f"Item {item.id}: its {what} {path.name} is missing."
+            elif _sha256(path.read_bytes()) != digest:
+                yield f"Item {item.id}: its {what} {path.name} was altered."
 
 
 def _sha256(data: bytes) -> str:
