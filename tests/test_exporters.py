@@ -269,7 +269,19 @@ def test_an_empty_folder_and_a_link_to_one_are_used(run, tmp_path):
 def test_the_marker_lists_what_was_written(run, tmp_path):
     written = export("mossbench", run, tmp_path / "out")
     marker = json.loads((tmp_path / "out" / _folder.MARKER).read_text())
-    assert marker["files"] == [p.relative_to(tmp_path / "out").as_posix() for p in written]
+    hashes = {p.relative_to(tmp_path / "out").as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in written}
+    assert marker["files"] == hashes
+
+
+def test_an_export_whose_marker_holds_names_alone_is_replaced(run, tmp_path):
+    out = tmp_path / "out"
+    written = export("mossbench", run, out)
+    before = (out / _folder.MARKER).read_text()
+    names = [p.relative_to(out).as_posix() for p in written]
+    (out / _folder.MARKER).write_text(json.dumps({"export": "mossbench", "files": names}))
+    assert _folder.written(out) == names
+    assert export("mossbench", run, out) == written
+    assert (out / _folder.MARKER).read_text() == before
 
 
 # -- imagefolder ------------------------------------------------------------------------------------------

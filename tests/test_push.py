@@ -81,6 +81,9 @@ def test_only_what_was_written_whole_is_pushed(out, tmp_path):
         parcel(out, "org/demo")
     (out / "notes.txt").unlink()
     card = (out / "README.md").read_bytes()
+    (out / "README.md").write_bytes(card + b"mine")
+    with pytest.raises(ConfigError, match=r"README\.md was altered since this was written: export again"):
+        parcel(out, "org/demo")
     (out / "README.md").unlink()
     (tmp_path / "secret").write_bytes(card)
     (out / "README.md").symlink_to(tmp_path / "secret")

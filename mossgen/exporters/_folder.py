@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 from mossgen.errors import ConfigError, StoreError
 from mossgen.items import canonical
 
-# lies in the folder and lists its files; hidden, so that no loader reads it as data
+# lies in the folder and lists its files with their sha256; hidden, so that no loader reads it as data
 MARKER = ".mossgen-export.json"
 
 
@@ -35,7 +36,7 @@ def write_folder(out: Path, export: str, fill: Callable[[Path], None]) -> list[P
         try:
             fill(stage)
             names = _files(stage)
-            marker = canonical({"export": export, "files": names}) + "\n"
+            marker = canonical({"export": export, "files": {name: _sha256(stage / name) for name in names}}) + "\n"
             (stage / MARKER).write_text(marker, encoding="utf-8")
             _swap(stage, target, old)
         finally:
@@ -61,16 +62,19 @@ def write_file(path: Path, content: str, ours: str) -> None:
 
 
 def written(folder: Path) -> list[str]:
-    """The files of an export, as sorted paths. Raises ConfigError: no export, a file lost or a link, one added."""
+    """The files of an export, as sorted paths. Raises ConfigError: no export; a file added, lost, altered or a link."""
     if not (folder / MARKER).is_file():
         raise ConfigError(
             f"{folder} is no export and no set with sides: `mossgen export` and `mossgen split` make them."
         )
-    listed = _note(folder / MARKER).get("files", [])
+    listed = _hashes(_note(folder / MARKER))
     here = [name for name in _files(folder) if name != MARKER]
     odd = sorted(set(here) ^ set(listed)) or [name for name in here if (folder / name).is_symlink()]
     if odd:
         raise ConfigError(f"{folder}: {odd[0]} was added, lost or is a link since this was written: export again.")
+    altered = next((name for name in here if listed[name] not in ("", _sha256(folder / name))), None)
+    if altered:
+        raise ConfigError(f"{folder}: {altered} was altered since this was written: export again.")
     return here
 
 
@@ -119,7 +123,15 @@ def _refuse_foreign(target: Path, export: str) -> None:
 def _listed(marker: Path, export: str) -> set[str]:
     """The files that this export wrote before, by the marker; none if it is missing or not this export's."""
     note = _note(marker)
-    return set(note.get("files", [])) if note.get("export") == export else set()
+    return set(_hashes(note)) if note.get("export") == export else set()
+
+
+def _hashes(note: dict[str, Any]) -> dict[str, str]:
+    """The files that a marker lists with their sha256, which is empty in markers of before: they held names alone."""
+    files = note.get("files")
+    if isinstance(files, list):
+        return dict.fromkeys(map(str, files), "")
+    return files if isinstance(files, dict) else {}
 
 
 def _note(marker: Path) -> dict[str, Any]:
@@ -128,6 +140,11 @@ def _note(marker: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return note if isinstance(note, dict) else {}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _files(folder: Path) -> list[str]:
