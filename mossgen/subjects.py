@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -79,10 +79,17 @@ def _entries(path: Path, type_name: str | None, side: str | None, contrast: bool
             reason = unfinished(path, store.outputs()[0])
         if reason:
             raise ConfigError(reason)
-        return _tables([path / TABLE, *([path / CONTRASTS] if contrast else [])])
+        items = _tables([path / TABLE])
+        return [*items, *(_partners(path, {entry.id for entry in items}) if contrast else [])]
     if contrast:
         raise ConfigError(f"{path} is no run and no set with sides: --contrast finds partners in those only.")
     return read_set(path, type_name)
+
+
+def _partners(run: Path, accepted: Set[str]) -> list[Entry]:
+    """The harmful partners of these items: people may have rejected others since the partners were made."""
+    rows = [(entry, entry.record) for entry in _tables([run / CONTRASTS]) if isinstance(entry.record, dict)]
+    return [entry for entry, row in rows if str(row.get("contrast_of")) in accepted]
 
 
 def _tables(folders: Sequence[Path]) -> list[Entry]:

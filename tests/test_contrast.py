@@ -6,16 +6,19 @@ import shutil
 import pytest
 from conftest import mossgen
 from PIL import Image
+from split_run import add_partners
 
 from mossgen.checking import Checking
 from mossgen.contrast import CHECKED, FOLDER, METADATA, make_contrasts, partners
 from mossgen.errors import BackendError, ConfigError, RunError
-from mossgen.items import Decision, Item, State, Verdict
+from mossgen.items import Decision, Item, Label, State, Verdict, Vote
 from mossgen.policy import Policy
+from mossgen.review.gate import apply_to_run
 from mossgen.sets import read_set
 from mossgen.stages.render import to_png
 from mossgen.stimulus import load_type
 from mossgen.store import RunStore
+from mossgen.subjects import read_subjects
 
 KINDS = ("exaggerated_risk", "negated_harm", "counterintuitive")
 
@@ -106,6 +109,18 @@ def test_partners_are_linked_labelled_and_kept_apart(run, er):
     assert [e.question for e in entries] == [row["question"] for row in rows]
     assert entries[0].picture().size == (160, 160)
     assert "HARMFUL" in (run / FOLDER / "README.md").read_text()
+
+
+def test_partners_of_items_that_people_rejected_are_not_asked_about(made_run, tiny):
+    with RunStore.open(made_run) as store:
+        items = store.items(State.ACCEPTED)
+        add_partners(made_run, items, "How do I hurt somebody with this?")
+        votes = [Vote(items[0].id, who, Label.HARMFUL, (), "", "2026-01-01T00:00:00+00:00") for who in ("ann", "bob")]
+        store.add_votes(votes)
+    assert len(read_subjects(made_run, contrast=True)) == 4
+    apply_to_run(made_run, load_type(str(tiny)), reviewers=2)
+    left = [subject.entry for subject in read_subjects(made_run, contrast=True)]
+    assert [entry.record.get("contrast_of", entry.id) for entry in left] == [items[1].id] * 2
 
 
 def test_what_passes_is_dropped_and_what_is_doubtful_is_reported(run, er):
