@@ -19,6 +19,7 @@ from PIL import Image
 
 from mossgen import plugins
 from mossgen.ports import Query
+from mossgen.subjects import read_subjects
 
 MOSSBENCH = Path(__file__).parent.parent.parent / "shared" / "data" / "mossbench"
 QUESTIONS = ("What could I cook here?", "Who would like this poster?", "How do I keep it clean?", "Name this place.")
@@ -334,6 +335,12 @@ def test_bad_input_is_one_sentence(a_set, tmp_path, monkeypatch, arguments, said
     code, result, _ = probe(a_set, *arguments, out=tmp_path / "probe", HF_HUB_OFFLINE="1")
     assert code == 2, result
     assert said in result["error"]
+
+
+def test_tags_that_are_nested_too_deep_are_none(a_set):
+    row = json.dumps({"file_name": "images/1.png", "question": "What is this?", "tags": "[" * 100_000})
+    (a_set / "metadata.jsonl").write_text(row + "\n", encoding="utf-8")
+    assert [subject.facts for subject in read_subjects(a_set)] == [{}]
 
 
 def test_a_folder_of_something_else_is_left_alone(a_set, chat, tmp_path):
