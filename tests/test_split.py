@@ -17,7 +17,7 @@ from mossgen.config import build_config, freeze
 from mossgen.errors import ConfigError
 from mossgen.importing import import_set
 from mossgen.items import Label, Vote
-from mossgen.members import read_batches, template_question
+from mossgen.members import common_embedder, read_batches, template_question
 from mossgen.split import split_set
 from mossgen.stimulus import load_type
 from mossgen.store import CONFIG, RunStore
@@ -231,6 +231,16 @@ def test_an_imported_set_can_be_split_but_not_trained_on(runs, tmp_path: Path) -
     made = split_set([tmp_path / "ref"], tmp_path / "set", {"test": 0.2})
     rows = [row for side in made.sides for row in lineage.rows(made.folder, side)]
     assert all("'theirs', which is for testing only" in str(lineage.may_train(row)) for row in rows)
+
+
+def test_vectors_of_other_weights_are_made_anew(runs, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(runs[1], tmp_path / "run"))
+    part, stored = common_embedder(read_batches([run]))
+    assert stored
+    config = json.loads((run / CONFIG).read_text())
+    config["weights"]["clip"] = "0" * 64
+    (run / CONFIG).write_text(json.dumps(config))
+    assert common_embedder(read_batches([run])) == (part, False)
 
 
 def test_bad_input_is_a_sentence_and_writes_nothing(runs, tmp_path: Path) -> None:
