@@ -184,20 +184,6 @@ class SetView:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Exporter(Protocol):
-    """Writes a run as files that some tool reads; those of `mossgen export` write a SetView (exporters/_format.py)."""
-
-    name: str
-
-    def unfit(self, run: RunView) -> str | None:
-        """Why such a run cannot be written in this format, in a sentence; None if it can."""
-        ...
-
-    def export(self, run: RunView, out: Path) -> list[Path]:
-        """Writes into the folder `out` (made if need be); returns what it wrote. Raises ConfigError if unfit."""
-        ...
-
-
 @dataclass(frozen=True)
 class Query:
     """One request to a target model: words, and the picture they are about (None: words alone).
