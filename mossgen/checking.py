@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mossgen.errors import BackendError, ConfigError, StoreError, TemplateError
+from mossgen.files import locked
 from mossgen.items import Decision, Item, Label, Verdict, canonical
 from mossgen.pipeline import Budget
 from mossgen.policy import Policy
@@ -173,18 +174,19 @@ def _kept(
     if out is None:
         yield {}, lambda record: None
         return
-    done = _resume(out, head)
-    try:
-        fresh = out.with_name(f".{out.name}.mossgen-new")
-        fresh.write_text("".join(canonical(r) + "\n" for r in ({"checked_with": head}, *done.values())), "utf-8")
-        os.replace(fresh, out)  # without a line that was cut off, and without what has changed since
-        with out.open("a", encoding="utf-8") as stream:
-            yield done, lambda record: _append(stream, record)
-    except OSError as error:
-        raise StoreError(
-            f"{out}: cannot be written ({error.strerror}); what was checked before is kept: "
-            "free space or mend the permissions, then run the same command again."
-        ) from error
+    with locked(out.parent, out.name, "--out"):
+        done = _resume(out, head)
+        try:
+            fresh = out.with_name(f".{out.name}.mossgen-new")
+            fresh.write_text("".join(canonical(r) + "\n" for r in ({"checked_with": head}, *done.values())), "utf-8")
+            os.replace(fresh, out)  # without a line that was cut off, and without what has changed since
+            with out.open("a", encoding="utf-8") as stream:
+                yield done, lambda record: _append(stream, record)
+        except OSError as error:
+            raise StoreError(
+                f"{out}: cannot be written ({error.strerror}); what was checked before is kept: "
+                "free space or mend the permissions, then run the same command again."
+            ) from error
 
 
 def _append(stream: TextIO, record: Record) -> None:

@@ -4,16 +4,43 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from mossgen.errors import MossgenError
+from mossgen.errors import ConfigError, MossgenError, StoreError
 
+LOCK = ".lock"  # the name of the file that says that a mossgen is writing a folder
 MAX_NODES = 100_000  # values and keys of a YAML file, those that aliases repeat counted each time
 MAX_SCALAR = 10_000  # characters of one of them
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a template takes the one in C a tenth of the time
+
+
+@contextmanager
+def locked(folder: Path, file: str = "", option: str = "--run") -> Iterator[None]:
+    """Keeps other mossgens from writing a folder, or one file in it. `option` is what names another place for it.
+
+    Raises ConfigError if one is writing, StoreError where the folder cannot be made.
+    """
+    import filelock
+
+    lock = filelock.FileLock(folder / (f".{file}{LOCK}" if file else LOCK), timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout:
+        raise ConfigError(
+            f"{folder / file} is being written by another mossgen: wait for it, or choose another {option}."
+        ) from None
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made ({error.strerror}): choose another {option} folder.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def read_text(path: Path, most: int, error: type[MossgenError]) -> str:

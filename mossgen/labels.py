@@ -15,14 +15,15 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mossgen.errors import BackendError, ConfigError, StoreError
-from mossgen.files import read_text, write_whole
+from mossgen.files import locked, read_text, write_whole
 from mossgen.items import canonical, derived_seed
-from mossgen.pipeline import OUT_OF
+from mossgen.pipeline import OUT_OF, Budget
 from mossgen.ports import Exchange, Labelled, RefusalJudge
 from mossgen.responses import Place, Row, natural, place
 from mossgen.subjects import Subject
@@ -105,7 +106,7 @@ def judge_rows(
             todo.setdefault(key, []).append(row)
     before = judge.cost
     try:
-        _ask(todo, judge, book, items, tally, how, None if max_cost is None else before + max_cost, report)
+        _ask(todo, judge, book, items, tally, how, Budget(0, usd=max_cost), report)
     except BackendError as error:
         tally.stopped = str(error)
     finally:
@@ -115,14 +116,14 @@ def judge_rows(
 
 def _ask(
     todo: Mapping[str, Sequence[Row]], judge: RefusalJudge, book: Book, items: Mapping[str, Subject], tally: Tally,
-    how: str, most: float | None, report: Report,
+    how: str, budget: Budget, report: Report,
 ) -> None:  # fmt: skip
     """Puts the responses to the judge, batch by batch. Raises BackendError, once what was answered is kept."""
-    keys = list(todo)
+    keys, before = list(todo), judge.cost
     for start in range(0, len(keys), BATCH):
         report(judge.name, tally.wanted - tally.missing, tally.wanted)
-        if most is not None and judge.cost >= most > 0:
-            tally.stopped = OUT_OF["cost"]
+        if reason := budget.used_up(0, judge.cost - before):
+            tally.stopped = OUT_OF[reason]
             return
         batch = keys[start : start + BATCH]
         for key, said in zip(batch, judge.label([_exchange(todo[key][0], key, items) for key in batch]), strict=True):
@@ -171,14 +172,19 @@ def _hash(value: Any) -> str:
 class Book:
     """The labels of one folder's responses. Use with `with`: each is on the disk at once, all are in order at the end.
 
-    Raises ConfigError for a file that is not ours or labels other responses, StoreError from the disk.
+    Raises ConfigError for a file that is not ours, labels other responses or is being written, StoreError from the
+    disk.
     """
 
     def __init__(self, file: Path, rows: Sequence[Row]) -> None:
         self.file = file
+        self._known = {place(row) for row in rows}
+        self._read()
+
+    def _read(self) -> None:
+        file = self.file
         self.labels = {(label.judge, *label.place): label for label in read_labels(file)} if file.is_file() else {}
-        known = {place(row) for row in rows}
-        other = next((label for label in self.labels.values() if label.place not in known), None)
+        other = next((label for label in self.labels.values() if label.place not in self._known), None)
         if other:
             raise ConfigError(
                 f"{file} labels a response of {other.target} to item {other.id}, which is none of these: give another "
@@ -187,17 +193,21 @@ class Book:
         self._by_key = {label.key: label for label in self.labels.values()}
 
     def __enter__(self) -> Book:
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as held:
+            held.enter_context(locked(self.file.parent, self.file.name, "--out"))
+            self._read()  # what nobody else writes now
             self._write()  # without a line that was cut off
-            self._stream = self.file.open("a", encoding="utf-8")
-        except OSError as error:
-            raise self._trouble(error) from error
+            try:
+                self._stream = self.file.open("a", encoding="utf-8")
+            except OSError as error:
+                raise self._trouble(error) from error
+            self._held = held.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.close()
-        self._write()
+        with self._held:
+            self._stream.close()
+            self._write()
 
     def settled(self, judge: str, how: str) -> None:
         """Raises ConfigError where this judge labelled here with other settings."""

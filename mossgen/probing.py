@@ -15,13 +15,14 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mossgen.errors import BackendError, ConfigError, StoreError
-from mossgen.files import read_text, write_whole
+from mossgen.files import LOCK, locked, read_text, write_whole
 from mossgen.items import canonical, derived_seed
 from mossgen.pipeline import OUT_OF, Budget
 from mossgen.ports import Failure, Query, Response, Target
@@ -89,29 +90,39 @@ class _Asked:
 class Ledger:
     """The responses of one folder. Use with `with`: each row is on the disk at once, and all are in order at the end.
 
-    Raises ConfigError for a folder of another set or system prompt, StoreError from the disk.
+    Raises ConfigError for a folder of another set or system prompt, or that another mossgen writes, StoreError from
+    the disk.
     """
 
     def __init__(self, folder: Path, head: dict[str, Any]) -> None:
         self.folder = folder
-        self._head = _head(folder, head)
-        self.rows = _rows(folder / RESPONSES)
-        self._by_key = {row.key: row for row in self.rows}
-        self._own = {(row.id, row.key) for row in self.rows}
+        self._wanted = head
+        _head(folder, head)
 
     def __enter__(self) -> Ledger:
+        with ExitStack() as held:
+            held.enter_context(locked(self.folder, option="--out"))
+            self._open()
+            self._held = held.pop_all()
+        return self
+
+    def _open(self) -> None:
+        """Reads what is kept, which nobody else writes now."""
+        self._head = _head(self.folder, self._wanted)
+        self.rows = _rows(self.folder / RESPONSES)
+        self._by_key = {row.key: row for row in self.rows}
+        self._own = {(row.id, row.key) for row in self.rows}
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.folder / HEAD, (json.dumps(self._head, indent=1) + "\n").encode())
             self._write(self.rows)  # without a line that was cut off
             self._stream = (self.folder / RESPONSES).open("a", encoding="utf-8")
         except OSError as error:
             raise self._trouble(error) from error
-        return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.close()
-        self._write(sorted(self.rows, key=lambda row: (row.target, natural(row.id), row.sample)))
+        with self._held:
+            self._stream.close()
+            self._write(sorted(self.rows, key=lambda row: (row.target, natural(row.id), row.sample)))
 
     def kept(self, key: str) -> Row | None:
         """The response to the same question about the same picture, of whichever item."""
@@ -246,7 +257,7 @@ def _head(folder: Path, head: dict[str, Any]) -> dict[str, Any]:
     """The head of the folder, or of a new one. Raises ConfigError where it is of something else."""
     path = folder / HEAD
     if not path.is_file():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(path.name != LOCK for path in folder.iterdir())):
             raise ConfigError(f"{folder} is there already and no probe: give another --out.")
         return {**head, "targets": {}}
     try:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mossgen import __version__, files, models, plugins
 from mossgen.config import ROLES, RunConfig, freeze, read_config
 from mossgen.errors import ConfigError, StoreError
+from mossgen.files import locked
 from mossgen.items import Item, State, canonical
 from mossgen.loading import briskly
 from mossgen.policy import resolve
@@ -23,8 +24,6 @@ from mossgen.profile import Profile
 from mossgen.store import CONFIG, Outputs, RunStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mossgen.gate import Backends, Report
     from mossgen.pipeline import Budget
     from mossgen.references import Reference
@@ -153,27 +152,6 @@ def _expand(
     profile.entered("references")
     store.spend("load", profile.seconds - before)
     return expand(store, stimulus, config.seed, backends, budget, references, reported)
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keeps other mossgens from writing this run. Raises ConfigError if one is, StoreError."""
-    import filelock
-
-    lock = filelock.FileLock(folder / ".lock", timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except filelock.Timeout:
-        raise ConfigError(
-            f"{folder} is being written by another mossgen: wait for it, or choose another --run."
-        ) from None
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be made ({error.strerror}): choose another --run folder.") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def outcome(store: RunStore, type_name: str, stopped: str) -> Outcome:

@@ -22,7 +22,7 @@ from mossgen.evolution.family import EVOLVED, Family, Parents, evolved
 from mossgen.evolution.figures import measured
 from mossgen.evolution.panel import Asked, Panel
 from mossgen.evolution.search import PASSED, Limits, Search
-from mossgen.files import write_whole
+from mossgen.files import locked, write_whole
 from mossgen.gate import Gate, Inherited, Progress
 from mossgen.items import Item, State, canonical
 from mossgen.nearness import Vectors
@@ -30,7 +30,7 @@ from mossgen.pipeline import Budget
 from mossgen.ports import RefusalJudge, Target
 from mossgen.probing import Wish
 from mossgen.references import read_reference
-from mossgen.runs import build_backends, locked, unfinished, write_outputs
+from mossgen.runs import build_backends, unfinished, write_outputs
 from mossgen.stimulus import StimulusType
 from mossgen.store import CONFIG, RunStore
 

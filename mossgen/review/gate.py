@@ -62,7 +62,8 @@ def apply_to_run(
     StoreError.
     """
     from mossgen.config import read_config
-    from mossgen.runs import locked, write_outputs
+    from mossgen.files import locked
+    from mossgen.runs import write_outputs
     from mossgen.stimulus import load_type
     from mossgen.store import CONFIG
 
