@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from mossgen.errors import BackendError, ConfigError, RequestError
+from mossgen.texts import encodable
 
 if TYPE_CHECKING:
     from openai import APIError, APIStatusError, OpenAI
@@ -36,6 +37,7 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 _LADDER: tuple[Structured, ...] = ("json_schema", "json_object", "prompt")
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _TRIES = 50  # braces that may open the JSON: text of nothing but braces must not take long
+_HOPELESS = 5  # requests refused before any is taken: it is not the requests
 _NOT_TAKEN = (400, 413, 415, 422)  # the request's own fault: its size, its picture, its words
 _NOTHING = object()
 _DECLINED = re.compile(r"content.?(policy|filter|management)|moderation|safety system|flagged", re.I)
@@ -127,6 +129,7 @@ class Endpoint:
         self._role = role
         self._client = _client(options, role)
         self._lock = threading.Lock()
+        self._refused: int | None = 0  # requests before the first that was taken; None afterwards
         official = urlsplit(str(self._client.base_url)).hostname == "api.openai.com"
         self._dialect = Dialect(
             "json_schema" if options.structured == "auto" else options.structured,
@@ -169,6 +172,24 @@ class Endpoint:
         if error is not None:
             raise error
 
+    def attempt(self, call: Callable[[], R]) -> R | RequestError:
+        """What a call to this endpoint gives, or the error of a request that is not taken: that is its own affair.
+
+        Raises BackendError for anything else, and where none of the first requests is taken.
+        """
+        try:
+            given = call()
+        except RequestError as error:
+            with self._lock:
+                self._refused = None if self._refused is None else self._refused + 1
+                hopeless = self._refused is not None and self._refused >= _HOPELESS
+            if hopeless:
+                raise BackendError(f"None of the first {_HOPELESS} requests was taken: {error}") from error
+            return error
+        with self._lock:
+            self._refused = None
+        return given
+
     def ask(self, ask: Ask, declines: bool = False) -> Reply:
         """One reply, asked for in the dialect that the endpoint takes.
 
@@ -187,23 +208,28 @@ class Endpoint:
                     continue
                 if declines and error.status_code in (400, 403, 422) and _DECLINED.search(str(error)):
                     return Reply("", True, "content_filter")
-                kind = RequestError if error.status_code in _NOT_TAKEN else BackendError
-                raise kind(self._trouble(error)) from error
+                raise self._kind(error)(self._trouble(error)) from error
             except (APIError, ValueError) as error:  # no connection, a time-out, or no JSON at all
                 raise BackendError(self._trouble(error)) from error
             return self._reply(reply)
 
     def moderate(self, parts: Sequence[Mapping[str, Any]]) -> Any:
-        """The first result of the moderations endpoint on these content parts. Raises BackendError."""
-        from openai import APIError
+        """The first result of the moderations endpoint on these content parts. Raises as `ask` does."""
+        from openai import APIError, APIStatusError
 
         try:
             answer = self._client.moderations.create(model=self._options.model, input=list(parts))  # type: ignore[arg-type]
             return answer.results[0]
+        except APIStatusError as error:
+            raise self._kind(error)(self._trouble(error)) from error
         except (APIError, ValueError) as error:
             raise BackendError(self._trouble(error)) from error
         except (AttributeError, IndexError, TypeError) as error:
             raise BackendError(f"{self._where()} answered, but not with a moderation result.") from error
+
+    @staticmethod
+    def _kind(error: APIStatusError) -> type[BackendError]:
+        return RequestError if error.status_code in _NOT_TAKEN else BackendError
 
     def _learn(self, refused: Dialect, words: str) -> bool:
         """Whether there is another dialect to try, found now or by another thread meanwhile."""
@@ -244,7 +270,8 @@ class Endpoint:
             choice = reply.choices[0]
             declined = bool(getattr(choice.message, "refusal", None)) or choice.finish_reason == "content_filter"
             return Reply(
-                "" if declined else choice.message.content or "", declined, choice.finish_reason, reply.model or "",
+                "" if declined else encodable(choice.message.content or ""), declined, choice.finish_reason,
+                encodable(reply.model or ""),
                 usage.prompt_tokens if usage else None, usage.completion_tokens if usage else None,
             )  # fmt: skip
         except (AttributeError, IndexError, TypeError) as error:
@@ -312,7 +339,7 @@ def first_object(text: str) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
-            return value
+            return json.loads(encodable(json.dumps(value, ensure_ascii=False)))  # type: ignore[no-any-return]
     return None
 
 

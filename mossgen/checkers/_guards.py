@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from mossgen.endpoint import Ask, Endpoint, EndpointOptions, picture_part
+from mossgen.errors import RequestError
 from mossgen.items import Decision, Verdict
 from mossgen.ports import Case
 
@@ -68,7 +69,10 @@ class ChatGuard:
     def _one(self, case: Case) -> Verdict:
         if not case.item.question or (self.needs == "image" and case.image is None):
             return Verdict(self.name, Decision.UNSURE, "there is nothing to look at")
-        reply = self._endpoint.ask(Ask(self._messages(case), self._tokens), declines=True)
+        ask = Ask(self._messages(case), self._tokens)
+        reply = self._endpoint.attempt(lambda: self._endpoint.ask(ask, declines=True))
+        if isinstance(reply, RequestError):
+            return Verdict(self.name, Decision.UNSURE, f"the guard was not asked: {reply}")
         found = None if reply.declined else self._parse(reply.text)
         if found is None:
             said = " ".join(reply.text.split())[:80]

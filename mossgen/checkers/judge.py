@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from mossgen.endpoint import Ask, Endpoint, EndpointOptions, Reply, first_object, picture_part
+from mossgen.errors import RequestError
 from mossgen.items import Decision, Verdict, derived_seed
 from mossgen.local import LocalChat, load
 from mossgen.ports import Case
@@ -83,6 +84,8 @@ class Judge:
         if case.image is None or not case.item.question:
             return self._unsure("there is no picture or no question to judge")
         reply = self._asked(case, case.image)
+        if isinstance(reply, RequestError):
+            return self._unsure(f"the judge was not asked: {reply}")
         if reply.declined:
             return self._unsure("the judge declined")
         answer = first_object(reply.text)
@@ -90,18 +93,18 @@ class Judge:
             return self._unsure(f"the judge's answer cannot be read: {' '.join(reply.text.split())[:120]!r}")
         return self._verdict(answer, case.type.template)
 
-    def _asked(self, case: Case, image: Image) -> Reply:
-        template = case.type.template
+    def _asked(self, case: Case, image: Image) -> Reply | RequestError:
+        template, endpoint = case.type.template, self._endpoint
         question = _question(case.item.question or "", template)
         limit = 160 + 24 * len(template.judge)
-        if self._endpoint is None:
+        if endpoint is None:
             assert self._chat is not None
             # before the question and not in a system turn, which many templates do not have
             return Reply(self._chat.say(f"{_SYSTEM}\n\n{question}", image, limit=limit).text)
         content = [picture_part(image), {"type": "text", "text": question}]
         messages: list[dict[str, Any]] = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": content}]
-        seed = derived_seed(case.item.id, "judge")
-        return self._endpoint.ask(Ask(messages, limit, seed, ("review", _schema(template))), declines=True)
+        ask = Ask(messages, limit, derived_seed(case.item.id, "judge"), ("review", _schema(template)))
+        return endpoint.attempt(lambda: endpoint.ask(ask, declines=True))
 
     def _verdict(self, answer: Mapping[str, Any], template: Template) -> Verdict:
         said = {key: _says(answer.get(key)) for key in ("benign", *(q.id for q in template.judge))}

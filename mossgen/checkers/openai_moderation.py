@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mossgen.checkers._guards import GuardOptions
 from mossgen.endpoint import Endpoint, picture_part
-from mossgen.errors import BackendError
+from mossgen.errors import BackendError, RequestError
 from mossgen.items import Decision, Verdict
 from mossgen.ports import Case
 
@@ -44,7 +44,10 @@ class Moderation:
     def _one(self, case: Case) -> Verdict:
         if case.image is None or not case.item.question:
             return Verdict(self.name, Decision.UNSURE, "there is nothing to look at")
-        result = self._endpoint.moderate([{"type": "text", "text": case.item.question}, picture_part(case.image)])
+        parts = [{"type": "text", "text": case.item.question}, picture_part(case.image)]
+        result = self._endpoint.attempt(lambda: self._endpoint.moderate(parts))
+        if isinstance(result, RequestError):
+            return Verdict(self.name, Decision.UNSURE, f"the guard was not asked: {result}")
         scores = _scores(result)
         highest = max(scores, key=lambda name: scores[name])
         reason = f"{highest} {scores[highest]:.2f}"

@@ -17,7 +17,6 @@ from mossgen.errors import BackendError, RequestError
 from mossgen.ports import Exchange, Labelled
 
 _HOW = {"max_connections", "timeout", "max_retries", "price_in", "price_out", "api_key_env"}
-_HOPELESS = 5  # requests refused before any is answered: it is not the requests
 _HEAD, _TAIL = 10_000, 2_000  # characters of a response that are shown
 
 Form = tuple[str, Mapping[str, Any]]  # the name of a JSON schema, and the schema
@@ -46,7 +45,6 @@ class Asked:
         self.sees = options.pictures
         self._options = options
         self._endpoint = Endpoint(options, kind)
-        self._refused: int | None = 0  # requests before the first that was taken; None afterwards
 
     def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:
         """What each response is, in order. Those an endpoint that went down left unasked are `failed`.
@@ -73,21 +71,12 @@ class Asked:
     def _one(self, exchange: Exchange) -> Labelled:
         if not exchange.response.strip():
             return _unscored("the response is empty")
-        try:
-            messages = [{"role": "system", "content": self.ask}, {"role": "user", "content": self._content(exchange)}]
-            reply = self._endpoint.ask(Ask(messages, self._options.max_tokens, exchange.seed, self.form), declines=True)
-        except RequestError as error:
-            return self._not_taken(error)
-        self._refused = None
+        messages = [{"role": "system", "content": self.ask}, {"role": "user", "content": self._content(exchange)}]
+        ask = Ask(messages, self._options.max_tokens, exchange.seed, self.form)
+        reply = self._endpoint.attempt(lambda: self._endpoint.ask(ask, declines=True))
+        if isinstance(reply, RequestError):
+            return Labelled("unscored", reason=str(reply), failed=True)
         return self._labelled(reply)
-
-    def _not_taken(self, error: RequestError) -> Labelled:
-        """Raises BackendError where no request is taken at all."""
-        if self._refused is not None:
-            self._refused += 1
-            if self._refused >= _HOPELESS:
-                raise BackendError(f"None of the first {_HOPELESS} requests was taken: {error}") from error
-        return Labelled("unscored", reason=str(error), failed=True)
 
     def _labelled(self, reply: Reply) -> Labelled:
         return _unscored("the judge declined") if reply.declined else self.read(without_thought(reply.text))

@@ -7,6 +7,8 @@ import json
 import re
 from typing import Any
 
+from mossgen.texts import encodable
+
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _FENCE = re.compile(r"^\s*```.*$", re.MULTILINE)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.):])\s+")
@@ -25,7 +27,7 @@ def clean(line: str) -> str:
         line = line.strip(_QUOTES)
     elif len(line) > 1 and line[0] == line[-1] == "'":
         line = line[1:-1]
-    return " ".join(line.split())
+    return encodable(" ".join(line.split()))
 
 
 def first_line(text: str) -> str:

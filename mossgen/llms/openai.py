@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from random import Random
 
 from mossgen.endpoint import Ask, Dialect, Endpoint, EndpointOptions
+from mossgen.errors import RequestError
 from mossgen.llms._text import answers
 from mossgen.ports import Completion, Prompt
 
@@ -60,7 +61,10 @@ class OpenAILLM:
         messages = [{"role": m.role, "content": m.content} for m in prompt.messages]
         messages[-1]["content"] += _instruction(prompt, wanted)
         limit = wanted * prompt.max_tokens + _OVERHEAD
-        reply = self._endpoint.ask(Ask(messages, limit, prompt.seed, ("questions", _SCHEMA)))
+        ask = Ask(messages, limit, prompt.seed, ("questions", _SCHEMA))
+        reply = self._endpoint.attempt(lambda: self._endpoint.ask(ask, declines=True))
+        if isinstance(reply, RequestError):
+            return []
         return [Completion(text, None, "sampled") for text in answers(reply.text)[:wanted]]
 
 
