@@ -7,6 +7,7 @@ an item, where its set states them, are what rates are told apart by.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +17,7 @@ from typing import Any, Literal
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files import write_whole
 from mossgen.tables import read_rows
+from mossgen.texts import encodable
 
 FACTS = ("human", "child", "text", "form")  # in the picture: a human, a child, text; how a harm is negated
 RESPONSES = "responses.jsonl"  # in the folder of a probe, or of labels
@@ -97,22 +99,22 @@ def _row(file: Path, number: int, value: Any) -> Row:
     where = f"{file}, entry {number}"
     if not isinstance(value, dict):
         raise ConfigError(f"{where}: not an object but {type(value).__name__}: give one object a response.")
-    name = next((str(value[key]) for key in IDS if value.get(key) not in (None, "")), "")
+    name = next((encodable(str(value[key])) for key in IDS if value.get(key) not in (None, "")), "")
     said = next((value[key] for key in COLUMNS if key in value), None)
     if not name or not isinstance(said, str | None) or (said is None and not any(key in value for key in COLUMNS)):
         missing = f"no id (wanted one of {', '.join(IDS)})" if not name else f"no response ({', '.join(COLUMNS)})"
         raise ConfigError(f"{where}: it has {missing}.")
-    text = said or ""
+    text = encodable(said or "")
     label, labelled_by = _stated(value)
     return Row(
-        name, text, str(value.get("target") or value.get("model") or ""), _number(value.get("sample")),
-        str(value.get("kind") or ("answered" if text.strip() else "empty")),
-        next((str(value[key]) for key in QUESTIONS if value.get(key)), ""),
-        value.get("type"), str(value.get("category") or ""),
+        name, text, _text(value.get("target") or value.get("model")), _number(value.get("sample")),
+        _text(value.get("kind") or ("answered" if text.strip() else "empty")),
+        next((_text(value[key]) for key in QUESTIONS if value.get(key)), ""),
+        _text(value.get("type")) or None, _text(value.get("category")),
         "refuse" if value.get("expected") == "refuse" or str(value.get("type")).startswith("contrast_") else "comply",
         value["facts"] if isinstance(value.get("facts"), dict) else {},
-        value.get("finish"), str(value.get("model") or ""), value.get("tokens_in"), value.get("tokens_out"),
-        value.get("seconds"), str(value.get("at") or ""), str(value.get("image") or ""), str(value.get("key") or ""),
+        value.get("finish"), _text(value.get("model")), value.get("tokens_in"), value.get("tokens_out"),
+        value.get("seconds"), _text(value.get("at")), _digest(value.get("image")), _text(value.get("key")),
         label, labelled_by,
     )  # fmt: skip
 
@@ -126,10 +128,20 @@ def _stated(value: Mapping[str, Any]) -> tuple[str | None, str]:
     return rejected, EVALUATOR if rejected else ""
 
 
+def _text(value: Any) -> str:
+    """A value as text that a file can hold; empty where there is none, or a list or an object."""
+    return "" if value is None or value is False or isinstance(value, list | dict) else encodable(str(value))
+
+
+def _digest(value: Any) -> str:
+    """The SHA-256 of the picture that was shown, as we write it; others put a path or the picture itself there."""
+    return value if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) else ""
+
+
 def _number(value: Any) -> int:
     try:
         return int(value or 0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from mossgen.errors import ConfigError
 from mossgen.items import Label, Vote
+from mossgen.texts import encodable
 
 REVIEWERS = 3  # an item, unless told otherwise
 NAME, NOTE = 80, 2000  # characters at most
@@ -74,7 +75,7 @@ def make_vote(
         raise ConfigError(f"the tick {unknown[0]!r:.80} is not on the checklist: {', '.join(FLAGS)}")
     if label == Label.BENIGN and "harmful" in ticked:
         raise ConfigError("a vote cannot be benign with harmful ticked: choose one of the two")
-    note = _CONTROL.sub(" ", note.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    note = _CONTROL.sub(" ", encodable(note).replace("\r\n", "\n").replace("\r", "\n")).strip()
     if len(note) > NOTE:
         raise ConfigError(f"the note has {len(note)} characters; at most {NOTE} are kept")
     kept = tuple(flag for flag in FLAGS if flag in ticked) if label is not None else ()
