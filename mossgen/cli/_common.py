@@ -59,7 +59,7 @@ def answers(command: Callable[..., Any]) -> Callable[..., Any]:
         if as_json:
             click.echo(json.dumps(result, ensure_ascii=False))
         elif not quiet:
-            click.echo(text)
+            click.echo("\n".join(map(_plain, text.split("\n"))))
         sys.exit(code)
 
     return wrapped
@@ -70,10 +70,20 @@ def _fail(sentence: str, code: int, as_json: bool, verbose: bool = False) -> NoR
         import traceback
 
         traceback.print_exc()
-    click.echo(f"Error: {sentence}", err=True)
+    click.echo(f"Error: {one_line(sentence)}", err=True)
     if as_json:
         click.echo(json.dumps({"error": sentence, "exit_code": code}, ensure_ascii=False))
     sys.exit(code)
+
+
+def one_line(text: str) -> str:
+    """The text as one line without control characters."""
+    return _plain(" ".join(text.split()))
+
+
+def _plain(line: str) -> str:
+    """Without control characters: what a foreign file or an endpoint says must not steer the terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in line)
 
 
 def _hush() -> None:

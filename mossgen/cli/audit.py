@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import answers, one_line
 
 SHOWN = 20  # hits named in the text; --json has all
 
@@ -60,17 +60,12 @@ def _text(result: dict[str, Any]) -> str:
     for hit in hits[:SHOWN]:
         score = "" if hit["score"] is None else f" ({hit['score']})"
         lines.append(
-            f"  row {hit['row']}: {_line(hit['item'])} by its {hit['how']}{score}".replace("its near", "being near")
+            f"  row {hit['row']}: {one_line(hit['item'])} by its {hit['how']}{score}".replace("its near", "being near")
         )
     if len(hits) > SHOWN:
         lines.append(f"  and {len(hits) - SHOWN} more; --json names all.")
     lines += [f"The canary of the side {side} is in row {row}." for side, row in result["canaries"].items()]
-    lines += [_line(why) for why in result["unreadable"][:SHOWN]]
+    lines += [one_line(why) for why in result["unreadable"][:SHOWN]]
     if len(result["unreadable"]) > SHOWN:
         lines.append(f"and {len(result['unreadable']) - SHOWN} more that could not be read.")
     return "\n".join(lines)
-
-
-def _line(text: str) -> str:
-    """One line without control characters: what a foreign file says must not steer the terminal."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, together
+from mossgen.cli._common import answers, one_line, together
 from mossgen.errors import RunError
 
 SHORT = 72  # characters of a question or reason in the table
@@ -131,7 +131,7 @@ def _text(result: dict[str, Any]) -> str:
     for record in result["items"]:
         lines.append(f"{record['decision']:10} {_short(record['id']):{min(width, 24)}}  {_short(record['question'])}")
         if record["decision"] != "benign":
-            why = _line(record["reason"]) if record["by"] == "set" else _short(record["reason"])
+            why = one_line(record["reason"]) if record["by"] == "set" else _short(record["reason"])
             lines.append(f"{'':10} {'':{min(width, 24)}}  {record['by'] or 'policy'}: {why}")
     counts = ", ".join(f"{count} {name}" for name, count in result["counts"].items())
     lines.append(f"{result['accepted']} of {len(result['items'])} accepted ({counts}).")
@@ -147,10 +147,5 @@ def _text(result: dict[str, Any]) -> str:
 
 
 def _short(text: str) -> str:
-    line = _line(text)
+    line = one_line(text)
     return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
-
-
-def _line(text: str) -> str:
-    """One line without control characters: what a foreign set says must not steer the terminal."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import answers, one_line
 
 
 @click.command()
@@ -68,9 +68,9 @@ def _text(result: dict[str, Any]) -> str:
     for item in result["items"]:
         scores = "  ".join(f"{c} {item[f'{c}_score']:.3f}" for c in ("text", "image", "pair") if item[f"{c}_score"])
         mark = "kept" if item["kept"] else "NEAR"
-        lines.append(f"{mark}  {_line(item['id']):24}  {scores}  {_line(item['nearest'] or '')}")
+        lines.append(f"{mark}  {one_line(item['id']):24}  {scores}  {one_line(item['nearest'] or '')}")
         if not item["kept"]:
-            lines.append(f"      too near to {_line(item['duplicate_of'])} by {item['duplicate_channel']}")
+            lines.append(f"      too near to {one_line(item['duplicate_of'])} by {item['duplicate_channel']}")
     limits = ", ".join(f"{count} by {c} (at {result['thresholds'][c]:.3f})" for c, count in result["over"].items())
     what = "a reference" if result["references"] else "another item"
     lines.append(f"{len(result['items'])} items; near {what}: {limits}.")
@@ -78,8 +78,3 @@ def _text(result: dict[str, Any]) -> str:
     if result["without_picture"]:
         lines.append(f"{result['without_picture']} items and references have no picture: compared by text alone.")
     return "\n".join(lines)
-
-
-def _line(text: str) -> str:
-    """One line without control characters: what a foreign set says must not steer the terminal."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import answers, one_line
 
 SHOWN = 10  # missing pictures and problems that are named in the text; --json has all
 
@@ -52,15 +52,10 @@ def _text(result: dict[str, Any]) -> str:
         f"{result['missing_images']} pictures are missing or cannot be read.",
     ]
     problems = list(result["problems"].items())
-    lines += [f"  {_line(key)}: {_line(why)}" for key, why in problems[:SHOWN]]
+    lines += [f"  {one_line(key)}: {one_line(why)}" for key, why in problems[:SHOWN]]
     if len(problems) > SHOWN:
         lines.append(f"  and {len(problems) - SHOWN} more; --json names all.")
     return "\n".join((*lines, f"Keep away from it with --against {result['name']}."))
-
-
-def _line(text: str) -> str:
-    """One line without control characters: what a foreign set says must not steer the terminal."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
 @click.group()

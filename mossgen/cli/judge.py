@@ -199,8 +199,7 @@ def _text(result: dict[str, Any], told: dict[str, Any]) -> str:
         lines += [f"  Stopped: {tally['stopped'].rstrip('.')}."] if tally["stopped"] else []
         lines += [f"  {tally['missing']} are missing: run the same command again."] if tally["missing"] else []
     lines += ["", *result["notes"], f"{result['out']}: next, mossgen report {result['out']}"]
-    text = "\n".join(lines).lstrip("\n")  # what a foreign file says must not steer the terminal
-    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
+    return "\n".join(lines).lstrip("\n")
 
 
 _HEADING = ("target", "items", "refusal", "of which full", "n", "unscored")
