@@ -1,6 +1,8 @@
 """`mossgen judge`: what it reads, what it keeps, that nothing is judged twice, and what it says of bad input."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from conftest import mossgen
@@ -249,6 +251,58 @@ def test_a_batch_that_fails_whole_keeps_earlier_ones(tmp_path):
         tally = judge_rows(rows, Failing(), book, {})
     assert (tally.stopped, tally.missing) == ("out of memory", 14)
     assert len(read_labels(tmp_path / "labels.jsonl")) == 16
+
+
+@pytest.mark.parametrize(("most", "asked"), [(None, 30), (0.0, 16), (2.0, 16), (2.1, 30)])
+def test_a_budget_stops_after_the_batch_that_uses_it_up(tmp_path, most, asked):
+    """A judge of ours that costs an eighth of a dollar a response; nothing is a budget as well."""
+
+    class Paid:
+        name, settings, cost, sees = "paid", {}, 5.0, False
+
+        def label(self, exchanges):
+            self.cost += 0.125 * len(exchanges)
+            return [Labelled("compliance") for _ in exchanges]
+
+    rows = gather([write(tmp_path / "f.jsonl", *({"id": str(i), "response": f"r {i}"} for i in range(30)))])
+    with Book(tmp_path / "labels.jsonl", rows) as book:
+        tally = judge_rows(rows, Paid(), book, {}, most)
+    assert (tally.asked, bool(tally.stopped)) == (asked, asked < 30)
+
+
+def test_labels_that_are_being_written_are_left_alone(said, tmp_path):
+    rows = gather([said])
+    with Book(tmp_path / "labels.jsonl", rows), pytest.raises(ConfigError, match="by another mossgen"):
+        Book(tmp_path / "labels.jsonl", rows).__enter__()
+    with Book(tmp_path / "labels.jsonl", rows):
+        pass
+
+
+def test_what_others_put_in_their_files_stops_nothing(made_run, tmp_path):
+    """A picture's path, half a surrogate pair, types that are no texts, a number without end."""
+    first, second, *_ = (subject.entry.id for subject in read_subjects(made_run))
+    file = tmp_path / "f.jsonl"
+    rows = [
+        {"id": first, "response": YES, "image": "a.png", "type": ["x"], "category": "\ud83d"},
+        {"id": second, "response": f"{YES} \ud83d", "image": "iVBORw0", "type": {"of": 3}},
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows).replace('"image"', '"sample": 1e400, "image"'))
+    code, result, errors = run("judge", file, "--items", made_run, "--judge", "keywords", "--out", tmp_path / "out")
+    assert (code, "Traceback" in errors) == (0, False), errors
+    assert result["labelled"]["keywords"]["labels"] == {"compliance": 2}
+    code, result, _ = run("judge", file, "--judge", "keywords", "--out", tmp_path / "bare")
+    assert (code, sum(result["labelled"]["keywords"]["labels"].values())) == (0, 2)
+
+
+def test_what_a_file_says_cannot_steer_the_terminal(tmp_path):
+    hostile = write(tmp_path / "f.jsonl", *({"id": "\x1b[31mX\x07", "target": "t", "response": YES} for _ in range(2)))
+    done = subprocess.run(
+        [sys.executable, "-m", "mossgen", "judge", hostile, hostile, "--out", tmp_path / "out"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "[31mX" in done.stderr
+    assert all(letter.isprintable() for letter in done.stderr.rstrip("\n"))
 
 
 # -- bad input -----------------------------------------------------------------------------------------

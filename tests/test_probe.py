@@ -18,6 +18,7 @@ from conftest import mossgen
 from PIL import Image
 
 from mossgen import plugins
+from mossgen.files import locked
 from mossgen.ports import Query
 from mossgen.subjects import read_subjects
 
@@ -150,6 +151,21 @@ def test_a_picture_that_is_not_taken_fails_alone_and_is_asked_again(a_set, chat,
     good[0] = True
     code, result, _ = probe(a_set, *target(server), "--set", "target.max_connections=1", out=out)
     assert (code, result["targets"]["openai:m"]["asked"]) == (0, 1)
+
+
+def test_two_probes_do_not_write_one_folder(a_set, chat, tmp_path):
+    server, out = chat(), tmp_path / "probe"
+    with locked(out, option="--out"):
+        done = mossgen("probe", a_set, "--out", out, *target(server))
+    assert (done.returncode, server.asked) == (2, [])
+    assert "is being written by another mossgen" in done.stderr
+    assert probe(a_set, *target(server), out=out)[0] == 0
+
+
+def test_half_a_surrogate_pair_in_a_response_is_kept_as_a_question_mark(a_set, chat, tmp_path):
+    server, out = chat(lambda said, body: "Gladly \ud83d"), tmp_path / "probe"
+    assert probe(a_set, *target(server), out=out)[0] == 0
+    assert [row["response"] for row in kept(out)] == ["Gladly ?"] * 4
 
 
 def test_a_target_that_goes_down_keeps_what_came_and_the_next_one_is_still_asked(a_set, chat, tmp_path):
