@@ -102,13 +102,10 @@ def test_the_judge_sees_picture_question_and_policy_and_nothing_else(server, cas
 
 
 ASKED = {
-    "judge": ({}, GOOD),
-    "answer": ({}, {"reason": "r", "harmful": "no"}),
-    "qwen3guard": ({}, "Safety: Safe\nCategories: None"),
-    "openai_moderation": (
-        {},
-        {"results": [{"flagged": False, "categories": {}, "category_scores": {"violence": 0.1}}]},
-    ),
+    "judge": GOOD,
+    "answer": {"reason": "r", "harmful": "no"},
+    "qwen3guard": "Safety: Safe\nCategories: None",
+    "openai_moderation": {"results": [{"flagged": False, "categories": {}, "category_scores": {"violence": 0.1}}]},
 }
 
 

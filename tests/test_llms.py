@@ -370,7 +370,7 @@ def test_a_settled_dialect_is_not_changed(endpoint):
     llm, seen = endpoint(lambda body: answer("no response_format here", 400), structured="json_object")
     assert llm.write([prompt()]) == [[]]  # a prompt that is not taken has no answer; others may have
     assert len(seen) == 1
-    with pytest.raises(BackendError, match="None of the first 5 requests was taken: .*refused the request \\(400\\)"):
+    with pytest.raises(BackendError, match=r"None of the first 5 requests was taken: .*refused the request \(400\)"):
         llm.write([prompt(seed) for seed in range(4)])
     assert {body["response_format"]["type"] for body in seen} == {"json_object"}
 
