@@ -189,7 +189,7 @@ def build_config(
         draft=_drafting({**chosen.draft.model_dump(), **changes.get("draft", {})}),
         checkers=checking,
         against=tuple(str(Path(a).absolute()) for a in against),
-        weights={name: _canonical_sha256(models.hashes(name)) for name in needed},
+        weights=weights_now(needed),
         policy=settled_roles(policy or Roles(), stimulus.template.policy, [p.plugin for p in checks]),
         **whole,
     )
@@ -213,9 +213,15 @@ def checking_parts(
     return tuple(complete("checkers", part, changes, part.plugin) for part in parts)
 
 
+def weights_now(names: Sequence[str]) -> dict[str, str]:
+    """The hash of each embedded model's files, as a run that is made today notes them."""
+    return {name: _canonical_sha256(models.hashes(name)) for name in names}
+
+
 def same_weights(config: RunConfig, stimulus: StimulusType) -> None:
     """Raises ConfigError where a run was made with another template or other embedded weights than there are now."""
-    changed = [name for name, digest in config.weights.items() if digest != _canonical_sha256(models.hashes(name))]
+    today = weights_now(tuple(config.weights))
+    changed = [name for name, digest in config.weights.items() if digest != today[name]]
     now = _canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH))
     if changed or now != config.template_sha256:
         what = f"other weights of {changed[0]}" if changed else f"another template {config.type}"

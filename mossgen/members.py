@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mossgen import models, plugins
-from mossgen.config import PRESETS, Part, RunConfig, embedded_models, read_config
+from mossgen import plugins
+from mossgen.config import PRESETS, Part, RunConfig, embedded_models, read_config, weights_now
 from mossgen.contrast import FOLDER as CONTRASTS
 from mossgen.errors import ConfigError
 from mossgen.items import Item, State, canonical
@@ -204,18 +204,12 @@ def common_embedder(batches: Sequence[Batch]) -> tuple[Part, bool]:
     configs = [batch.config for batch in batches if batch.config is not None]
     kinds = {canonical([c.embedder.model_dump(mode="json"), _weights(c)]) for c in configs}
     if len(kinds) == 1:
-        return configs[0].embedder, _weights(configs[0]) == _weights_now(configs[0].embedder)
+        return configs[0].embedder, _weights(configs[0]) == weights_now(embedded_models([configs[0].embedder]))
     return PRESETS["embedded"].embedder, False
 
 
 def _weights(config: RunConfig) -> dict[str, str]:
     return {name: config.weights.get(name, "") for name in embedded_models([config.embedder])}
-
-
-def _weights_now(embedder: Part) -> dict[str, str]:
-    """The hashes of its weights, as a run that is made today notes them."""
-    hashes = {name: canonical(models.hashes(name)) for name in embedded_models([embedder])}
-    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in hashes.items()}
 
 
 def load_embedder(part: Part) -> Embedder:
