@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from mossgen.errors import BackendError, ConfigError, RequestError
-from mossgen.texts import encodable
+from mossgen.items import encodable
 
 if TYPE_CHECKING:
     from openai import APIError, APIStatusError, OpenAI

@@ -120,7 +120,12 @@ class Item:
 
 def canonical(value: Any) -> str:
     """The one JSON text of a value: sorted keys, no spaces, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return encodable(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+
+
+def encodable(text: str) -> str:
+    """The text as strict UTF-8 can hold it: half a surrogate pair, which JSON may have, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def item_id(type: str, seed_id: str, slots: Mapping[str, str], variant: int) -> str:

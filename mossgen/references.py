@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mossgen.errors import ConfigError
 from mossgen.files import read_text
-from mossgen.items import State, canonical
+from mossgen.items import State, canonical, encodable
 from mossgen.store import DATABASE, RunStore
 
 if TYPE_CHECKING:
@@ -185,9 +185,9 @@ def _mossbench(path: Path) -> list[Pair] | None:
     source = file / "images_information" / "information.json"
     try:
         data = json.loads(read_text(source, MAX_BYTES, ConfigError))
-        entries = [(str(pid), str(e["question"]), file / str(e["image"])) for pid, e in data.items()]
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"{source}, line {error.lineno}: not valid JSON: {error.msg}.") from None
+        entries = [(encodable(pid), encodable(str(e["question"])), file / str(e["image"])) for pid, e in data.items()]
+    except ValueError as error:
+        raise ConfigError(f"{source}: not valid JSON: {error}.") from None
     except (RecursionError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{source}: not MOSSBench's shape: {error} is missing or of another kind.") from None
     bases = (file, source.parent)  # the paths are relative to the data folder; some copies nest them
@@ -213,9 +213,9 @@ def _jsonl(file: Path) -> Iterator[Pair]:
         try:
             row: Mapping[str, Any] = json.loads(line)
             image = row.get("file_name") or row["image"]
-            yield Pair(str(row.get("id", number)), str(row["question"]), file.parent / str(image))
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{file}, line {number}: not valid JSON: {error.msg}.") from None
+            yield Pair(encodable(str(row.get("id", number))), encodable(str(row["question"])), file.parent / str(image))
+        except ValueError as error:
+            raise ConfigError(f"{file}, line {number}: not valid JSON: {error}.") from None
         except (RecursionError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
                 f"{file}, line {number}: needs `question` and `file_name` (or `image`): {error}."

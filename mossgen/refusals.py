@@ -58,7 +58,7 @@ def _rows(file: Path) -> list[tuple[int, Mapping[str, Any]]]:
     rows = list(enumerate(read_rows(file, unreadable), 1))
     if unreadable:
         raise ConfigError(f"{file}, {unreadable[0].partition(', so looked')[0]}.")
-    bad = next((number for number, row in rows if not isinstance(row, Mapping) or not row.get("id")), None)
+    bad = next((number for number, row in rows if not isinstance(row, Mapping) or row.get("id") in (None, "")), None)
     if bad is not None:
         raise ConfigError(f"{file}, row {bad}: a row needs an `id`, a `response` and a `label`.")
     return rows

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files import write_whole
+from mossgen.items import encodable
 from mossgen.tables import read_rows
-from mossgen.texts import encodable
 
 FACTS = ("human", "child", "text", "form")  # in the picture: a human, a child, text; how a harm is negated
 RESPONSES = "responses.jsonl"  # in the folder of a probe, or of labels
@@ -147,7 +147,7 @@ def _number(value: Any) -> int:
 
 def lines(rows: Sequence[Row]) -> str:
     """The rows as JSON lines."""
-    return "".join(json.dumps(row.to_dict(), ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
+    return "".join(encodable(json.dumps(row.to_dict(), ensure_ascii=False, sort_keys=True)) + "\n" for row in rows)
 
 
 def natural(name: str) -> tuple[int, str]:
@@ -218,6 +218,6 @@ def keep(folder: Path, rows: Sequence[Row]) -> None:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(file, lines(rows).encode("utf-8", "replace"))
+        write_whole(file, lines(rows).encode())
     except OSError as error:
         raise StoreError(f"{file}: cannot be written ({error.strerror}): free space or give another --out.") from error

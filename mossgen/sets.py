@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mossgen.errors import ConfigError
-from mossgen.items import Item, State
+from mossgen.items import Item, State, encodable
 from mossgen.references import MAX_BYTES, MAX_PIXELS, read_image
 from mossgen.stimulus import type_names
 from mossgen.store import CONFIG, DATABASE, RunStore
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PICTURE_BYTES = 64_000_000  # of one picture file or one inline picture
+LONG_NAME = 200  # characters of a picture's name that a message shows
 MAX_QUESTION = 4_000  # characters: a longer text is no question about a picture
 MOSSBENCH_TYPES = {"type 1": "exaggerated_risk", "type 2": "negated_harm", "type 3": "counterintuitive"}
 MOSSBENCH_COLUMNS = ("metadata_over", "over")  # where the Hub's copy and our exports keep the code
@@ -69,8 +70,8 @@ class Entry:
             raise ConfigError("it names no picture.")
         if isinstance(self.image, bytes):
             return self.image
-        if not self.image.is_file():
-            raise ConfigError(f"{self.image}: there is no such picture.")
+        if not _is_file(self.image):
+            raise ConfigError(f"{_shortened(str(self.image))}: there is no such picture.")
         try:
             if self.image.stat().st_size > MAX_PICTURE_BYTES:
                 raise ConfigError(f"{self.image}: larger than {MAX_PICTURE_BYTES:,} bytes.")
@@ -125,7 +126,7 @@ def _run(path: Path, type_name: str | None) -> list[Entry] | None:
     from mossgen.config import read_config
 
     kind = type_name or read_config(path / CONFIG).type
-    with RunStore.open(path) as store:
+    with RunStore.read(path) as store:
         items = store.items(State.ACCEPTED)
         return [
             Entry(n, i.id, kind, i.question or "", store.blob(i.image or ""), i.slots, i.overlay)
@@ -151,7 +152,7 @@ def _information(folder: Path, type_name: str | None, mark: str, first: int) -> 
     source = folder / _INFORMATION
     try:
         data = json.loads(_read(source))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{source}: not valid JSON: {error}.") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{source}: not MOSSBench's shape: it should be an object keyed by pid.")
@@ -195,7 +196,7 @@ def _rows(file: Path) -> Iterator[tuple[str, Any]]:
         if line.strip():
             try:
                 yield f"line {number}", json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:
                 yield f"line {number}", f"not valid JSON: {error}"
 
 
@@ -214,13 +215,14 @@ def _entry(number: int, name: str, row: Any, folder: Path, kind: str | None, bas
     if not isinstance(row, dict):
         why = row if isinstance(row, str) else "not an object"
         return Entry(number, name, kind, "", None, {}, None, f"{why}.")
-    question = next((str(row[key]) for key in QUESTIONS if row.get(key) not in (None, "")), "")
+    question = next((encodable(str(row[key])) for key in QUESTIONS if row.get(key) not in (None, "")), "")
     image, problem = _image(row, folder, bases)
     if not question.strip():
         problem = f"it has no question (wanted one of {', '.join(QUESTIONS)})."
     elif len(question) > MAX_QUESTION:
         problem = f"its question has {len(question):,} characters, more than {MAX_QUESTION:,}."
-    name = str(row.get("id") or row.get("pid") or name) if not name.startswith("contrast-") else name
+    if not name.startswith("contrast-"):
+        name = next((encodable(str(row[key])) for key in ("id", "pid") if row.get(key) not in (None, "")), name)
     kind = next((MOSSBENCH_TYPES[row[k]] for k in MOSSBENCH_COLUMNS if row.get(k) in MOSSBENCH_CODES), kind)
     stated = row.get("type") if row.get("type") in type_names() else kind  # never a path: only types that we ship
     slots, overlay = _embedded(row.get("slots")), _embedded(row.get("overlay"))
@@ -251,8 +253,13 @@ def _image(row: Mapping[str, Any], folder: Path, bases: tuple[Path, ...]) -> tup
     found = next((p for p in (path, *(b / path.name for b in bases)) if _is_file(p)), path)
     # a foreign table must not pick files off this disk; links are followed, as hub caches are made of them
     if not Path(os.path.normpath(found)).is_relative_to(os.path.normpath(folder)):
-        return None, f"its picture {given!r} lies outside the set's folder."
+        return None, f"its picture {_shortened(given)!r} lies outside the set's folder."
     return found, None
+
+
+def _shortened(name: str) -> str:
+    """What a row gives as a picture's name may be the picture itself, as base64."""
+    return name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}…"
 
 
 def _is_file(path: Path) -> bool:

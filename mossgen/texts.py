@@ -150,8 +150,3 @@ def expand_alternatives(frame: str) -> list[str]:
         )
     tidy = (re.sub(r"\s+([?.!,])", r"\1", " ".join("".join(c).split())) for c in itertools.product(*options))
     return list(dict.fromkeys(tidy))
-
-
-def encodable(text: str) -> str:
-    """The text as strict UTF-8 can hold it: half a surrogate pair, which JSON may have, becomes a question mark."""
-    return text.encode("utf-8", "replace").decode()

@@ -17,6 +17,7 @@ from mossgen.errors import BackendError, ConfigError
 from mossgen.items import Decision, Item, Verdict
 from mossgen.policy import Policy
 from mossgen.ports import Case
+from mossgen.references import read_reference
 from mossgen.sets import MAX_QUESTION, read_set
 from mossgen.stages.overlay import composite
 from mossgen.stimulus import load_type, untyped
@@ -116,6 +117,31 @@ class Passes:
 
 def checking(checker=None, **head):
     return Checking([checker or Passes()], Policy(), {"policy": {"gates": ["safety"], "signals": []}, **head})
+
+
+def test_what_is_odd_about_a_row_is_its_own_problem(tmp_path):
+    """An id of 0, half a surrogate pair, a picture where its name should stand, a number of 5,000 digits."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    rows = [
+        '{"id": 0, "question": "Why \\ud83d?", "file_name": "a.png"}',
+        '{"id": 1, "question": "Why?", "image": "iVBORw0' + "A" * 5000 + '"}',
+        '{"id": ' + "9" * 5000 + "}",
+    ]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(rows))
+    first, inline, number = read_set(tmp_path)
+    assert (first.id, first.question, first.picture().size) == ("0", "Why ??", (8, 8))
+    with pytest.raises(ConfigError, match=r"there is no such picture") as error:
+        inline.bytes()
+    assert len(str(error.value)) < 400
+    assert "not valid JSON" in (number.problem or "")
+    whole = check_set([first, inline, number], checking(), tmp_path / "out.jsonl")
+    assert [record["decision"] for record in whole.records][1:] == ["unsure", "unsure"]
+    reference = tmp_path / "one.jsonl"
+    reference.write_text(rows[2])
+    with pytest.raises(ConfigError, match="not valid JSON"):
+        read_reference(reference)
+    reference.write_text('{"question": "Why \\ud83d?", "file_name": "a.png"}')
+    assert [pair.question for pair in read_reference(reference).pairs] == ["Why ??"]
 
 
 @pytest.mark.parametrize("fault", BROKEN)

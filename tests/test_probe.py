@@ -162,6 +162,16 @@ def test_two_probes_do_not_write_one_folder(a_set, chat, tmp_path):
     assert probe(a_set, *target(server), out=out)[0] == 0
 
 
+def test_half_a_surrogate_pair_in_a_set_stops_nothing(a_set, chat, tmp_path):
+    server, out, table = chat(), tmp_path / "probe", a_set / "metadata.jsonl"
+    rows = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
+    odd = {"category": "\ud83d", "description": "A \ud83d.", "question": "Why \ud83d?", "id": 0}
+    table.write_text("".join(json.dumps({**row, **(odd if row["id"] == "i0" else {})}) + "\n" for row in rows))
+    assert probe(a_set, *target(server), out=out)[0] == 0
+    assert [(row["id"], row["question"], row.get("category")) for row in kept(out)][0] == ("0", "Why ??", "?")
+    assert probe(a_set, *target(server), out=out)[1]["targets"]["openai:m"]["asked"] == 0
+
+
 def test_half_a_surrogate_pair_in_a_response_is_kept_as_a_question_mark(a_set, chat, tmp_path):
     server, out = chat(lambda said, body: "Gladly \ud83d"), tmp_path / "probe"
     assert probe(a_set, *target(server), out=out)[0] == 0

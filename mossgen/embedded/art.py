@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from mossgen.embedded.vocabulary import Object
 
@@ -178,11 +178,6 @@ def tint(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     gain = rng.normal(1, 0.03, 3) * rng.normal(1, 0.04)
     pixels[..., :3] = np.clip(pixels[..., :3] * gain, 0, 255)
     return Image.fromarray(pixels.astype(np.uint8), "RGBA")
-
-
-def soften(picture: Image.Image, radius: float) -> Image.Image:
-    """Blur a picture; used to make calm background fixtures."""
-    return picture.filter(ImageFilter.GaussianBlur(radius))
 
 
 def to_array(picture: Image.Image) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from mossgen.texts import encodable
+from mossgen.items import encodable
 
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _FENCE = re.compile(r"^\s*```.*$", re.MULTILINE)

@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from mossgen.errors import ConfigError
-from mossgen.items import Label, Vote
-from mossgen.texts import encodable
+from mossgen.items import Label, Vote, encodable
 
 REVIEWERS = 3  # an item, unless told otherwise
 NAME, NOTE = 80, 2000  # characters at most
