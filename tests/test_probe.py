@@ -168,7 +168,8 @@ def test_half_a_surrogate_pair_in_a_set_stops_nothing(a_set, chat, tmp_path):
     odd = {"category": "\ud83d", "description": "A \ud83d.", "question": "Why \ud83d?", "id": 0}
     table.write_text("".join(json.dumps({**row, **(odd if row["id"] == "i0" else {})}) + "\n" for row in rows))
     assert probe(a_set, *target(server), out=out)[0] == 0
-    assert [(row["id"], row["question"], row.get("category")) for row in kept(out)][0] == ("0", "Why ??", "?")
+    first, *_ = kept(out)
+    assert (first["id"], first["question"], first["category"]) == ("0", "Why ??", "?")
     assert probe(a_set, *target(server), out=out)[1]["targets"]["openai:m"]["asked"] == 0
 
 
