@@ -207,11 +207,13 @@ def _imagefolder(path: Path) -> list[Pair] | None:
 
 def _jsonl(file: Path) -> Iterator[Pair]:
     """The pairs of a metadata file, one a line, pictures beside it. Raises ConfigError with the line."""
-    for number, line in enumerate(read_text(file, MAX_BYTES, ConfigError).split("\n"), 1):
+    for number, line in enumerate(read_text(file, MAX_BYTES, ConfigError).removeprefix("\ufeff").split("\n"), 1):
         if not line.strip():
             continue
         try:
             row: Mapping[str, Any] = json.loads(line)
+            if row["question"] is None:
+                raise KeyError("question")
             image = row.get("file_name") or row["image"]
             yield Pair(encodable(str(row.get("id", number))), encodable(str(row["question"])), file.parent / str(image))
         except ValueError as error:

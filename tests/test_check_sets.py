@@ -140,7 +140,10 @@ def test_what_is_odd_about_a_row_is_its_own_problem(tmp_path):
     reference.write_text(rows[2])
     with pytest.raises(ConfigError, match="not valid JSON"):
         read_reference(reference)
-    reference.write_text('{"question": "Why \\ud83d?", "file_name": "a.png"}')
+    reference.write_text('{"question": null, "file_name": "a.png"}')
+    with pytest.raises(ConfigError, match="line 1: needs `question`"):
+        read_reference(reference)
+    reference.write_text('\ufeff{"question": "Why \\ud83d?", "file_name": "a.png"}', encoding="utf-8")
     assert [pair.question for pair in read_reference(reference).pairs] == ["Why ??"]
 
 
