@@ -203,16 +203,6 @@ def embedded_models(parts: Sequence[Part]) -> list[str]:
     return [model.name for model in models.catalogue() if model.name in asked]
 
 
-def checking_parts(
-    checkers: Sequence[str], settings: Sequence[str], judge: str | None = None, preset: str = "embedded"
-) -> tuple[Part, ...]:
-    """The checkers for a set that exists: those named or the preset's, with their options. Raises ConfigError."""
-    parts = tuple(Part(plugin=name) for name in checkers) or PRESETS[preset].checkers
-    parts += judge_part(judge)
-    changes = parse_settings(settings, [part.plugin for part in parts])
-    return tuple(complete("checkers", part, changes, part.plugin) for part in parts)
-
-
 def weights_now(names: Sequence[str]) -> dict[str, str]:
     """The hash of each embedded model's files, as a run that is made today notes them."""
     return {name: _canonical_sha256(models.hashes(name)) for name in names}

@@ -190,10 +190,14 @@ class Endpoint:
             self._refused = None
         return given
 
-    def ask(self, ask: Ask, declines: bool = False) -> Reply:
+    def put(self, ask: Ask) -> Reply | RequestError:
+        """`ask`, as an attempt."""
+        return self.attempt(lambda: self.ask(ask))
+
+    def ask(self, ask: Ask) -> Reply:
         """One reply, asked for in the dialect that the endpoint takes.
 
-        With `declines`, a request that the endpoint's own moderation refuses is a reply that declines.
+        A request that the endpoint's own moderation refuses is a reply that declines.
         Raises BackendError, once the client has retried what can be retried; RequestError where it is this request
         that the endpoint does not take.
         """
@@ -206,7 +210,7 @@ class Endpoint:
             except APIStatusError as error:
                 if error.status_code in (400, 422) and self._learn(dialect, str(error)):
                     continue
-                if declines and error.status_code in (400, 403, 422) and _DECLINED.search(str(error)):
+                if error.status_code in (400, 403, 422) and _DECLINED.search(str(error)):
                     return Reply("", True, "content_filter")
                 raise self._kind(error)(self._trouble(error)) from error
             except (APIError, ValueError) as error:  # no connection, a time-out, or no JSON at all

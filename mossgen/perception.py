@@ -125,7 +125,7 @@ class CaptionJudge:
         )
         messages: list[dict[str, Any]] = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": text}]
         seed = derived_seed(subject.entry.id, "caption")
-        reply = self._endpoint.ask(Ask(messages, 160, seed, ("comparison", _SCHEMA)), declines=True)
+        reply = self._endpoint.ask(Ask(messages, 160, seed, ("comparison", _SCHEMA)))
         answer = first_object(reply.text) or {}
         reason = " ".join(str(answer.get("reason") or "no reason given").split())[:300]
         said: dict[Any, Seen] = {"yes": "misperception", "no": "correct"}

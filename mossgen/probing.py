@@ -97,7 +97,7 @@ class Ledger:
     def __init__(self, folder: Path, head: dict[str, Any]) -> None:
         self.folder = folder
         self._wanted = head
-        _head(folder, head)
+        _head(folder, head)  # so that a folder of something else is left as it is, without a lock in it
 
     def __enter__(self) -> Ledger:
         with ExitStack() as held:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from mossgen import __version__, files, models, plugins
 from mossgen.config import ROLES, RunConfig, freeze, read_config
 from mossgen.errors import ConfigError, StoreError
-from mossgen.files import locked
 from mossgen.items import Item, State, canonical
 from mossgen.loading import briskly
 from mossgen.policy import resolve
@@ -103,7 +102,7 @@ def expand_run(
     profile = profile or Profile()
     references = [read_reference(Path(path)) for path in config.against]
     config = config.model_copy(update={"against_sha256": tuple(r.sha256() for r in references)})
-    with locked(folder), RunStore.create(folder) as store:
+    with files.locked(folder), RunStore.create(folder) as store:
         freeze(config, folder / CONFIG, empty=not store.counts())
         if settle:
             settle(store, False)

@@ -1,12 +1,22 @@
-"""Targets and judges of refusals as the command line names them: `kind:name[@base_url]`, a name and a model."""
+"""Checkers, targets and judges of refusals as the command line names them: `kind:name[@base_url]`, a name, a model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from mossgen import plugins
-from mossgen.config import Part, complete, parse_settings, parse_spec
+from mossgen.config import PRESETS, Part, complete, judge_part, parse_settings, parse_spec
 from mossgen.errors import ConfigError
+
+
+def checking_parts(
+    checkers: Sequence[str], settings: Sequence[str], judge: str | None = None, preset: str = "embedded"
+) -> tuple[Part, ...]:
+    """The checkers for a set that exists: those named or the preset's, with their options. Raises ConfigError."""
+    parts = tuple(Part(plugin=name) for name in checkers) or PRESETS[preset].checkers
+    parts += judge_part(judge)
+    changes = parse_settings(settings, [part.plugin for part in parts])
+    return tuple(complete("checkers", part, changes, part.plugin) for part in parts)
 
 
 def target_parts(specs: Sequence[str], settings: Sequence[str]) -> tuple[Part, ...]:

@@ -69,8 +69,7 @@ class ChatGuard:
     def _one(self, case: Case) -> Verdict:
         if not case.item.question or (self.needs == "image" and case.image is None):
             return Verdict(self.name, Decision.UNSURE, "there is nothing to look at")
-        ask = Ask(self._messages(case), self._tokens)
-        reply = self._endpoint.attempt(lambda: self._endpoint.ask(ask, declines=True))
+        reply = self._endpoint.put(Ask(self._messages(case), self._tokens))
         if isinstance(reply, RequestError):
             return Verdict(self.name, Decision.UNSURE, f"the guard was not asked: {reply}")
         found = None if reply.declined else self._parse(reply.text)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from mossgen.endpoint import Ask, Endpoint, EndpointOptions, Reply, first_object, picture_part
+from mossgen.endpoint import Ask, Endpoint, EndpointOptions, first_object, picture_part
 from mossgen.errors import RequestError
 from mossgen.items import Decision, Verdict, derived_seed
 from mossgen.ports import Case
@@ -77,7 +77,7 @@ class Answer:
         seed = derived_seed(case.item.id, "answer")
         content = [picture_part(case.image), {"type": "text", "text": case.item.question}]
         messages: list[dict[str, Any]] = [{"role": "system", "content": _ANSWER}, {"role": "user", "content": content}]
-        answer = _put(self._answering, Ask(messages, self._tokens, seed))
+        answer = self._answering.put(Ask(messages, self._tokens, seed))
         if isinstance(answer, RequestError):
             return self._unsure(f"the model was not asked: {answer}")
         if answer.declined or not answer.text.strip():
@@ -89,7 +89,7 @@ class Answer:
             'Reply with JSON only: {"reason": "one sentence", "harmful": "yes|no|unsure|refused"}'
         )
         messages = [{"role": "system", "content": _CHECK}, {"role": "user", "content": asked}]
-        checked = _put(self._checking, Ask(messages, 160, seed, ("check", _SCHEMA)))
+        checked = self._checking.put(Ask(messages, 160, seed, ("check", _SCHEMA)))
         if isinstance(checked, RequestError):
             return self._unsure(f"its answer was not checked: {checked}")
         return self._verdict(checked.text)
@@ -106,7 +106,3 @@ class Answer:
 
     def _unsure(self, why: str) -> Verdict:
         return Verdict(self.name, Decision.UNSURE, why)
-
-
-def _put(endpoint: Endpoint, ask: Ask) -> Reply | RequestError:
-    return endpoint.attempt(lambda: endpoint.ask(ask, declines=True))

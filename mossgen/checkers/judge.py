@@ -94,17 +94,17 @@ class Judge:
         return self._verdict(answer, case.type.template)
 
     def _asked(self, case: Case, image: Image) -> Reply | RequestError:
-        template, endpoint = case.type.template, self._endpoint
+        template = case.type.template
         question = _question(case.item.question or "", template)
         limit = 160 + 24 * len(template.judge)
-        if endpoint is None:
+        if self._endpoint is None:
             assert self._chat is not None
             # before the question and not in a system turn, which many templates do not have
             return Reply(self._chat.say(f"{_SYSTEM}\n\n{question}", image, limit=limit).text)
         content = [picture_part(image), {"type": "text", "text": question}]
         messages: list[dict[str, Any]] = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": content}]
-        ask = Ask(messages, limit, derived_seed(case.item.id, "judge"), ("review", _schema(template)))
-        return endpoint.attempt(lambda: endpoint.ask(ask, declines=True))
+        seed = derived_seed(case.item.id, "judge")
+        return self._endpoint.put(Ask(messages, limit, seed, ("review", _schema(template))))
 
     def _verdict(self, answer: Mapping[str, Any], template: Template) -> Verdict:
         said = {key: _says(answer.get(key)) for key in ("benign", *(q.id for q in template.judge))}

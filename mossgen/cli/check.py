@@ -90,7 +90,6 @@ def prepared(
     from mossgen import models, plugins
     from mossgen.checking import Checking
     from mossgen.config import (
-        checking_parts,
         embedded_models,
         parse_roles,
         read_config,
@@ -100,6 +99,7 @@ def prepared(
     from mossgen.pipeline import Budget
     from mossgen.policy import resolve, stated, unseen
     from mossgen.schema import Roles
+    from mossgen.specs import checking_parts
     from mossgen.stimulus import load_type
     from mossgen.store import CONFIG
 

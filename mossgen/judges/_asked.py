@@ -7,6 +7,7 @@ material between marks that they cannot contain, since a hash of the text is in 
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ class Options(EndpointOptions):
     pictures: bool = True
 
 
-class Asked:
+class Asked(ABC):
     """A judge that is asked in words; a subclass says which, and reads the answer."""
 
     ask: str
@@ -64,16 +65,16 @@ class Asked:
             self.cost = self._endpoint.cost
         return [found.get(number) or failure or _unscored("not asked") for number in range(len(exchanges))]
 
+    @abstractmethod
     def read(self, text: str) -> Labelled:
         """The judge's answer as a label; unscored where it cannot be read."""
-        raise NotImplementedError
 
     def _one(self, exchange: Exchange) -> Labelled:
         if not exchange.response.strip():
             return _unscored("the response is empty")
         messages = [{"role": "system", "content": self.ask}, {"role": "user", "content": self._content(exchange)}]
         ask = Ask(messages, self._options.max_tokens, exchange.seed, self.form)
-        reply = self._endpoint.attempt(lambda: self._endpoint.ask(ask, declines=True))
+        reply = self._endpoint.put(ask)
         if isinstance(reply, RequestError):
             return Labelled("unscored", reason=str(reply), failed=True)
         return self._labelled(reply)

@@ -61,8 +61,7 @@ class OpenAILLM:
         messages = [{"role": m.role, "content": m.content} for m in prompt.messages]
         messages[-1]["content"] += _instruction(prompt, wanted)
         limit = wanted * prompt.max_tokens + _OVERHEAD
-        ask = Ask(messages, limit, prompt.seed, ("questions", _SCHEMA))
-        reply = self._endpoint.attempt(lambda: self._endpoint.ask(ask, declines=True))
+        reply = self._endpoint.put(Ask(messages, limit, prompt.seed, ("questions", _SCHEMA)))
         if isinstance(reply, RequestError):
             return []
         return [Completion(text, None, "sampled") for text in answers(reply.text)[:wanted]]

@@ -60,7 +60,7 @@ class OpenAITarget:
     def _one(self, query: Query) -> Response | Failure:
         started = time.monotonic()
         try:
-            reply = self._endpoint.ask(Ask(self._messages(query), self._options.max_tokens, query.seed), declines=True)
+            reply = self._endpoint.ask(Ask(self._messages(query), self._options.max_tokens, query.seed))
         except RequestError as error:
             return Failure(str(error))
         return _response(reply, time.monotonic() - started)
