@@ -60,7 +60,7 @@ SEEDS = [
 @pytest.fixture(scope="session")
 def clip():
     """The real embedder, loaded once."""
-    from mossgen.embedders.open_clip import Options, build
+    from mossgen.plugins.embedders.open_clip import Options, build
 
     return build(Options())
 
@@ -97,12 +97,12 @@ def made_run(tiny: Path, tmp_path: Path) -> Path:
 
     from PIL import Image
 
-    from mossgen.config import build_config, freeze
-    from mossgen.items import State
-    from mossgen.runs import write_outputs
-    from mossgen.stages.render import to_png
-    from mossgen.stimulus import load_type
-    from mossgen.store import RunStore
+    from mossgen.core.items import State
+    from mossgen.expansion.expand import write_outputs
+    from mossgen.expansion.render import to_png
+    from mossgen.runs.config import build_config, freeze
+    from mossgen.runs.store import RunStore
+    from mossgen.stimulus.types import load_type
 
     kind, run = load_type(str(tiny)), tmp_path / "made"
     with RunStore.create(run) as store:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from PIL import Image
 
-from mossgen import plugins
-from mossgen.lineage import Source
-from mossgen.ports import Example, SetView
+from mossgen.plugins import registry
+from mossgen.plugins.protocols import Example, SetView
+from mossgen.sets.lineage import Source
 
 TRAINING = ("trl-sft", "trl-dpo", "trl-kto", "llama-factory", "ms-swift", "llava", "axolotl", "openai-jsonl")
 EVALUATION = ("imagefolder", "parquet", "mossbench", "lmms-eval", "vlmevalkit", "inspect", "pyrit")
@@ -59,5 +59,5 @@ def write_export(name, root, **changes):
     out = root / "out" / name
     hostile = HOSTILE.replace("{", "(") if name == "pyrit" else HOSTILE
     view = replace(make_view(make_examples(root / "pictures", hostile=hostile), out, split), **changes)
-    plugins.load("exporters", name.replace("-", "_"), {}).export(view, out)
+    registry.load("exporters", name.replace("-", "_"), {}).export(view, out)
     return out, view.examples

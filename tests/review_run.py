@@ -10,12 +10,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from mossgen.config import build_config, freeze
-from mossgen.items import Decision, State, Verdict
-from mossgen.review.server import ReviewServer
-from mossgen.review.session import Session
-from mossgen.stimulus import load_type
-from mossgen.store import CONFIG, RunStore
+from mossgen.core.items import Decision, State, Verdict
+from mossgen.reviews.server import ReviewServer
+from mossgen.reviews.session import Session
+from mossgen.runs.config import build_config, freeze
+from mossgen.runs.store import CONFIG, RunStore
+from mossgen.stimulus.types import load_type
 
 HOSTILE = '</script><img src="x" onerror="window.hacked = 1"><script>window.hacked = 2</script> & "this"?'
 QUESTIONS = ("Where would this look best?", HOSTILE, "Suggest a good title for this.", "How might we use this?")

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mossgen.config import build_config, freeze
-from mossgen.contrast import contrast_id
-from mossgen.items import Item, State, canonical
-from mossgen.runs import write_outputs
-from mossgen.stages.render import to_png
-from mossgen.stimulus import load_type
-from mossgen.store import RunStore
+from mossgen.checks.contrast import contrast_id
+from mossgen.core.items import Item, State, canonical
+from mossgen.expansion.expand import write_outputs
+from mossgen.expansion.render import to_png
+from mossgen.runs.config import build_config, freeze
+from mossgen.runs.store import RunStore
+from mossgen.stimulus.types import load_type
 
 DIM = 512  # of the embedded CLIP
 

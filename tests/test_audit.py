@@ -11,13 +11,13 @@ from conftest import mossgen
 from PIL import Image, ImageDraw
 from split_run import make_run, metadata
 
-from mossgen import lineage
-from mossgen.audit import audit
-from mossgen.config import PRESETS
-from mossgen.contamination import compare, csv_text
+from mossgen.duplicates.audit import audit
+from mossgen.duplicates.report import compare, csv_text
 from mossgen.errors import ConfigError
-from mossgen.split import split_set
-from mossgen.tables import read_rows
+from mossgen.files.tables import read_rows
+from mossgen.runs.config import PRESETS
+from mossgen.sets import lineage
+from mossgen.splits.split import split_set
 
 PART = PRESETS["embedded"].embedder
 
@@ -25,7 +25,7 @@ PART = PRESETS["embedded"].embedder
 @pytest.fixture(autouse=True)
 def one_load(monkeypatch, clip):
     """The real embedder, loaded once."""
-    monkeypatch.setattr("mossgen.audit.load_embedder", lambda part: clip)
+    monkeypatch.setattr("mossgen.duplicates.audit.load_embedder", lambda part: clip)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def made(tmp_path_factory, clip):
     root = tmp_path_factory.mktemp("audit")
     make_run(root / "run", "counterintuitive", 20)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mossgen.split.load_embedder", lambda part: clip)
+        patch.setattr("mossgen.splits.split.load_embedder", lambda part: clip)
         return split_set([root / "run"], root / "set", {"test": 0.2})
 
 

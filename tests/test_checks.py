@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from mossgen import plugins
-from mossgen.checkers import legible, rules, sanity
+from mossgen.core.items import Decision
 from mossgen.errors import BackendError, TemplateError
-from mossgen.items import Decision
-from mossgen.ports import Case
-from mossgen.stages.overlay import composite, forms
-from mossgen.stimulus import load_type
+from mossgen.expansion.overlay import composite, forms
+from mossgen.plugins import registry
+from mossgen.plugins.checkers import legible, rules, sanity
+from mossgen.plugins.protocols import Case
+from mossgen.stimulus.types import load_type
 
 TEMPLATE = """
 name: trial
@@ -160,7 +160,7 @@ def test_other_words_are_not_taken_for_a_term(text, term):
 
 
 def test_rules_as_a_checker(plain):
-    checker = plugins.load("checkers", "rules", {})
+    checker = registry.load("checkers", "rules", {})
     asked = ["Describe this room.", "Describe the room.", None]
     verdicts = checker.check([case(plain, question=q) for q in asked])
     assert [v.decision for v in verdicts] == [Decision.PASS, Decision.FAIL, Decision.UNSURE]
@@ -171,7 +171,7 @@ def test_rules_as_a_checker(plain):
 
 
 def test_scenes_are_pictures_in_every_size_plain_and_overlaid(plain):
-    checker = plugins.load("checkers", "sanity", {})
+    checker = registry.load("checkers", "sanity", {})
     for size in (128, 256, 640):
         for paper in ((226, 214, 190), (20, 24, 40)):
             image = scene(size, paper)
@@ -219,7 +219,7 @@ def test_shape_mode_and_a_missing_picture(plain):
 
 @pytest.fixture(scope="module")
 def checker():
-    return plugins.load("checkers", "legible", {})
+    return registry.load("checkers", "legible", {})
 
 
 @pytest.mark.parametrize("form", ["cross", "ring"])
@@ -327,8 +327,8 @@ def test_ocr_says_nothing_on_the_way(negated, capfd):
 def test_a_pattern_that_would_take_for_ever_is_a_sentence(tiny, monkeypatch):
     hostile = "{name: slow, pattern: '(a|aa)+$', reason: none}"
     tiny.write_text(tiny.read_text().replace("forbid: [", f"forbid: [{hostile}, "))
-    monkeypatch.setattr("mossgen.checkers.rules.PATIENCE", 0.2)
+    monkeypatch.setattr("mossgen.plugins.checkers.rules.PATIENCE", 0.2)
     kind = load_type(str(tiny))
     item = dataclasses.replace(next(iter(kind.plan(0))), question=f"What is this {'a' * 60}b, do you think?")
     with pytest.raises(TemplateError, match=r"The rule 'slow': its pattern took more than 0\.2 s on"):
-        plugins.load("checkers", "rules", {}).check([Case(item, kind)])
+        registry.load("checkers", "rules", {}).check([Case(item, kind)])

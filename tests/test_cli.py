@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from conftest import mossgen
 
-from mossgen.config import build_config, freeze, read_config
+from mossgen.core.items import State
 from mossgen.errors import ConfigError
-from mossgen.items import State
-from mossgen.references import read_image, read_reference
-from mossgen.stimulus import load_type
-from mossgen.store import RunStore
+from mossgen.runs.config import build_config, freeze, read_config
+from mossgen.runs.store import RunStore
+from mossgen.sets.references import read_image, read_reference
+from mossgen.stimulus.types import load_type
 
 BAD = {
     # case: (arguments, exit code, what the sentence says)

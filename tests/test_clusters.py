@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from mossgen.clusters import RELATIONS, TOLERANCE, Thing, divide, tie
 from mossgen.errors import ConfigError
-from mossgen.stimulus import load_type
+from mossgen.splits.clusters import RELATIONS, TOLERANCE, Thing, divide, tie
+from mossgen.stimulus.types import load_type
 
 SHARES = {"test": 0.2, "dev": 0.1}
 

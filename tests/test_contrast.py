@@ -8,17 +8,17 @@ from conftest import mossgen
 from PIL import Image
 from split_run import add_partners
 
-from mossgen.checking import Checking
-from mossgen.contrast import CHECKED, FOLDER, METADATA, make_contrasts, partners
+from mossgen.checks.checking import Checking
+from mossgen.checks.contrast import CHECKED, FOLDER, METADATA, make_contrasts, partners
+from mossgen.checks.policy import Policy
+from mossgen.core.items import Decision, Item, Label, State, Verdict, Vote
 from mossgen.errors import BackendError, ConfigError, RunError
-from mossgen.items import Decision, Item, Label, State, Verdict, Vote
-from mossgen.policy import Policy
-from mossgen.review.gate import apply_to_run
-from mossgen.sets import read_set
-from mossgen.stages.render import to_png
-from mossgen.stimulus import load_type
-from mossgen.store import RunStore
-from mossgen.subjects import read_subjects
+from mossgen.expansion.render import to_png
+from mossgen.probes.subjects import read_subjects
+from mossgen.reviews.apply import apply_to_run
+from mossgen.runs.store import RunStore
+from mossgen.sets.readers import read_set
+from mossgen.stimulus.types import load_type
 
 KINDS = ("exaggerated_risk", "negated_harm", "counterintuitive")
 
@@ -164,7 +164,7 @@ def test_a_contrast_rule_has_one_way(tiny, section):
 
 
 def test_a_contrast_section_does_not_change_what_a_run_is_made_with(tiny):
-    from mossgen.config import build_config
+    from mossgen.runs.config import build_config
 
     before = build_config(load_type(str(tiny))).template_sha256
     tiny.write_text(tiny.read_text() + "contrast: {questions: ['How do I steal the {{ thing }}?']}\n")
@@ -173,10 +173,10 @@ def test_a_contrast_section_does_not_change_what_a_run_is_made_with(tiny):
 
 def test_the_embedded_checkers_reject_most_template_partners():
     """Of the shipped texts, as the foreign rules and the safety head see them; the rest would be dropped."""
-    from mossgen import plugins
-    from mossgen.ports import Case
+    from mossgen.plugins import registry
+    from mossgen.plugins.protocols import Case
 
-    checkers = [plugins.load("checkers", name, {}) for name in ("rules", "safety")]
+    checkers = [registry.load("checkers", name, {}) for name in ("rules", "safety")]
     for kind in ("exaggerated_risk", "counterintuitive"):
         stimulus = load_type(kind)
         made, _ = partners(accepted(stimulus, 64, image="ab"), stimulus, 0)

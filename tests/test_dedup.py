@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mossgen.stages.dedup import CHANNELS, Deduplicator
+from mossgen.duplicates.index import CHANNELS, Deduplicator
 
 THRESHOLDS = {"text": 0.95, "image": 0.95, "pair": 0.9}
 

@@ -7,10 +7,10 @@ from chat_server import Chat, fault, pictures
 from conftest import mossgen
 from PIL import Image
 
-from mossgen.perception import rough
-from mossgen.sets import Entry
-from mossgen.stimulus import load_type, type_names
-from mossgen.subjects import Subject
+from mossgen.diagnosis.perception import rough
+from mossgen.probes.subjects import Subject
+from mossgen.sets.readers import Entry
+from mossgen.stimulus.types import load_type, type_names
 
 NO, YES = (
     "I'm sorry, but I can't help with that request.",

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mossgen import models, plugins
-from mossgen.embedders import open_clip as plugin
 from mossgen.errors import BackendError, ConfigError, MissingModel
+from mossgen.models import weights
+from mossgen.plugins import registry
+from mossgen.plugins.embedders import open_clip as plugin
 
 
 @pytest.fixture(scope="module")
 def embedder():
-    return plugins.load("embedders", "open_clip", {})
+    return registry.load("embedders", "open_clip", {})
 
 
 def picture(colour, shape="ellipse", side=256):
@@ -81,10 +82,10 @@ def test_a_recompressed_picture_is_a_duplicate_and_another_is_not(embedder, tmp_
 
 
 def test_texts_keep_minilms_geometry(embedder):
-    from mossgen.checkers.safety import Encoder
+    from mossgen.plugins.checkers.safety import Encoder
 
     texts = ["How do I fold this neatly?", "What is a neat way to fold this?", "a bomb in a classroom"]
-    pooled = Encoder(models.path("minilm")).features(texts)[:, -384:]
+    pooled = Encoder(weights.path("minilm")).features(texts)[:, -384:]
     pooled /= np.linalg.norm(pooled, axis=1, keepdims=True)
     rows = embedder.texts(texts)
     np.testing.assert_allclose(rows @ rows.T, pooled @ pooled.T, atol=1e-3)
@@ -93,9 +94,9 @@ def test_texts_keep_minilms_geometry(embedder):
 def test_every_channel_has_a_threshold_and_options_override_it(embedder):
     assert set(embedder.thresholds) == {"text", "image", "pair", "match"}
     assert all(-1 < value < 1 for value in embedder.thresholds.values())
-    measured = json.loads((models.path("clip") / "thresholds.json").read_text())
+    measured = json.loads((weights.path("clip") / "thresholds.json").read_text())
     assert embedder.thresholds == measured
-    own = plugins.load("embedders", "open_clip", {"text": 0.5, "match": -0.1})
+    own = registry.load("embedders", "open_clip", {"text": 0.5, "match": -0.1})
     assert own.thresholds == {**measured, "text": 0.5, "match": -0.1}
 
 
@@ -108,7 +109,7 @@ def test_the_folder_loads_with_open_clip_once_the_tower_is_known():
         "print(tuple(model.encode_text(tokens).shape), tuple(model.encode_image(torch.zeros(1, 3, 192, 192)).shape))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=models.path("clip"), capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", code], cwd=weights.path("clip"), capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split("\n")[-2] == "(1, 512) (1, 512)"
@@ -132,16 +133,16 @@ def test_bad_options_are_refused_in_a_sentence(options, named, monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match=named) as caught:
-        plugins.load("embedders", "open_clip", options)
+        registry.load("embedders", "open_clip", options)
     assert "\n" not in str(caught.value)
 
 
 def test_missing_and_broken_folders_are_named(tmp_path):
     with pytest.raises(MissingModel, match="nowhere"):
-        plugins.load("embedders", "open_clip", {"model": f"local-dir:{tmp_path / 'nowhere'}"})
+        registry.load("embedders", "open_clip", {"model": f"local-dir:{tmp_path / 'nowhere'}"})
     (tmp_path / "open_clip_config.json").write_text("{}")
     with pytest.raises(MissingModel, match="open_clip_config"):
-        plugins.load("embedders", "open_clip", {"model": f"local-dir:{tmp_path}"})
+        registry.load("embedders", "open_clip", {"model": f"local-dir:{tmp_path}"})
 
 
 def test_another_model_from_a_folder_has_the_guessed_thresholds(tmp_path):
@@ -156,7 +157,7 @@ def test_another_model_from_a_folder_has_the_guessed_thresholds(tmp_path):
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
     model = open_clip.CLIP(**json.loads(json.dumps(config)))
     save_file(model.state_dict(), tmp_path / "open_clip_model.safetensors")
-    toy = plugins.load("embedders", "open_clip", {"model": f"local-dir:{tmp_path}", "image": 0.9})
+    toy = registry.load("embedders", "open_clip", {"model": f"local-dir:{tmp_path}", "image": 0.9})
     assert toy.images([picture("red")]).shape == toy.texts(["a knife"]).shape == (1, 32)
     assert toy.thresholds == {**plugin.GUESSED, "image": 0.9}
 

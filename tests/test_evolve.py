@@ -13,8 +13,8 @@ from chat_server import Chat, fault
 from conftest import mossgen
 from PIL import Image
 
-from mossgen.checkers.rules import broken
-from mossgen.config import Evolution
+from mossgen.core.items import State
+from mossgen.duplicates.nearness import Vectors
 from mossgen.errors import BackendError
 from mossgen.evolution.bandit import Bandit
 from mossgen.evolution.family import Family, Parents, evolved
@@ -22,18 +22,18 @@ from mossgen.evolution.figures import measured
 from mossgen.evolution.mutators import MUTATORS, applicable, strength
 from mossgen.evolution.panel import Asked, Panel
 from mossgen.evolution.search import PASSED, Limits, Search
-from mossgen.gate import Backends, Gate, Inherited
-from mossgen.items import State
-from mossgen.judges.keywords import Keywords
-from mossgen.lineage import Source
-from mossgen.local import load
-from mossgen.members import seeds_of
-from mossgen.nearness import Vectors
-from mossgen.pipeline import Budget
-from mossgen.ports import Failure, Response
-from mossgen.probing import Wish
-from mossgen.stimulus import load_type, type_names
-from mossgen.store import RunStore
+from mossgen.expansion.pipeline import Budget
+from mossgen.expansion.stages import Backends, Gate, Inherited
+from mossgen.models.chat import load
+from mossgen.plugins.checkers.rules import broken
+from mossgen.plugins.judges.keywords import Keywords
+from mossgen.plugins.protocols import Failure, Response
+from mossgen.probes.probing import Wish
+from mossgen.runs.config import Evolution
+from mossgen.runs.store import RunStore
+from mossgen.sets.lineage import Source
+from mossgen.splits.members import seeds_of
+from mossgen.stimulus.types import load_type, type_names
 
 NO = "I'm sorry, but I can't help with that request."
 YES = "Gladly! Together we can make this place better, one small step at a time, so let us begin today."

@@ -9,15 +9,16 @@ import pytest
 from conftest import mossgen
 from PIL import Image
 
-from mossgen import answers, lineage
-from mossgen.answers import FILE, answers_file, broken, targets, whole, write_answers
 from mossgen.cli.export import _share
+from mossgen.core.items import Decision, Label, State, Verdict, Vote
 from mossgen.errors import BackendError, ConfigError, StoreError
-from mossgen.exporters._refusal import refuses
-from mossgen.exporting import Wish, export, mixed
-from mossgen.items import Decision, Label, State, Verdict, Vote
-from mossgen.ports import Completion, Example
-from mossgen.store import RunStore
+from mossgen.exports import answers
+from mossgen.exports.answers import FILE, answers_file, broken, targets, whole, write_answers
+from mossgen.exports.export import Wish, export, mixed
+from mossgen.plugins.protocols import Completion, Example
+from mossgen.plugins.refusal_words import refuses
+from mossgen.runs.store import RunStore
+from mossgen.sets import lineage
 
 GOOD = "Call this park the meadow of the red kite {}."
 
@@ -116,7 +117,7 @@ def rows_of(folder, name):
 def _stub_writer(monkeypatch, request):
     """No model but where a test is about the real one."""
     if "real" not in request.node.name:
-        monkeypatch.setattr("mossgen.exporting._writers", lambda part, say: (Writer(), []))
+        monkeypatch.setattr("mossgen.exports.export._writers", lambda part, say: (Writer(), []))
 
 
 # -- runs and sides ------------------------------------------------------------------------------------
@@ -168,7 +169,7 @@ def test_reviewed_items_alone(made_run, tiny, tmp_path):
     with pytest.raises(ConfigError, match="People settled no item"):
         export(made_run, tmp_path / "out", wish)
     with RunStore.open(made_run) as store:
-        from mossgen.items import State
+        from mossgen.core.items import State
 
         first = store.items(State.ACCEPTED)[0].id
         store.add_votes([Vote(first, who, Label.BENIGN, (), "", "2026-01-01T00:00:00Z") for who in "abc"])
@@ -447,7 +448,7 @@ def test_items_without_an_answer_are_left_out_and_said(sided, tmp_path, monkeypa
             found = super().write(prompts)
             return [[] if "park 2" in p.messages[-1].content else f for p, f in zip(prompts, found, strict=True)]
 
-    monkeypatch.setattr("mossgen.exporting._writers", lambda part, say: (Some(), []))
+    monkeypatch.setattr("mossgen.exports.export._writers", lambda part, say: (Some(), []))
     made = export(sided, tmp_path / "out", Wish("ms-swift"))
     assert made.items == 3
     assert made.missing == {f"mg1-{2:016x}": "the model gave no answer that could be read"}
@@ -462,7 +463,7 @@ def test_a_picture_without_a_description_is_not_answered_for(tmp_path):
 
 
 def test_no_answer_at_all_writes_nothing(sided, tmp_path, monkeypatch):
-    monkeypatch.setattr("mossgen.exporting._writers", lambda part, say: (Writer(["No."]), []))
+    monkeypatch.setattr("mossgen.exports.export._writers", lambda part, say: (Writer(["No."]), []))
     with pytest.raises(
         ConfigError, match=r"No answer passed for any of 4 items .*: let another model write with --llm"
     ):

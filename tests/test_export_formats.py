@@ -14,10 +14,10 @@ import yaml
 from export_set import EVALUATION, TRAINING, make_examples, write_export
 from PIL import Image
 
-from mossgen import plugins
 from mossgen.errors import ConfigError, StoreError
-from mossgen.exporters._refusal import refuses
-from mossgen.exporting import formats
+from mossgen.exports.export import formats
+from mossgen.plugins import registry
+from mossgen.plugins.refusal_words import refuses
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def texts(message):
 def test_every_format_is_of_one_purpose():
     assert sorted(formats()) == sorted(TRAINING + EVALUATION)
     for name in formats():
-        made = plugins.load("exporters", name.replace("-", "_"), {})
+        made = registry.load("exporters", name.replace("-", "_"), {})
         assert made.name == name
         assert made.purpose == ("train" if name in TRAINING else "evaluate")
 

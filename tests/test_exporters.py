@@ -16,14 +16,14 @@ import pytest
 import yaml
 from PIL import Image, ImageDraw
 
-from mossgen import plugins
+from mossgen.core.items import Decision, State, Verdict
 from mossgen.errors import ConfigError, StoreError
-from mossgen.exporters import _folder
-from mossgen.exporters._sheet import LINES, SIDE, contact_sheet, wrap
-from mossgen.items import Decision, State, Verdict
-from mossgen.ports import RunView
-from mossgen.runs import EXPORTERS
-from mossgen.stimulus import load_type
+from mossgen.expansion.expand import EXPORTERS
+from mossgen.files import folders
+from mossgen.plugins import registry
+from mossgen.plugins.exporters._sheet import LINES, SIDE, contact_sheet, wrap
+from mossgen.plugins.protocols import RunView
+from mossgen.stimulus.types import load_type
 
 TEMPLATE = {
     "name": "quiet_harm",
@@ -133,7 +133,7 @@ def tree(folder):
 
 
 def export(name, run, out, **options):
-    return plugins.load("exporters", name, options).export(run, out)
+    return registry.load("exporters", name, options).export(run, out)
 
 
 # -- every exporter ---------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def test_same_run_same_bytes(name, run, tmp_path):
 @pytest.mark.parametrize("name", EXPORTERS)
 def test_unknown_option_is_refused(name):
     with pytest.raises(ConfigError, match="nonsense"):
-        plugins.load("exporters", name, {"nonsense": 1})
+        registry.load("exporters", name, {"nonsense": 1})
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
@@ -268,7 +268,7 @@ def test_an_empty_folder_and_a_link_to_one_are_used(run, tmp_path):
 
 def test_the_marker_lists_what_was_written(run, tmp_path):
     written = export("mossbench", run, tmp_path / "out")
-    marker = json.loads((tmp_path / "out" / _folder.MARKER).read_text())
+    marker = json.loads((tmp_path / "out" / folders.MARKER).read_text())
     hashes = {p.relative_to(tmp_path / "out").as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in written}
     assert marker["files"] == hashes
 
@@ -276,12 +276,12 @@ def test_the_marker_lists_what_was_written(run, tmp_path):
 def test_an_export_whose_marker_holds_names_alone_is_replaced(run, tmp_path):
     out = tmp_path / "out"
     written = export("mossbench", run, out)
-    before = (out / _folder.MARKER).read_text()
+    before = (out / folders.MARKER).read_text()
     names = [p.relative_to(out).as_posix() for p in written]
-    (out / _folder.MARKER).write_text(json.dumps({"export": "mossbench", "files": names}))
-    assert _folder.written(out) == names
+    (out / folders.MARKER).write_text(json.dumps({"export": "mossbench", "files": names}))
+    assert folders.written(out) == names
     assert export("mossbench", run, out) == written
-    assert (out / _folder.MARKER).read_text() == before
+    assert (out / folders.MARKER).read_text() == before
 
 
 # -- imagefolder ------------------------------------------------------------------------------------------
@@ -367,7 +367,7 @@ def test_the_card_states_what_the_set_is(run, tmp_path):
 def test_nothing_accepted(run, tmp_path):
     nothing = replace(run, accepted=[])
     for name in ("imagefolder", "mossbench"):
-        assert "no accepted item" in plugins.load("exporters", name, {}).unfit(nothing)
+        assert "no accepted item" in registry.load("exporters", name, {}).unfit(nothing)
         with pytest.raises(ConfigError, match="no accepted item"):
             export(name, nothing, tmp_path / name)
         assert not (tmp_path / name).exists()
@@ -418,7 +418,7 @@ def test_mossbench_metadata(run, tmp_path):
 def test_a_type_that_mossbench_does_not_know(code, tmp_path):
     type = make_type(tmp_path / "type", {**TEMPLATE, "mossbench": code})
     run = make_run(tmp_path / "blobs", type)
-    assert "quiet_harm has no MOSSBench code" in plugins.load("exporters", "mossbench", {}).unfit(run)
+    assert "quiet_harm has no MOSSBench code" in registry.load("exporters", "mossbench", {}).unfit(run)
     with pytest.raises(ConfigError, match="type 1, type 2, type 3"):
         export("mossbench", run, tmp_path / "out")
     assert not (tmp_path / "out").exists()

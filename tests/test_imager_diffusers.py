@@ -2,8 +2,8 @@
 
 import warnings
 
-from mossgen.imagers.diffusers import Options, build
-from mossgen.ports import Drawing
+from mossgen.plugins.imagers.diffusers import Options, build
+from mossgen.plugins.protocols import Drawing
 
 
 def test_the_embedded_pipeline_loads_without_deprecated_arguments() -> None:

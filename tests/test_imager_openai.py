@@ -10,8 +10,8 @@ from PIL import Image
 from pytest_httpserver import HTTPServer
 
 from mossgen.errors import BackendError
-from mossgen.imagers.openai import OpenAIImager, Options, build
-from mossgen.ports import Drawing
+from mossgen.plugins.imagers.openai import OpenAIImager, Options, build
+from mossgen.plugins.protocols import Drawing
 
 DRAWINGS = [Drawing("a red apple", "", 1), Drawing("a blue kite", "", 2)]
 

@@ -10,8 +10,8 @@ from conftest import mossgen
 from PIL import Image
 
 from mossgen.errors import ConfigError
-from mossgen.importing import import_set, problems, stated_licence, write_back
-from mossgen.references import locate, read_reference
+from mossgen.sets.importing import import_set, problems, stated_licence, write_back
+from mossgen.sets.references import locate, read_reference
 
 MOSSBENCH = Path(os.environ.get("MOSSBENCH", "not-there"))  # the folder with data and data_contrast
 

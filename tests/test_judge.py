@@ -8,12 +8,12 @@ import pytest
 from conftest import mossgen
 from judge_server import NO, YES, run, server, write
 
-from mossgen import plugins
 from mossgen.errors import ConfigError
-from mossgen.labels import Book, judge_rows, read_labels
-from mossgen.ports import Labelled
-from mossgen.responses import gather
-from mossgen.subjects import matched, read_subjects
+from mossgen.files.responses import gather
+from mossgen.judgements.labels import Book, judge_rows, read_labels
+from mossgen.plugins import registry
+from mossgen.plugins.protocols import Labelled
+from mossgen.probes.subjects import matched, read_subjects
 
 __all__ = ["server"]  # the fixture
 STRICT = {"reason": "r", "label": "refusal"}
@@ -385,5 +385,5 @@ def test_a_set_with_other_pictures_or_items_is_refused(made_run, said):
 
 
 def test_every_judge_is_listed():
-    assert plugins.names("judges") == ["embedded", "keywords", "mossbench", "strict"]
-    assert all(plugins.about("judges", name) for name in plugins.names("judges"))
+    assert registry.names("judges") == ["embedded", "keywords", "mossbench", "strict"]
+    assert all(registry.about("judges", name) for name in registry.names("judges"))

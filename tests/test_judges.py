@@ -8,15 +8,15 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from mossgen import plugins
-from mossgen.checkers import granite_guardian, judge, llama_guard, nemotron, qwen3guard, shieldgemma
-from mossgen.config import build_config, parse_roles
+from mossgen.checks.policy import resolve
+from mossgen.core.items import Decision, Item
 from mossgen.errors import BackendError, ConfigError, MissingModel
-from mossgen.items import Decision, Item
-from mossgen.policy import resolve
-from mossgen.ports import Case
-from mossgen.schema import Roles
-from mossgen.stimulus import load_type, untyped
+from mossgen.plugins import registry
+from mossgen.plugins.checkers import granite_guardian, judge, llama_guard, nemotron, qwen3guard, shieldgemma
+from mossgen.plugins.protocols import Case
+from mossgen.runs.config import build_config, parse_roles
+from mossgen.stimulus.schema import Roles
+from mossgen.stimulus.types import load_type, untyped
 
 QUESTION = "Which tablecloth would suit this room?"
 GOOD = {"reason": "An ordinary wish.", "ordinary": "yes", "independent": "yes", "element_named": "no",
@@ -80,7 +80,7 @@ def refusal(status, words):
 
 
 def load(server, name="judge", **options):
-    return plugins.load("checkers", name, {"model": "m", "base_url": server.url, "max_retries": 0, **options})
+    return registry.load("checkers", name, {"model": "m", "base_url": server.url, "max_retries": 0, **options})
 
 
 # -- the judge -----------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_a_failing_endpoint_is_an_error_and_never_a_verdict(server, case, answer
 
 
 def test_an_endpoint_that_is_down_is_a_sentence(case):
-    down = plugins.load("checkers", "judge", {"model": "m", "base_url": "http://127.0.0.1:9/v1", "max_retries": 0})
+    down = registry.load("checkers", "judge", {"model": "m", "base_url": "http://127.0.0.1:9/v1", "max_retries": 0})
     with pytest.raises(BackendError, match="cannot be reached"):
         down.check([case])
 
@@ -234,7 +234,7 @@ def test_a_local_judge_is_asked_the_same(server, case):
 
 def test_a_local_judge_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(MissingModel, match="no image-text-to-text model"):
-        plugins.load("checkers", "judge", {"backend": "transformers", "model": str(tmp_path)})
+        registry.load("checkers", "judge", {"backend": "transformers", "model": str(tmp_path)})
 
 
 def test_an_untyped_item_is_judged_on_harm_alone(server):
@@ -347,4 +347,4 @@ def test_shieldgemma_flags_from_its_threshold_and_a_broken_number_is_no_pass(cas
 
 def test_shieldgemma_without_weights_is_a_sentence(tmp_path):
     with pytest.raises(MissingModel, match="cannot be loaded"):
-        plugins.load("checkers", "shieldgemma", {"model": str(tmp_path)})
+        registry.load("checkers", "shieldgemma", {"model": str(tmp_path)})

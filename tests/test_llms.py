@@ -15,11 +15,12 @@ import urllib.request
 import pytest
 from werkzeug import Response
 
-from mossgen import models, plugins
 from mossgen.errors import BackendError, ConfigError, MissingModel
-from mossgen.llms import _text
-from mossgen.llms.openai import Dialect, Options
-from mossgen.ports import Message, Prompt
+from mossgen.models import weights
+from mossgen.plugins import registry
+from mossgen.plugins.llms import _text
+from mossgen.plugins.llms.openai import Dialect, Options
+from mossgen.plugins.protocols import Message, Prompt
 
 SHOTS = (
     ("a plastic skeleton in a biology room", "Plan a ten-minute quiz for the pupils who sit here."),
@@ -47,7 +48,7 @@ def prompt(seed=1, picture="a skull-shaped candle on a library shelf", **wanted)
 @pytest.fixture(scope="module")
 def smollm():
     """The embedded model in fp32, so that what differs by rounding stays tiny."""
-    return plugins.load("llms", "transformers", {"dtype": "float32"})
+    return registry.load("llms", "transformers", {"dtype": "float32"})
 
 
 def test_guided_answers_are_distinct_choices_drawn_by_seed(smollm):
@@ -82,7 +83,7 @@ def test_an_answer_depends_on_its_own_prompt_only(smollm):
     answers = smollm.write(jobs)
     assert [len(a) for a in answers] == [4, 1, 1]
     assert smollm.write(jobs[::-1])[::-1] == answers
-    batched = plugins.load("llms", "transformers", {"dtype": "float32", "batch_size": 3}).write(jobs)
+    batched = registry.load("llms", "transformers", {"dtype": "float32", "batch_size": 3}).write(jobs)
     for alone, together in zip(answers, batched, strict=True):  # padded, in one cache: the same but for rounding
         assert [a.text for a in alone] == [a.text for a in together]
         assert [a.logprob for a in alone] == pytest.approx([a.logprob for a in together], abs=1e-3)
@@ -130,7 +131,7 @@ def tiny_model(kind, folder):
     torch.manual_seed(0)
     hf.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        shutil.copy(models.path("smollm2") / name, folder / name)
+        shutil.copy(weights.path("smollm2") / name, folder / name)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "gemma3", "falcon_h1"])
@@ -138,7 +139,7 @@ def test_other_architectures(kind, tmp_path):
     import torch
 
     tiny_model(kind, tmp_path)
-    llm = plugins.load("llms", "transformers", {"model": str(tmp_path), "dtype": "float32", "batch_size": 2})
+    llm = registry.load("llms", "transformers", {"model": str(tmp_path), "dtype": "float32", "batch_size": 2})
     assert llm.name == f"transformers/{tmp_path.name}"
     assert llm.guides == (kind != "falcon_h1")  # a recurrent state does not branch
     wanted = {"samples": 1, "guided": 2, "choices": CHOICES[:4], "max_tokens": 4}
@@ -197,17 +198,17 @@ def test_what_cannot_be_loaded_is_one_sentence(options, error, words):
     if "device" in options and torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     with pytest.raises(error, match=words) as caught:
-        plugins.load("llms", "transformers", options)
+        registry.load("llms", "transformers", options)
     assert "\n" not in str(caught.value)
 
 
 def test_weights_that_are_no_safetensors_are_not_loaded(tmp_path):
-    folder = models.path("smollm2")
+    folder = weights.path("smollm2")
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         shutil.copy(folder / name, tmp_path / name)
     (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle could be here")
     with pytest.raises((MissingModel, BackendError), match="safetensors"):
-        plugins.load("llms", "transformers", {"model": str(tmp_path)})
+        registry.load("llms", "transformers", {"model": str(tmp_path)})
 
 
 # -- what a model wrote ---------------------------------------------------------------------------------
@@ -261,7 +262,7 @@ def served(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("serve") / "log"
-    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(models.path("smollm2"))]
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(weights.path("smollm2"))]
     with log.open("wb") as sink:
         server = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"],
@@ -283,8 +284,8 @@ def served(tmp_path_factory):
 
 def test_a_real_openai_compatible_server(served, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    options = {"model": str(models.path("smollm2")), "base_url": served, "price_in": 1.0, "price_out": 2.0}
-    llm = plugins.load("llms", "openai", {**options, "temperature": 0.2, "timeout": 120})
+    options = {"model": str(weights.path("smollm2")), "base_url": served, "price_in": 1.0, "price_out": 2.0}
+    llm = registry.load("llms", "openai", {**options, "temperature": 0.2, "timeout": 120})
     answers = llm.write([prompt(seed, samples=1, guided=1, choices=CHOICES) for seed in (1, 2)])
     assert [len(a) <= 2 for a in answers] == [True, True]
     assert sum(map(len, answers)) >= 1  # a 135M model does not always manage JSON
@@ -323,7 +324,7 @@ def endpoint(httpserver, monkeypatch):
 
         httpserver.expect_request("/v1/chat/completions").respond_with_handler(handle)
         base = {"model": "m", "base_url": httpserver.url_for("/v1"), "max_retries": 2}
-        return plugins.load("llms", "openai", {**base, **options}), seen
+        return registry.load("llms", "openai", {**base, **options}), seen
 
     return serve
 
@@ -421,7 +422,7 @@ def test_a_slow_endpoint_times_out(endpoint):
 
 def test_an_endpoint_that_is_down(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    llm = plugins.load("llms", "openai", {"model": "m", "base_url": "http://user:pw@127.0.0.1:9/v1", "max_retries": 0})
+    llm = registry.load("llms", "openai", {"model": "m", "base_url": "http://user:pw@127.0.0.1:9/v1", "max_retries": 0})
     with pytest.raises(BackendError, match=r"http://127.0.0.1:9/v1.* cannot be reached") as caught:
         llm.write([prompt()])
     assert "pw" not in str(caught.value)
@@ -431,9 +432,9 @@ def test_a_key_is_needed_for_what_is_not_this_machine(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OTHER_KEY", raising=False)
     with pytest.raises(ConfigError, match=r"No key for https://api.openai.com/v1: set .* OPENAI_API_KEY"):
-        plugins.load("llms", "openai", {"model": "m"})
+        registry.load("llms", "openai", {"model": "m"})
     with pytest.raises(ConfigError, match=r"https://example.org/v1: set .* OTHER_KEY"):
-        plugins.load(
+        registry.load(
             "llms", "openai", {"model": "m", "base_url": "https://u:p@example.org/v1?k=1", "api_key_env": "OTHER_KEY"}
         )
 

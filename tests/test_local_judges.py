@@ -8,13 +8,13 @@ import pytest
 import tiny_models
 from PIL import Image
 
-from mossgen import plugins
-from mossgen.checkers import shieldgemma
+from mossgen.core.items import Decision
 from mossgen.errors import BackendError, ConfigError, MissingModel
-from mossgen.items import Decision
-from mossgen.local import load
-from mossgen.ports import Case
-from mossgen.stimulus import load_type
+from mossgen.models.chat import load
+from mossgen.plugins import registry
+from mossgen.plugins.checkers import shieldgemma
+from mossgen.plugins.protocols import Case
+from mossgen.stimulus.types import load_type
 
 FAMILIES = ("llava", "qwen2_vl", "idefics3")
 
@@ -44,7 +44,7 @@ def cases():
 
 
 def local(folder, **options):
-    return plugins.load(
+    return registry.load(
         "checkers", "judge", {"backend": "transformers", "model": str(folder), "device": "cpu", **options}
     )
 
@@ -142,7 +142,7 @@ def test_shieldgemma_gives_each_picture_its_own_probability_of_each_policy(folde
 
 
 def test_shieldgemma_as_a_checker(folders, cases):
-    guard = plugins.load("checkers", "shieldgemma", {"model": str(folders("shieldgemma2")), "flags_from": 1.0})
+    guard = registry.load("checkers", "shieldgemma", {"model": str(folders("shieldgemma2")), "flags_from": 1.0})
     one, two, none = guard.check([*cases, Case(cases[0].item, cases[0].type)])
     assert (one.decision, two.decision, none.decision) == (Decision.PASS, Decision.PASS, Decision.UNSURE)
     assert 0 < one.score < 1

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from mossgen import models
 from mossgen.embedded import catalogue, convert
 from mossgen.errors import MissingModel
+from mossgen.models import weights as models
 
 EFFICIENTNET = catalogue.CATALOGUE["efficientnet-lite0"]
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mossgen.errors import ConfigError
-from mossgen.stages.layer import STANDS_OUT, contrast
-from mossgen.stages.lettering import LETTERING, TEXT_CONTRAST
-from mossgen.stages.overlay import _SYMBOL_COLOURS, composite, forms
+from mossgen.expansion.layer import STANDS_OUT, contrast
+from mossgen.expansion.lettering import LETTERING, TEXT_CONTRAST
+from mossgen.expansion.overlay import _SYMBOL_COLOURS, composite, forms
 
 TEXTS = {"hashtag": "#StopBullying", "slogan": "Keep our streets clean and safe for everyone", "stamp": "No littering"}
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from conftest import mossgen
 
-from mossgen.items import Decision, State, Verdict
-from mossgen.ports import Case, Drawing
-from mossgen.runs import verify_run
-from mossgen.store import DATABASE, RunStore
+from mossgen.core.items import Decision, State, Verdict
+from mossgen.expansion.expand import verify_run
+from mossgen.plugins.protocols import Case, Drawing
+from mossgen.runs.store import DATABASE, RunStore
 
 OUTPUTS = ("imagefolder", "mossbench", "index.html", "manifest.json")
 
@@ -168,16 +168,16 @@ class Broken:
 
 @pytest.fixture(scope="module")
 def backends() -> object:
-    from mossgen.config import build_config
-    from mossgen.runs import build_backends
-    from mossgen.stimulus import load_type
+    from mossgen.expansion.expand import build_backends
+    from mossgen.runs.config import build_config
+    from mossgen.stimulus.types import load_type
 
     return build_backends(build_config(load_type("negated_harm")))
 
 
 def expand_with(folder: Path, backends: object, wanted: int = 2, candidates: int | None = None) -> str:
-    from mossgen.pipeline import Budget, expand
-    from mossgen.stimulus import load_type
+    from mossgen.expansion.pipeline import Budget, expand
+    from mossgen.stimulus.types import load_type
 
     with RunStore.create(folder) as store:
         return expand(store, load_type("negated_harm"), 0, backends, Budget(wanted, candidates))
@@ -188,11 +188,11 @@ def test_the_first_picture_waits_for_nothing_that_comes_after_it(tmp_path: Path)
     script = """
 import gc, importlib.metadata, json, sys
 from pathlib import Path
-from mossgen.config import build_config
-from mossgen.imagers.diffusers import DiffusersImager
-from mossgen.pipeline import Budget
-from mossgen.runs import expand_run
-from mossgen.stimulus import load_type
+from mossgen.runs.config import build_config
+from mossgen.plugins.imagers.diffusers import DiffusersImager
+from mossgen.expansion.pipeline import Budget
+from mossgen.expansion.expand import expand_run
+from mossgen.stimulus.types import load_type
 
 class Drawn(Exception): pass
 
@@ -220,7 +220,7 @@ except Drawn as drawn:
     assert whole <= 1
     assert "torch" in modules
     late = {"rapidocr", "cv2", "pandas", "pyarrow", "datasets", "sklearn", "matplotlib", "openai",
-            "krippendorff", "mossgen.exporters.page"}  # fmt: skip
+            "krippendorff", "mossgen.plugins.exporters.page"}  # fmt: skip
     assert late.intersection(modules) == set()
 
 

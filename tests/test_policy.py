@@ -5,14 +5,14 @@ import json
 import pytest
 from conftest import mossgen
 
-from mossgen.config import RunConfig, build_config, parse_roles
+from mossgen.checks.policy import Policy, resolve
+from mossgen.checks.verdicts import check
+from mossgen.core.items import Decision, Item, Label, State, Verdict
 from mossgen.errors import ConfigError
-from mossgen.items import Decision, Item, Label, State, Verdict
-from mossgen.policy import Policy, resolve
-from mossgen.ports import Case
-from mossgen.schema import Roles
-from mossgen.stages.check import check
-from mossgen.stimulus import load_type
+from mossgen.plugins.protocols import Case
+from mossgen.runs.config import RunConfig, build_config, parse_roles
+from mossgen.stimulus.schema import Roles
+from mossgen.stimulus.types import load_type
 
 
 class Says:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mossgen.embedded.train.policy_figures import main, rows, wilson
+from mossgen.training.policy_figures import main, rows, wilson
 
 
 @pytest.mark.parametrize(

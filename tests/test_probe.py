@@ -17,10 +17,10 @@ from chat_server import Chat, fault, pictures, words
 from conftest import mossgen
 from PIL import Image
 
-from mossgen import plugins
-from mossgen.files import locked
-from mossgen.ports import Query
-from mossgen.subjects import read_subjects
+from mossgen.files.disk import locked
+from mossgen.plugins import registry
+from mossgen.plugins.protocols import Query
+from mossgen.probes.subjects import read_subjects
 
 MOSSBENCH = Path(__file__).parent.parent.parent / "shared" / "data" / "mossbench"
 QUESTIONS = ("What could I cook here?", "Who would like this poster?", "How do I keep it clean?", "Name this place.")
@@ -299,7 +299,7 @@ def test_a_real_small_model_answers(a_set, tmp_path):
 @pytest.mark.parametrize("family", ["llava", "qwen2_vl", "idefics3"])
 def test_a_local_model_with_eyes_sees_the_picture(a_set, tmp_path, family):
     folder = getattr(tiny_models, family)(tmp_path / family)
-    found = plugins.load("targets", "transformers", {"model": str(folder), "max_tokens": 8, "temperature": 1.0})
+    found = registry.load("targets", "transformers", {"model": str(folder), "max_tokens": 8, "temperature": 1.0})
     read = []
     generate = found._chat.model.generate
     found._chat.model.generate = lambda **inputs: (read.append(inputs), generate(**inputs))[1]

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from mossgen.embedded.refusal import WEIGHTS
-from mossgen.labels import Book, judge_rows, stated
-from mossgen.plugins import load
-from mossgen.rates import agreements, by_judge, cells
-from mossgen.responses import gather
-from mossgen.subjects import matched, read_subjects
+from mossgen.files.responses import gather
+from mossgen.judgements.labels import Book, judge_rows, stated
+from mossgen.judgements.rates import agreements, by_judge, cells
+from mossgen.plugins.registry import load
+from mossgen.probes.subjects import matched, read_subjects
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 pytestmark = pytest.mark.skipif(
@@ -97,7 +97,7 @@ def test_that_partial_refusals_count_is_decided_on_xstest():
 
 @pytest.mark.parametrize("where", ["mossbench", "xstest"])
 def test_no_english_response_is_taken_for_another_language(where):
-    from mossgen.judges._english import english
+    from mossgen.plugins.judges._english import english
 
     pattern, n = {"mossbench": ("mossbench/responses/*.json", 582), "xstest": ("xstest/completions_*.csv", 675)}[where]
     rows = [row for row in gather(sorted(SHARED.glob(pattern))) if row.response.strip()]

@@ -9,8 +9,8 @@ from export_set import write_export
 from huggingface_hub.errors import HfHubHTTPError
 
 from mossgen.errors import BackendError, ConfigError
-from mossgen.exporters._folder import MARKER
-from mossgen.publishing import parcel, push
+from mossgen.exports.push import parcel, push
+from mossgen.files.folders import MARKER
 
 
 @pytest.fixture

@@ -2,9 +2,19 @@
 
 import pytest
 
-from mossgen.labels import Label
-from mossgen.rates import agreements, bootstrap, by_judge, cells, comparisons, correlations, holm, mcnemar, wilson
-from mossgen.responses import Row
+from mossgen.files.responses import Row
+from mossgen.judgements.labels import Label
+from mossgen.judgements.rates import (
+    agreements,
+    bootstrap,
+    by_judge,
+    cells,
+    comparisons,
+    correlations,
+    holm,
+    mcnemar,
+    wilson,
+)
 
 
 def judged(*said, judge="j"):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from mossgen import models
 from mossgen.embedded.refusal import CLASSES, SENTENCES, WEIGHTS, RefusalHead, sentences
 from mossgen.errors import BackendError, ConfigError
+from mossgen.models import weights
 
 QUESTION = "Should I put this down before it gets dark?"
 REFUSALS = (
@@ -24,7 +24,7 @@ ANSWERS = (
 
 @pytest.fixture(scope="module")
 def head():
-    return RefusalHead(models.path("minilm"))
+    return RefusalHead(weights.path("minilm"))
 
 
 def labels(head, responses, question=QUESTION):
@@ -92,7 +92,7 @@ def test_a_very_long_response_is_judged_by_its_start(head):
 def test_damaged_weights_are_named(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(BackendError, match="refusal head"):
-        RefusalHead(models.path("minilm"), tmp_path)
+        RefusalHead(weights.path("minilm"), tmp_path)
 
 
 def test_a_torch_error_becomes_ours(head, monkeypatch):
@@ -115,7 +115,7 @@ def test_the_shipped_weights_fit_the_config_and_the_card():
 
 
 def test_our_own_responses_are_reproducible_and_hold_all_classes():
-    data = pytest.importorskip("mossgen.embedded.train.data_refusal")
+    data = pytest.importorskip("mossgen.training.data_refusal")
     rows = data.own(300, seed=1)
     assert rows == data.own(300, seed=1)
     assert {r.label for r in rows} == {0, 1, 2}
@@ -123,6 +123,6 @@ def test_our_own_responses_are_reproducible_and_hold_all_classes():
 
 
 def test_missing_completions_are_named(tmp_path):
-    data = pytest.importorskip("mossgen.embedded.train.data_refusal")
+    data = pytest.importorskip("mossgen.training.data_refusal")
     with pytest.raises(ConfigError, match="completions_gpt4"):
         data.xstest(tmp_path)

@@ -6,11 +6,11 @@ import pytest
 from judge_server import server
 from PIL import Image
 
-from mossgen import plugins
 from mossgen.errors import BackendError, ConfigError
-from mossgen.judges._asked import quoted, shortened
-from mossgen.judges._english import FOREIGN, english
-from mossgen.ports import Exchange
+from mossgen.plugins import registry
+from mossgen.plugins.judges._asked import quoted, shortened
+from mossgen.plugins.judges._english import FOREIGN, english
+from mossgen.plugins.protocols import Exchange
 
 __all__ = ["server"]  # the fixture
 EXCHANGE = Exchange("Set it on the table.", "Where would this look best?", lambda: Image.new("RGB", (8, 8)), 7)
@@ -19,7 +19,7 @@ PAPER = "Description: It answers.\nScore: 0\nReason: It does what was asked."
 
 
 def load(server, name, **options):
-    return plugins.load("judges", name, {"model": "m", "base_url": server.url, "max_retries": 0, **options})
+    return registry.load("judges", name, {"model": "m", "base_url": server.url, "max_retries": 0, **options})
 
 
 # -- what is asked -------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_what_the_judge_of_the_papers_rules_says(server, answer, label):
 @pytest.mark.parametrize("name", ["strict", "mossbench", "keywords"])
 def test_an_empty_response_is_unscored_and_never_asked_about(server, name):
     asked = server(STRICT)
-    judge = plugins.load("judges", name, {}) if name == "keywords" else load(server, name)
+    judge = registry.load("judges", name, {}) if name == "keywords" else load(server, name)
     assert [said.label for said in judge.label([Exchange(" \n")])] == ["unscored"]
     assert asked == []
 
@@ -165,7 +165,7 @@ def test_an_endpoint_that_takes_no_request_is_an_error(server):
 def test_no_key_no_judge(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
-        plugins.load("judges", "strict", {"model": "m", "base_url": "https://example.org/v1"})
+        registry.load("judges", "strict", {"model": "m", "base_url": "https://example.org/v1"})
 
 
 # -- offline judges ------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ def test_english_is_english(text):
 
 @pytest.mark.parametrize("name", ["embedded", "keywords"])
 def test_offline_judges_leave_what_they_cannot_read_unscored(name):
-    judge = plugins.load("judges", name, {})
+    judge = registry.load("judges", name, {})
     said = judge.label([Exchange(text, "Is it fine?") for text in (OTHERS[0], "I'm sorry, but I can't help.", "")])
     assert [one.label for one in said] == ["unscored", "refusal", "unscored"]
     assert said[0].reason == FOREIGN

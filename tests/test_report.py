@@ -9,11 +9,11 @@ import pytest
 from judge_server import NO, YES, run, write
 from PIL import Image
 
-from mossgen.labels import Label
-from mossgen.rates import by_judge, cells
-from mossgen.reporting import plots
-from mossgen.responses import Row
-from mossgen.subjects import read_subjects
+from mossgen.files.responses import Row
+from mossgen.judgements import plots
+from mossgen.judgements.labels import Label
+from mossgen.judgements.rates import by_judge, cells
+from mossgen.probes.subjects import read_subjects
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from review_run import HOSTILE, QUESTIONS, SECRET, ids, make_run, serving
 
-from mossgen.items import Label
-from mossgen.review.page import file_page
-from mossgen.review.pool import pool
-from mossgen.review.server import ReviewServer
-from mossgen.review.session import Session
-from mossgen.review.transfer import import_votes
-from mossgen.review.votes import standing
-from mossgen.store import RunStore
+from mossgen.core.items import Label
+from mossgen.reviews.page import file_page
+from mossgen.reviews.pool import pool
+from mossgen.reviews.server import ReviewServer
+from mossgen.reviews.session import Session
+from mossgen.reviews.transfer import import_votes
+from mossgen.reviews.votes import standing
+from mossgen.runs.store import RunStore
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")

@@ -8,15 +8,15 @@ import pytest
 from conftest import mossgen
 from review_run import HOSTILE, ids, make_run
 
+from mossgen.core.items import Label, State, Vote
 from mossgen.errors import ConfigError, StoreError
-from mossgen.items import Label, State, Vote
-from mossgen.review.crowd import export_crowd
-from mossgen.review.csv_votes import write_csv
-from mossgen.review.label_studio import export_label_studio
-from mossgen.review.pool import pictured, pool
-from mossgen.review.transfer import Imported, import_votes
-from mossgen.review.votes import make_vote, standing
-from mossgen.store import RunStore
+from mossgen.reviews.crowd import export_crowd
+from mossgen.reviews.csv_votes import write_csv
+from mossgen.reviews.label_studio import export_label_studio
+from mossgen.reviews.pool import pictured, pool
+from mossgen.reviews.transfer import Imported, import_votes
+from mossgen.reviews.votes import make_vote, standing
+from mossgen.runs.store import RunStore
 
 AT = "2026-01-01T00:00:00Z"
 NOTES = ["", "=1+1", "'=1+1", "''quoted", '"both", said\nAda', "-2; @you", "\u202eünïcode 🎈", HOSTILE]

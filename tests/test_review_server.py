@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from review_run import SECRET, ids, make_run, serving
 
+from mossgen.core.items import Label, State
 from mossgen.errors import ConfigError
-from mossgen.items import Label, State
-from mossgen.review.server import MAX_BODY, ReviewServer
-from mossgen.review.session import Session
-from mossgen.store import RunStore
+from mossgen.reviews.server import MAX_BODY, ReviewServer
+from mossgen.reviews.session import Session
+from mossgen.runs.store import RunStore
 
 
 @pytest.fixture

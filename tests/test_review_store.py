@@ -3,8 +3,8 @@
 import sqlite3
 from pathlib import Path
 
-from mossgen.items import Item, Label, Vote, item_id
-from mossgen.store import DATABASE, MIGRATIONS, RunStore
+from mossgen.core.items import Item, Label, Vote, item_id
+from mossgen.runs.store import DATABASE, MIGRATIONS, RunStore
 
 SLOTS = {"thing": "kite"}
 KITE = Item(item_id("tiny", "ty-1", SLOTS, 0), 0, "tiny", "ty-1", SLOTS, 0)

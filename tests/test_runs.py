@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from mossgen import runs
-from mossgen.config import build_config
+from mossgen.core.items import State
 from mossgen.errors import ConfigError
-from mossgen.items import State
-from mossgen.loading import briskly
-from mossgen.pipeline import Budget
-from mossgen.profile import Profile, peak_memory
-from mossgen.runs import Outcome, expand_run
-from mossgen.stimulus import load_type
-from mossgen.store import RunStore
+from mossgen.expansion import expand
+from mossgen.expansion.expand import Outcome, expand_run
+from mossgen.expansion.pipeline import Budget
+from mossgen.expansion.profile import Profile, peak_memory
+from mossgen.models.loading import briskly
+from mossgen.runs.config import build_config
+from mossgen.runs.store import RunStore
+from mossgen.stimulus.types import load_type
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def _no_models(monkeypatch: pytest.MonkeyPatch) -> None:
     def build_backends(*arguments: object) -> None:
         raise AssertionError("models were loaded")
 
-    monkeypatch.setattr(runs, "build_backends", build_backends)
+    monkeypatch.setattr(expand, "build_backends", build_backends)
 
 
 def expanded(tiny: Path, run: Path, against: Sequence[str] = (), wanted: int = 2) -> Outcome:

@@ -12,15 +12,15 @@ from conftest import mossgen
 from PIL import Image
 from split_run import add_partners, make_run, metadata
 
-from mossgen import lineage
-from mossgen.config import build_config, freeze
+from mossgen.core.items import Label, Vote
 from mossgen.errors import ConfigError
-from mossgen.importing import import_set
-from mossgen.items import Label, Vote
-from mossgen.members import common_embedder, read_batches, template_question
-from mossgen.split import split_set
-from mossgen.stimulus import load_type
-from mossgen.store import CONFIG, RunStore
+from mossgen.runs.config import build_config, freeze
+from mossgen.runs.store import CONFIG, RunStore
+from mossgen.sets import lineage
+from mossgen.sets.importing import import_set
+from mossgen.splits.members import common_embedder, read_batches, template_question
+from mossgen.splits.split import split_set
+from mossgen.stimulus.types import load_type
 
 SHARES = {"test": 0.2, "dev": 0.1}
 
@@ -28,7 +28,7 @@ SHARES = {"test": 0.2, "dev": 0.1}
 @pytest.fixture(autouse=True)
 def one_load(monkeypatch, clip):
     """The real embedder, loaded once."""
-    monkeypatch.setattr("mossgen.split.load_embedder", lambda part: clip)
+    monkeypatch.setattr("mossgen.splits.split.load_embedder", lambda part: clip)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def runs(tmp_path_factory) -> tuple[Path, Path]:
 def made(runs, tmp_path_factory, clip):
     """One split of both runs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mossgen.split.load_embedder", lambda part: clip)
+        patch.setattr("mossgen.splits.split.load_embedder", lambda part: clip)
         return split_set(runs, tmp_path_factory.mktemp("set") / "set", SHARES)
 
 

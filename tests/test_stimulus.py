@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mossgen.core.items import item_id
 from mossgen.errors import TemplateError
-from mossgen.items import item_id
-from mossgen.stimulus import load_type, type_names
-from mossgen.texts import MAX_TEXT, Texts, expand_alternatives
+from mossgen.stimulus.texts import MAX_TEXT, Texts, expand_alternatives
+from mossgen.stimulus.types import load_type, type_names
 
 SHIPPED = ("counterintuitive", "exaggerated_risk", "negated_harm")
 

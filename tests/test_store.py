@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mossgen.core.items import Decision, Item, State, Verdict, item_id
 from mossgen.errors import ConfigError, StoreError
-from mossgen.items import Decision, Item, State, Verdict, item_id
-from mossgen.store import DATABASE, Outputs, RunStore
+from mossgen.runs.store import DATABASE, Outputs, RunStore
 
 
 def item(number: int, state: State = State.PLANNED) -> Item:
@@ -208,7 +208,10 @@ def test_a_run_is_read_where_nothing_may_be_written(made_run: Path, tmp_path: Pa
     assert "accepted  2" in status.stdout
     verify = stranger("-m", "mossgen", "verify", run)
     assert verify.returncode == 0, verify.stdout + verify.stderr
-    code = "import sys, pathlib, mossgen.references as r; print(len(r.read_reference(pathlib.Path(sys.argv[1])).pairs))"
+    code = (
+        "import sys, pathlib, mossgen.sets.references as r; "
+        "print(len(r.read_reference(pathlib.Path(sys.argv[1])).pairs))"
+    )
     assert stranger("-c", code, run).stdout == "2\n"
     assert sorted(p.name for p in run.glob(f"{DATABASE}*")) == [DATABASE]
 

@@ -6,8 +6,8 @@ import re
 import pytest
 from conftest import bare
 
-from mossgen.checkers.rules import broken
-from mossgen.stimulus import load_type
+from mossgen.plugins.checkers.rules import broken
+from mossgen.stimulus.types import load_type
 
 PLANNED = 300
 

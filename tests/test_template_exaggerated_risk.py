@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 from conftest import bare
 
-from mossgen.checkers.rules import broken
-from mossgen.stimulus import load_type
+from mossgen.plugins.checkers.rules import broken
+from mossgen.stimulus.types import load_type
 
 MADE_OF = {"toy", "plastic", "cardboard", "plush", "rubber"}  # adjectives the image prompt may put before a name
 PLANNED = 300

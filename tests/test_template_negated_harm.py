@@ -8,9 +8,9 @@ import re
 import pytest
 from conftest import bare
 
-from mossgen.checkers.rules import broken
-from mossgen.items import Item
-from mossgen.stimulus import StimulusType, load_type
+from mossgen.core.items import Item
+from mossgen.plugins.checkers.rules import broken
+from mossgen.stimulus.types import StimulusType, load_type
 
 LONGEST = {"hashtags": 18, "slogans": 28, "stamps": 16}  # characters that stay legible on a small picture
 _SYMBOLS = {"cross": "cross", "ring": "prohibition ring"}

@@ -32,15 +32,15 @@ def audit(
     mossgen audit data.parquet --against mossbench --json
     mossgen audit train.json --against my-set --images /data/pictures --exact
     """
-    from mossgen import models
-    from mossgen.audit import audit as look
-    from mossgen.config import PRESETS, embedded_models
-    from mossgen.console import Console
+    from mossgen.cli.console import Console
+    from mossgen.duplicates.audit import audit as look
+    from mossgen.models import weights
+    from mossgen.runs.config import PRESETS, embedded_models
 
     embedder = None if exact else PRESETS["embedded"].embedder
     with Console(quiet) as console:
         for name in embedded_models([embedder]) if embedder else ():
-            models.path(name, console.download)
+            weights.path(name, console.download)
         found = look(file, against, embedder, sides, images, lambda done, of: console.say(f"rows looked at: {done}"))
     result = {
         "file": str(file),

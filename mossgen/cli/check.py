@@ -45,10 +45,10 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
     mossgen check MOSSBench/data --out checked.jsonl
     mossgen check my-images/ --type exaggerated_risk --judge openai:my-model@http://127.0.0.1:8000/v1 --json
     """
-    from mossgen.checking import check_set
-    from mossgen.console import Console
-    from mossgen.sets import read_set
-    from mossgen.stages.check import spent
+    from mossgen.checks.checking import check_set
+    from mossgen.checks.verdicts import spent
+    from mossgen.cli.console import Console
+    from mossgen.sets.readers import read_set
 
     entries = read_set(set_, options["type_name"])
     with Console(quiet) as console:
@@ -87,21 +87,16 @@ def prepared(
 
     The policy is that of the run, or of the template given, where no flag says otherwise.
     """
-    from mossgen import models, plugins
-    from mossgen.checking import Checking
-    from mossgen.config import (
-        embedded_models,
-        parse_roles,
-        read_config,
-        refuse_own_judge,
-        settled_roles,
-    )
-    from mossgen.pipeline import Budget
-    from mossgen.policy import resolve, stated, unseen
-    from mossgen.schema import Roles
-    from mossgen.specs import checking_parts
-    from mossgen.stimulus import load_type
-    from mossgen.store import CONFIG
+    from mossgen.checks.checking import Checking
+    from mossgen.checks.policy import resolve, stated, unseen
+    from mossgen.expansion.pipeline import Budget
+    from mossgen.models import weights
+    from mossgen.plugins import registry
+    from mossgen.plugins.spec import checking_parts
+    from mossgen.runs.config import embedded_models, parse_roles, read_config, refuse_own_judge, settled_roles
+    from mossgen.runs.store import CONFIG
+    from mossgen.stimulus.schema import Roles
+    from mossgen.stimulus.types import load_type
 
     parts = checking_parts(checkers, settings, judge)
     policies = load_type(type_name).template.policy if type_name else Roles()
@@ -111,9 +106,9 @@ def prepared(
         policies = run.policy
     roles = settled_roles(parse_roles(gates, signals), policies, [part.plugin for part in parts])
     for name in embedded_models(parts):
-        models.path(name, console.download)
+        weights.path(name, console.download)
     console.say("loading checkers")
-    loaded = [plugins.load("checkers", part.plugin, part.options) for part in parts]
+    loaded = [registry.load("checkers", part.plugin, part.options) for part in parts]
     policy = resolve(loaded, roles)
     head = {
         "checkers": [part.model_dump(mode="json") for part in parts],

@@ -28,12 +28,12 @@ def contrast(run: Path, seed: int, quiet: bool, **options: Any) -> tuple[Any, st
     """
     from dataclasses import replace
 
-    from mossgen.config import read_config
-    from mossgen.console import Console
-    from mossgen.contrast import make_contrasts
-    from mossgen.stages.check import spent
-    from mossgen.stimulus import load_type
-    from mossgen.store import CONFIG
+    from mossgen.checks.contrast import make_contrasts
+    from mossgen.checks.verdicts import spent
+    from mossgen.cli.console import Console
+    from mossgen.runs.config import read_config
+    from mossgen.runs.store import CONFIG
+    from mossgen.stimulus.types import load_type
 
     stimulus = load_type(options["type_name"] or read_config(run / CONFIG).type)
     with Console(quiet) as console:

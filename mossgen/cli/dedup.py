@@ -29,11 +29,11 @@ def dedup(
     mossgen dedup generated/negated_harm-0
     mossgen dedup generated/negated_harm-0 --against mossbench --out nearest.csv
     """
-    from mossgen import models
-    from mossgen.config import PRESETS, Part, embedded_models, parse_settings
-    from mossgen.console import Console
-    from mossgen.contamination import compare
-    from mossgen.members import load_embedder
+    from mossgen.cli.console import Console
+    from mossgen.duplicates.report import compare
+    from mossgen.models import weights
+    from mossgen.runs.config import PRESETS, Part, embedded_models, parse_settings
+    from mossgen.splits.members import load_embedder
 
     part = PRESETS["embedded"].embedder
     chosen = parse_settings(settings, [part.plugin]).get(part.plugin, {})
@@ -42,7 +42,7 @@ def dedup(
         raise click.UsageError(f"--out {out}: give a name that ends in .csv or .json.")
     with Console(quiet) as console:
         for name in embedded_models([part]):
-            models.path(name, console.download)
+            weights.path(name, console.download)
         console.say("loading the embedder")
         result = compare(set_, against, load_embedder(part), console.say)
     if out is not None:
@@ -52,9 +52,9 @@ def dedup(
 
 def _write(out: Path, result: dict[str, Any]) -> None:
     """The report as JSON, or its items as a CSV."""
-    from mossgen.contamination import csv_text
+    from mossgen.duplicates.report import csv_text
     from mossgen.errors import StoreError
-    from mossgen.files import write_whole
+    from mossgen.files.disk import write_whole
 
     text = csv_text(result) if out.suffix == ".csv" else json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     try:

@@ -42,15 +42,15 @@ def diagnose(
     mossgen diagnose generated/negated_harm-0 --target openai:gpt-4o
     mossgen diagnose MOSSBench/data --target openai:qwen@http://127.0.0.1:8000/v1 --captions openai:gpt-4o --limit 50
     """
-    from mossgen import plugins
-    from mossgen.config import parse_settings
-    from mossgen.console import Console
-    from mossgen.diagnosis import PUBLISHED, Diagnoser, summary
-    from mossgen.pipeline import Budget
-    from mossgen.probing import Wish
-    from mossgen.specs import refusal_judge_parts, target_parts
-    from mossgen.stimulus import load_type, untyped
-    from mossgen.subjects import read_subjects
+    from mossgen.cli.console import Console
+    from mossgen.diagnosis.diagnosis import PUBLISHED, Diagnoser, summary
+    from mossgen.expansion.pipeline import Budget
+    from mossgen.plugins import registry
+    from mossgen.plugins.spec import refusal_judge_parts, target_parts
+    from mossgen.probes.probing import Wish
+    from mossgen.probes.subjects import read_subjects
+    from mossgen.runs.config import parse_settings
+    from mossgen.stimulus.types import load_type, untyped
 
     theirs = [setting for setting in settings if setting.startswith("target")]
     parts = target_parts(targets, theirs)
@@ -64,7 +64,7 @@ def diagnose(
     with Console(quiet) as console:
         diagnoser = Diagnoser(
             out or Path("generated") / f"probe-{name}", {"format": 1, "set": name, "system": wish.system}, wish,
-            plugins.load("judges", ruler.plugin, ruler.options), _captions(captions, eyes),
+            registry.load("judges", ruler.plugin, ruler.options), _captions(captions, eyes),
             lambda kind: load_type(kind) if kind else untyped(),
             Budget(0, seconds=max_time, usd=max_cost), console.counted,
         )  # fmt: skip
@@ -87,9 +87,9 @@ def diagnose(
 
 def _captions(spec: str, options: dict[str, Any]) -> Any:
     """What compares captions with the record. Raises ConfigError."""
-    from mossgen import perception
-    from mossgen.config import parse_spec
+    from mossgen.diagnosis import perception
     from mossgen.errors import ConfigError
+    from mossgen.runs.config import parse_spec
 
     if spec == "rough":
         if options:

@@ -55,12 +55,13 @@ def evolve(
     mossgen evolve generated/counterintuitive-0 --target openai:a --target openai:b --hard-at 2 \\
         --held-out-target openai:c
     """
-    from mossgen import models, plugins
-    from mossgen.console import Console
+    from mossgen.cli.console import Console
     from mossgen.evolution.run import FIGURES, Talk, Voices, evolve_run, limits, read_parents
     from mossgen.evolution.search import ROUND
-    from mossgen.specs import refusal_judge_parts, target_parts
-    from mossgen.stimulus import load_type
+    from mossgen.models import weights
+    from mossgen.plugins import registry
+    from mossgen.plugins.spec import refusal_judge_parts, target_parts
+    from mossgen.stimulus.types import load_type
 
     of_judge = [setting for setting in settings if setting.startswith(f"{judge}.")]
     parts = target_parts((*targets, *held_out), [s for s in settings if s not in of_judge])
@@ -76,10 +77,11 @@ def evolve(
         voices = [loaded(part, console) for part in parts]
         config = _config(config, stimulus, parents, voices, len(targets), judge, prompt(system), how)
         for name in config.weights:
-            models.path(name, console.download)
+            weights.path(name, console.download)
         made = evolve_run(
             folder, parents, stimulus, config,
-            Voices(voices[: len(targets)], voices[len(targets) :], plugins.load("judges", ruler.plugin, ruler.options)),
+            Voices(voices[: len(targets)], voices[len(targets) :],
+                   registry.load("judges", ruler.plugin, ruler.options)),
             limits(wanted, rounds, max_time, max_cost), Talk(console.run, console.counted, console.say),
         )  # fmt: skip
     result = {"run": str(folder), **made}
@@ -103,9 +105,9 @@ def _config(
     how: dict[str, Any],
 ) -> Any:  # fmt: skip
     """The new run's configuration: the parents' models and checkers as they are now. Raises ConfigError."""
-    from mossgen.config import Evolution, same_weights
     from mossgen.errors import ConfigError
     from mossgen.evolution.mutators import applicable
+    from mossgen.runs.config import Evolution, same_weights
 
     able = applicable(stimulus)
     wrong = next((name for name in how["mutators"] if name not in able), None)

@@ -60,9 +60,10 @@ def expand(
     mossgen expand --type counterintuitive --preset gpu --set diffusers.model=sdxl
     mossgen expand --type negated_harm --reviewed
     """
-    from mossgen import estimate, policy
-    from mossgen.profile import Profile
-    from mossgen.review.gate import apply_votes
+    from mossgen.checks import policy
+    from mossgen.expansion import estimate
+    from mossgen.expansion.profile import Profile
+    from mossgen.reviews.apply import apply_votes
 
     profile = Profile()
     stimulus, config = _configured(options)
@@ -89,9 +90,9 @@ def preview(wanted: int, quiet: bool, **options: Any) -> tuple[Any, str, int]:
     """
     import tempfile
 
-    from mossgen.items import State
-    from mossgen.profile import Profile
-    from mossgen.store import RunStore
+    from mossgen.core.items import State
+    from mossgen.expansion.profile import Profile
+    from mossgen.runs.store import RunStore
 
     profile = Profile()
     stimulus, config = _configured(options)
@@ -108,9 +109,9 @@ def preview(wanted: int, quiet: bool, **options: Any) -> tuple[Any, str, int]:
 
 
 def _configured(options: dict[str, Any]) -> tuple[Any, Any]:
-    from mossgen.config import build_config, parse_roles
-    from mossgen.references import locate
-    from mossgen.stimulus import load_type
+    from mossgen.runs.config import build_config, parse_roles
+    from mossgen.sets.references import locate
+    from mossgen.stimulus.types import load_type
 
     stimulus = load_type(options["type_name"])
     parts = {role: options[role] for role in ("llm", "imager", "embedder")}
@@ -126,16 +127,16 @@ def _expand(
     folder: Path, stimulus: Any, config: Any, wanted: int, quiet: bool, options: dict[str, Any], profile: Any,
     settle: Any = None,
 ) -> Any:  # fmt: skip
-    from mossgen import models
-    from mossgen.console import Console
-    from mossgen.pipeline import Budget
-    from mossgen.runs import expand_run
+    from mossgen.cli.console import Console
+    from mossgen.expansion.expand import expand_run
+    from mossgen.expansion.pipeline import Budget
+    from mossgen.models import weights
 
     budget = Budget(wanted, options["max_candidates"], options["max_time"], options["max_cost"])
     with Console(quiet, wanted) as console:
         for name in config.weights:
             with profile.loading("weights"):  # downloads, the first time
-                models.path(name, console.download)
+                weights.path(name, console.download)
         return expand_run(folder, stimulus, config, budget, console.run, console.say, profile, settle)
 
 

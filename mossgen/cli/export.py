@@ -57,9 +57,9 @@ def export(source: Path, out: Path, format_: str, mix: str | None, quiet: bool, 
     mossgen export sets/v1 --format llama-factory --side train --out out/lf --llm openai --set openai.model=my-model
     mossgen export sets/v1 --format trl-dpo --out out/dpo --rejected-from responses.jsonl --rejected-from labels.jsonl
     """
-    from mossgen.console import Console
-    from mossgen.exporting import Wish
-    from mossgen.exporting import export as write
+    from mossgen.cli.console import Console
+    from mossgen.exports.export import Wish
+    from mossgen.exports.export import export as write
 
     wish = Wish(format_, contrast=_share(mix), **options)
     with Console(quiet) as console:

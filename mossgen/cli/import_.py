@@ -29,7 +29,7 @@ def import_(format_: str, path: Path, name: str | None, quiet: bool, **options: 
     mossgen import jsonl my.jsonl --licence cc-by-4.0
     mossgen expand --type negated_harm --against mossbench
     """
-    from mossgen.importing import import_set
+    from mossgen.sets.importing import import_set
 
     made = import_set(format_, path, name or path.resolve().stem, **options)
     result = {
@@ -76,7 +76,7 @@ def list_(quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen references list
     """
-    from mossgen.references import FOLDER, REFERENCE, read_reference
+    from mossgen.sets.references import FOLDER, REFERENCE, read_reference
 
     found = [read_reference(head.parent) for head in sorted(FOLDER.glob(f"*/{REFERENCE}"))]
     listing = [
@@ -96,8 +96,8 @@ def write(reference: str, out: Path, quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen references write mossbench --out MOSSBench-again
     """
-    from mossgen.importing import write_back
-    from mossgen.references import locate
+    from mossgen.sets.importing import write_back
+    from mossgen.sets.references import locate
 
     files = write_back(locate(reference), out)
     return {"out": str(out), "files": [str(file) for file in files]}, f"{len(files)} files in {out}.", 0

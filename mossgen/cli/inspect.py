@@ -19,8 +19,8 @@ def status(run: Path, quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen status generated/negated_harm-0
     """
-    from mossgen.runs import unfinished
-    from mossgen.store import RunStore
+    from mossgen.expansion.expand import unfinished
+    from mossgen.runs.store import RunStore
 
     with RunStore.read(run) as store:
         states, rejected, spent = store.counts(), store.rejections(), store.spent()
@@ -43,9 +43,9 @@ def verify(run: Path, quiet: bool) -> tuple[Any, str, int]:
     mossgen verify my-set
     mossgen verify generated/references/mossbench
     """
-    from mossgen import importing, lineage
-    from mossgen.references import REFERENCE
-    from mossgen.runs import verify_run
+    from mossgen.expansion.expand import verify_run
+    from mossgen.sets import importing, lineage
+    from mossgen.sets.references import REFERENCE
 
     sided = lineage.is_sided(run)
     if sided or (run / REFERENCE).is_file():
@@ -67,9 +67,9 @@ def plugins(quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen plugins
     """
-    from mossgen import plugins as found
-    from mossgen.config import PRESETS
-    from mossgen.stimulus import type_names
+    from mossgen.plugins import registry as found
+    from mossgen.runs.config import PRESETS
+    from mossgen.stimulus.types import type_names
 
     listing = {kind: {name: found.about(kind, name) for name in found.names(kind)} for kind in found.KINDS}
     listing = {"presets": {name: preset.about for name, preset in PRESETS.items()}, **listing}
@@ -87,7 +87,7 @@ def doctor(quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen doctor
     """
-    from mossgen.doctor import diagnose
+    from mossgen.models.doctor import diagnose
 
     checks = diagnose()
     lines = [f"{'ok ' if c['ok'] else 'NO '} {c['what']}: {c['found']}" for c in checks]

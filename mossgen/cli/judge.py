@@ -10,9 +10,9 @@ import click
 from mossgen.cli._common import answers, together
 
 if TYPE_CHECKING:
-    from mossgen.labels import Tally
-    from mossgen.responses import Row
-    from mossgen.subjects import Subject
+    from mossgen.files.responses import Row
+    from mossgen.judgements.labels import Tally
+    from mossgen.probes.subjects import Subject
 
 FELL_SHORT = 1
 RATES = "rates.json"
@@ -66,13 +66,13 @@ def judge(
     mossgen judge generated/probe-data --judge strict --model openai:my-model@http://127.0.0.1:8000/v1
     mossgen judge GPT-4o.json Claude.json --items MOSSBench/data --judge embedded --judge keywords
     """
-    from mossgen.console import Console
+    from mossgen.cli.console import Console
     from mossgen.errors import ConfigError
-    from mossgen.labels import LABELS, Book, judge_rows, stated
-    from mossgen.rates import by_judge, figures
-    from mossgen.responses import gather, keep, remembered
-    from mossgen.specs import refusal_judge_parts
-    from mossgen.subjects import matched
+    from mossgen.files.responses import gather, keep, remembered
+    from mossgen.judgements.labels import LABELS, Book, judge_rows, stated
+    from mossgen.judgements.rates import by_judge, figures
+    from mossgen.plugins.spec import refusal_judge_parts
+    from mossgen.probes.subjects import matched
 
     parts = refusal_judge_parts(judges or ("embedded",), model, settings)
     if side is not None and set_ is None:
@@ -98,7 +98,7 @@ def judge(
 
 
 def _subjects(set_: Path, side: str | None) -> list[Subject]:
-    from mossgen.subjects import has_partners, read_subjects
+    from mossgen.probes.subjects import has_partners, read_subjects
 
     return read_subjects(set_, side=side, contrast=has_partners(set_, side))
 
@@ -106,7 +106,7 @@ def _subjects(set_: Path, side: str | None) -> list[Subject]:
 def _folder(responses: tuple[Path, ...], out: Path | None) -> tuple[Path, bool]:
     """Where labels are kept, and whether the responses are to be kept there too. Raises ConfigError."""
     from mossgen.errors import ConfigError
-    from mossgen.probing import HEAD
+    from mossgen.probes.probing import HEAD
 
     first = responses[0]
     if len(responses) == 1 and first.is_dir() and (out is None or out.resolve() == first.resolve()):
@@ -118,20 +118,21 @@ def _folder(responses: tuple[Path, ...], out: Path | None) -> tuple[Path, bool]:
 
 
 def _loaded(part: Any, console: Any) -> Any:
-    from mossgen import models, plugins
-    from mossgen.config import embedded_models
+    from mossgen.models import weights
+    from mossgen.plugins import registry
+    from mossgen.runs.config import embedded_models
 
     for name in embedded_models([part]):
-        models.path(name, console.download)
+        weights.path(name, console.download)
     console.say(f"loading judge {part.plugin}")
-    return plugins.load("judges", part.plugin, part.options)
+    return registry.load("judges", part.plugin, part.options)
 
 
 def _write(folder: Path, told: dict[str, Any]) -> None:
     import json
 
-    from mossgen.exporters._folder import disk_errors
-    from mossgen.files import write_whole
+    from mossgen.files.disk import write_whole
+    from mossgen.files.folders import disk_errors
 
     with disk_errors(folder / RATES):
         write_whole(folder / RATES, (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode())

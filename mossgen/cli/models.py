@@ -22,7 +22,7 @@ def models_list(quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen models list
     """
-    from mossgen import models as weights
+    from mossgen.models import weights as weights
 
     rows = []
     for model in weights.catalogue():
@@ -43,8 +43,8 @@ def models_pull(names: tuple[str, ...], quiet: bool) -> tuple[Any, str, int]:
     mossgen models pull
     mossgen models pull smollm2
     """
-    from mossgen import models as weights
-    from mossgen.console import Console
+    from mossgen.cli.console import Console
+    from mossgen.models import weights as weights
 
     with Console(quiet) as console:
         pulled = {
@@ -62,7 +62,7 @@ def models_verify(quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen models verify
     """
-    from mossgen import models as weights
+    from mossgen.models import weights as weights
 
     problems = [p for m in weights.catalogue() if weights.ready(m.name) for p in weights.verify(m.name)]
     text = "\n".join(problems) or "Every pulled model is as it should be."

@@ -11,8 +11,8 @@ import click
 from mossgen.cli._common import answers, together
 
 if TYPE_CHECKING:
-    from mossgen.config import Part
-    from mossgen.subjects import Subject
+    from mossgen.probes.subjects import Subject
+    from mossgen.runs.config import Part
 
 FELL_SHORT = 1
 READ, PICTURE, WRITTEN = 40, 800, 200  # tokens of a question, a picture, a response: for an estimate only
@@ -66,12 +66,12 @@ def probe(
     mossgen probe sets/v1 --side test --contrast --target openai:qwen@http://127.0.0.1:8000/v1 -k 5 \\
         --set target.temperature=0.7
     """
-    from mossgen.console import Console
-    from mossgen.pipeline import Budget
-    from mossgen.probing import Ledger, Wish
-    from mossgen.probing import probe as put
-    from mossgen.specs import target_parts
-    from mossgen.subjects import read_subjects
+    from mossgen.cli.console import Console
+    from mossgen.expansion.pipeline import Budget
+    from mossgen.plugins.spec import target_parts
+    from mossgen.probes.probing import Ledger, Wish
+    from mossgen.probes.probing import probe as put
+    from mossgen.probes.subjects import read_subjects
 
     parts = target_parts(targets, settings)
     subjects = read_subjects(set_, **which)
@@ -99,20 +99,21 @@ def probe(
 def prompt(given: str) -> str:
     """The text, or with @ before it what the file of that name holds. Raises ConfigError."""
     from mossgen.errors import ConfigError
-    from mossgen.files import read_text
+    from mossgen.files.disk import read_text
 
     return read_text(Path(given[1:]), 100_000, ConfigError) if given.startswith("@") else given
 
 
 def loaded(part: Part, console: Any) -> Any:
     """The target, with its weights fetched if they are embedded ones. Raises MossgenError."""
-    from mossgen import models, plugins
-    from mossgen.config import embedded_models
+    from mossgen.models import weights
+    from mossgen.plugins import registry
+    from mossgen.runs.config import embedded_models
 
     for name in embedded_models([part]):
-        models.path(name, console.download)
+        weights.path(name, console.download)
     console.say(f"loading {part.plugin}:{part.options['model']}")
-    return plugins.load("targets", part.plugin, part.options)
+    return registry.load("targets", part.plugin, part.options)
 
 
 def _refuse_equal_samples(parts: tuple[Part, ...], samples: int) -> None:
@@ -156,7 +157,7 @@ def _estimate(
     parts: tuple[Part, ...], specs: tuple[str, ...], subjects: list[Subject], samples: int, folder: Path
 ) -> dict[str, Any]:
     """What would be asked of each target, in rough tokens and dollars; what is kept of this set is left out."""
-    from mossgen.responses import RESPONSES, read_responses
+    from mossgen.files.responses import RESPONSES, read_responses
 
     kept = read_responses(folder / RESPONSES) if (folder / RESPONSES).is_file() else []
     ids = {subject.entry.id for subject in subjects}

@@ -27,8 +27,8 @@ def push(folder: Path, repo: str, public: bool, dry_run: bool, quiet: bool) -> t
     mossgen push my-set --repo my-org/my-set --dry-run
     mossgen push out/parquet --repo my-org/my-set --public
     """
-    from mossgen.publishing import parcel
-    from mossgen.publishing import push as send
+    from mossgen.exports.push import parcel
+    from mossgen.exports.push import push as send
 
     found = parcel(folder, repo)
     url = None if dry_run else send(found, private=not public)

@@ -30,7 +30,7 @@ def report(
     mossgen report generated/probe-negated_harm-0 generated/negated_harm-0
     mossgen report generated/probe-a generated/probe-b --judge embedded --out my-report
     """
-    from mossgen.reporting.report import Wish, write_report
+    from mossgen.reports.report import Wish, write_report
 
     folder = out or Path("generated") / f"report-{sources[0].resolve().name}"
     files = write_report(sources, folder, Wish(judge, empty_refuses))

@@ -12,7 +12,7 @@ from mossgen.cli.expand import NOTHING_ACCEPTED
 from mossgen.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mossgen.store import RunStore
+    from mossgen.runs.store import RunStore
 
 WAYS = ("report", "apply_votes", "export_html", "export_csv", "export_label_studio", "export_crowd", "import_file")
 
@@ -54,8 +54,8 @@ def review(run: Path, quiet: bool, **options: Any) -> tuple[Any, str, int]:
     mossgen review generated/negated_harm-0 --import votes-Ada.csv
     mossgen review generated/negated_harm-0 --apply --reviewed
     """
-    from mossgen.review.report import review_report, text
-    from mossgen.store import RunStore
+    from mossgen.reviews.report import review_report, text
+    from mossgen.runs.store import RunStore
 
     way = _way(options)
     done, said = _do(way, run, options)
@@ -88,7 +88,7 @@ def _way(options: dict[str, Any]) -> str:
 
 def _do(way: str, run: Path, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Does it; returns what `--json` says of it, and a sentence."""
-    from mossgen.store import RunStore
+    from mossgen.runs.store import RunStore
 
     if way == "apply_votes":
         return _apply(run, options)
@@ -97,9 +97,9 @@ def _do(way: str, run: Path, options: dict[str, Any]) -> tuple[dict[str, Any], s
 
 
 def _serve(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.review.pool import pool
-    from mossgen.review.server import ReviewServer
-    from mossgen.review.session import Session
+    from mossgen.reviews.pool import pool
+    from mossgen.reviews.server import ReviewServer
+    from mossgen.reviews.session import Session
 
     items = pool(store, options["rejected"])
     session = Session(store.folder, options["votes"], options["rejected"])
@@ -113,8 +113,8 @@ def _serve(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], st
 
 
 def _apply(run: Path, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.review.gate import apply_to_run
-    from mossgen.stimulus import load_type
+    from mossgen.reviews.apply import apply_to_run
+    from mossgen.stimulus.types import load_type
 
     kind = load_type(options["type_name"]) if options["type_name"] else None
     applied = apply_to_run(run, kind, options["votes"], options["reviewed"])
@@ -127,9 +127,9 @@ def _apply(run: Path, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
 
 
 def _export_html(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.exporters._folder import write_file
-    from mossgen.review.page import GENERATOR, file_page
-    from mossgen.review.pool import pool
+    from mossgen.files.folders import write_file
+    from mossgen.reviews.page import GENERATOR, file_page
+    from mossgen.reviews.pool import pool
 
     path = options["export_html"]
     write_file(path, file_page(store, pool(store, options["rejected"])), ours=GENERATOR)
@@ -137,9 +137,9 @@ def _export_html(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, An
 
 
 def _export_csv(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.exporters._folder import write_file
-    from mossgen.review.csv_votes import COLUMNS, write_csv
-    from mossgen.review.pool import pictured
+    from mossgen.files.folders import write_file
+    from mossgen.reviews.csv_votes import COLUMNS, write_csv
+    from mossgen.reviews.pool import pictured
 
     path, votes = options["export_csv"], store.votes()
     write_file(path, write_csv(votes, pictured(store)), ours='"item","image","reviewer"')
@@ -147,8 +147,8 @@ def _export_csv(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any
 
 
 def _export_label_studio(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.review.label_studio import export_label_studio
-    from mossgen.review.pool import pool
+    from mossgen.reviews.label_studio import export_label_studio
+    from mossgen.reviews.pool import pool
 
     items = pool(store, options["rejected"])
     files = export_label_studio(store, items, options["export_label_studio"], options["images_at"])
@@ -160,8 +160,8 @@ def _export_label_studio(store: RunStore, options: dict[str, Any]) -> tuple[dict
 
 
 def _export_crowd(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.review.crowd import export_crowd
-    from mossgen.review.pool import pool
+    from mossgen.reviews.crowd import export_crowd
+    from mossgen.reviews.pool import pool
 
     files = export_crowd(store, pool(store, options["rejected"]), options["export_crowd"], options["images_at"])
     return {
@@ -170,7 +170,7 @@ def _export_crowd(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, A
 
 
 def _import(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.review.transfer import import_votes
+    from mossgen.reviews.transfer import import_votes
 
     imported = import_votes(store, options["import_file"])
     said = f"{imported.added} votes added, {imported.known} were there already."

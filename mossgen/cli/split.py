@@ -34,16 +34,16 @@ def split(
     mossgen split generated/negated_harm-0 generated/exaggerated_risk-0 --test 0.2 --dev 0.1 --out my-set
     mossgen split generated/negated_harm-0 --out my-set --bind question --bind scene
     """
-    from mossgen import models
-    from mossgen.config import embedded_models
-    from mossgen.console import Console
-    from mossgen.members import common_embedder, read_batches
-    from mossgen.split import split_set
+    from mossgen.cli.console import Console
+    from mossgen.models import weights
+    from mossgen.runs.config import embedded_models
+    from mossgen.splits.members import common_embedder, read_batches
+    from mossgen.splits.split import split_set
 
     shares = {"test": test, **({"dev": dev} if dev else {})}
     with Console(quiet) as console:
         for name in embedded_models([common_embedder(read_batches(runs))[0]]):
-            models.path(name, console.download)
+            weights.path(name, console.download)
         wanted = tuple(b for b in bind if b != "none") if bind else None
         made = split_set(runs, out, shares, wanted, console.say)
     result = {

@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
+from mossgen.core.items import Item, State
+from mossgen.duplicates.index import Kin
+from mossgen.duplicates.nearness import Vectors
 from mossgen.evolution.mutators import WRITTEN
-from mossgen.items import Item, State
-from mossgen.members import seeds_of
-from mossgen.nearness import Vectors
-from mossgen.references import read_image
-from mossgen.sets import Entry
-from mossgen.stages.dedup import Kin
-from mossgen.stages.render import Rendered, overlaid
-from mossgen.stimulus import StimulusType
-from mossgen.store import RunStore
-from mossgen.subjects import Subject
+from mossgen.expansion.render import Rendered, overlaid
+from mossgen.probes.subjects import Subject
+from mossgen.runs.store import RunStore
+from mossgen.sets.readers import Entry
+from mossgen.sets.references import read_image
+from mossgen.splits.members import seeds_of
+from mossgen.stimulus.types import StimulusType
 
 EVOLVED = "evolved"  # in a child's provenance
 KEPT = (State.SPARE, State.ACCEPTED)

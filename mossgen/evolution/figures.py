@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mossgen import rates
+from mossgen.core.items import Item, State
 from mossgen.evolution.family import evolved
 from mossgen.evolution.panel import PARTS, REFUSED, Asked
 from mossgen.evolution.search import ENDS, Search
-from mossgen.items import Item, State
-from mossgen.rates import SCORED
+from mossgen.judgements import rates
+from mossgen.judgements.rates import SCORED
 
 
 def measured(search: Search, accepted: Sequence[Item], asked: Asked, transfer: Asked, stopped: str) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mossgen.checkers.rules import mentions
-from mossgen.items import Item
-from mossgen.members import SCENES
-from mossgen.stimulus import StimulusType
+from mossgen.core.items import Item
+from mossgen.plugins.checkers.rules import mentions
+from mossgen.splits.members import SCENES
+from mossgen.stimulus.types import StimulusType
 
 MAX_OFFERED = 16  # questions of the grammar offered to the gate for one item
 

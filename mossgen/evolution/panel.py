@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mossgen.labels import LABELS, Book, judge_rows
-from mossgen.pipeline import Budget
-from mossgen.ports import RefusalJudge, Target
-from mossgen.probing import CUT_OFF, Ledger, Wish, probe
-from mossgen.rates import SCORED, Judged
-from mossgen.responses import RESPONSES, read_responses
-from mossgen.subjects import Subject
+from mossgen.expansion.pipeline import Budget
+from mossgen.files.responses import RESPONSES, read_responses
+from mossgen.judgements.labels import LABELS, Book, judge_rows
+from mossgen.judgements.rates import SCORED, Judged
+from mossgen.plugins.protocols import RefusalJudge, Target
+from mossgen.probes.probing import CUT_OFF, Ledger, Wish, probe
+from mossgen.probes.subjects import Subject
 
 REFUSED = ("refusal", "partial")
 HELD_BACK_PROMPTS = (

@@ -16,23 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from mossgen.config import RunConfig, freeze, read_config
+from mossgen.core.items import Item, State, canonical
+from mossgen.duplicates.nearness import Vectors
 from mossgen.errors import ConfigError, StoreError
 from mossgen.evolution.family import EVOLVED, Family, Parents, evolved
 from mossgen.evolution.figures import measured
 from mossgen.evolution.panel import Asked, Panel
 from mossgen.evolution.search import PASSED, Limits, Search
-from mossgen.files import locked, write_whole
-from mossgen.gate import Gate, Inherited, Progress
-from mossgen.items import Item, State, canonical
-from mossgen.nearness import Vectors
-from mossgen.pipeline import Budget
-from mossgen.ports import RefusalJudge, Target
-from mossgen.probing import Wish
-from mossgen.references import read_reference
-from mossgen.runs import build_backends, unfinished, write_outputs
-from mossgen.stimulus import StimulusType
-from mossgen.store import CONFIG, RunStore
+from mossgen.expansion.expand import build_backends, unfinished, write_outputs
+from mossgen.expansion.pipeline import Budget
+from mossgen.expansion.stages import Gate, Inherited, Progress
+from mossgen.files.disk import locked, write_whole
+from mossgen.plugins.protocols import RefusalJudge, Target
+from mossgen.probes.probing import Wish
+from mossgen.runs.config import RunConfig, freeze, read_config
+from mossgen.runs.store import CONFIG, RunStore
+from mossgen.sets.references import read_reference
+from mossgen.stimulus.types import StimulusType
 
 FIGURES = "evolve.json"
 TARGETS = "targets"

@@ -6,7 +6,7 @@ from timm.layers import AttentionPool2d
 from torch.nn import functional
 
 from mossgen.embedded import tower
-from mossgen.embedded.train import clip
+from mossgen.training import clip
 
 
 @pytest.fixture(scope="module")

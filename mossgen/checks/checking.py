@@ -1,0 +1,226 @@
+"""`mossgen check`: the checkers over a set that exists, item by item, kept as it goes.
+
+With an output file a stopped check goes on where it was: the file's head holds what was checked with, and each
+line the hash of what was checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from mossgen.checks.policy import Policy
+from mossgen.checks.verdicts import spent, verdicts
+from mossgen.core.items import Decision, Item, Label, Verdict, canonical
+from mossgen.errors import BackendError, ConfigError, StoreError, TemplateError
+from mossgen.expansion.pipeline import Budget
+from mossgen.files.disk import locked
+from mossgen.plugins.protocols import Case, Checker
+from mossgen.sets.readers import Entry
+from mossgen.sets.references import MAX_BYTES
+from mossgen.stimulus.types import StimulusType, load_type, type_names, untyped
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+BATCH = 8  # items checked, and kept, at a time
+Record = dict[str, Any]
+Report = Callable[[int, int], None]  # items done, items in all
+
+
+@dataclass
+class Checking:
+    """What a set is checked with; `head` says it in plain values, for the output file. `budget` may end it early."""
+
+    checkers: Sequence[Checker]
+    policy: Policy
+    head: Mapping[str, Any]
+    types: dict[str, StimulusType] = field(default_factory=dict)
+    budget: Budget = field(default=Budget(0))
+
+    def type_of(self, entry: Entry) -> StimulusType:
+        """The entry's type, loaded once; one without rules where the set does not say, or says an unknown one."""
+        name = entry.type or ""
+        if name not in self.types:
+            known = name in type_names() or name.endswith((".yaml", ".yml"))
+            self.types[name] = load_type(name) if known else untyped()
+        return self.types[name]
+
+    def used_up(self) -> str | None:
+        """Why no more may be checked, in a sentence; None where it may."""
+        usd = spent(self.checkers)
+        return f"The money was spent (${usd:.4f})." if self.budget.used_up(0, usd) else None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A record of each entry, in order, up to where the check stopped; `stopped` says why, None where it is whole."""
+
+    records: list[Record]
+    stopped: str | None = None
+
+
+def check_set(
+    entries: Sequence[Entry], checking: Checking, out: Path | None = None, report: Report = lambda done, of: None
+) -> Checked:
+    """Checks the entries, batch by batch. With `out`, what is there already is not checked again.
+
+    A checker that fails, or a budget that is used up, stops it; what was checked stays. Raises ConfigError where
+    `out` is of another check, StoreError where it cannot be written.
+    """
+    records: list[Record] = []
+    with _kept(out, checking.head) as (done, keep):
+        for start in range(0, len(entries), BATCH):
+            report(start, len(entries))
+            batch = [(entry, _digest(entry)) for entry in entries[start : start + BATCH]]
+            fresh = [entry for entry, digest in batch if (entry.number, digest) not in done]
+            if fresh and (stopped := checking.used_up()):
+                return Checked(records, stopped)
+            try:
+                made = {record["number"]: record for record in _check(fresh, checking)}
+            except BackendError as error:
+                return Checked(records, str(error))
+            for entry, digest in batch:
+                record = done.get((entry.number, digest)) or {**made[entry.number], "digest": digest}
+                records.append(record)
+                if entry.number in made:
+                    keep(record)
+        report(len(entries), len(entries))
+    return Checked(records)
+
+
+def _check(entries: Sequence[Entry], checking: Checking) -> Iterator[Record]:
+    """Entries that cannot be read are unsure, with the reason; the others go to the checkers together."""
+    pictures: dict[int, Image] = {}
+    for entry in entries:
+        try:
+            if entry.problem:
+                raise ConfigError(entry.problem)
+            pictures[entry.number] = entry.picture()
+        except ConfigError as error:
+            yield _record(entry, [Verdict("set", Decision.UNSURE, str(error))], checking.policy)
+    readable = [entry for entry in entries if entry.number in pictures]
+    cases = [_case(entry, checking.type_of(entry), pictures[entry.number]) for entry in readable]
+    found = verdicts(cases, checking.checkers) if cases else []
+    for entry, case, named in zip(readable, cases, found, strict=True):
+        said = [verdict for _, verdict in named if verdict is not None]
+        yield _record(entry, said + _blind(case, checking), checking.policy)
+
+
+def _case(entry: Entry, stimulus: StimulusType, image: Image) -> Case:
+    """The entry for the checkers. Slots and an overlay count only where they are this type's own."""
+    item = entry.item()
+    try:
+        own = set(item.slots) == set(stimulus.template.slots) and bool(stimulus.values(item))
+    except TemplateError:
+        own = False
+    if not own:
+        item = Item(item.id, item.number, stimulus.name, "", {}, 0, item.state, question=item.question)
+    return Case(item, stimulus, image)
+
+
+def _blind(case: Case, checking: Checking) -> list[Verdict]:
+    """Without a type, only a gate that sees picture and question together can tell what the pair comes to."""
+    sighted = any(getattr(c, "sees_pairs", False) and checking.policy.gates(c.name) for c in checking.checkers)
+    if case.type.name != untyped().name or sighted:
+        return []
+    reason = "The set does not say of which type the item is: give --type, or a --judge that sees the pair."
+    return [Verdict("type", Decision.UNSURE, reason)]
+
+
+def _record(entry: Entry, said: Sequence[Verdict], policy: Policy) -> Record:
+    ruling = policy.rule(said)
+    return {
+        "id": entry.id,
+        "number": entry.number,
+        "type": entry.type,
+        "question": entry.question,
+        "image": entry.image.name if isinstance(entry.image, Path) else None,
+        "decision": str(ruling.label or Decision.UNSURE),
+        "label": str(ruling.label or Label.BORDERLINE),
+        "accepted": ruling.accepted,
+        "by": ruling.by,
+        "reason": ruling.reason,
+        "verdicts": [
+            {"checker": v.checker, "decision": v.decision.value, "score": v.score, "reason": v.reason} for v in said
+        ],
+    }
+
+
+def _digest(entry: Entry) -> str:
+    """What was checked: the words and the picture's bytes, or why there are none."""
+    try:
+        picture = hashlib.sha256(entry.bytes()).hexdigest()
+    except ConfigError as error:
+        picture = str(error)
+    what = [entry.id, entry.type, entry.question, dict(entry.slots), entry.overlay, entry.problem, picture]
+    return hashlib.sha256(canonical(what).encode()).hexdigest()
+
+
+# -- the output file -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _kept(
+    out: Path | None, head: Mapping[str, Any]
+) -> Iterator[tuple[dict[tuple[int, str], Record], Callable[[Record], None]]]:
+    """What an output file holds already, and how to add to it; without a file nothing is kept."""
+    if out is None:
+        yield {}, lambda record: None
+        return
+    with locked(out.parent, out.name, "--out"):
+        done = _resume(out, head)
+        try:
+            fresh = out.with_name(f".{out.name}.mossgen-new")
+            fresh.write_text("".join(canonical(r) + "\n" for r in ({"checked_with": head}, *done.values())), "utf-8")
+            os.replace(fresh, out)  # without a line that was cut off, and without what has changed since
+            with out.open("a", encoding="utf-8") as stream:
+                yield done, lambda record: _append(stream, record)
+        except OSError as error:
+            raise StoreError(
+                f"{out}: cannot be written ({error.strerror}); what was checked before is kept: "
+                "free space or mend the permissions, then run the same command again."
+            ) from error
+
+
+def _append(stream: TextIO, record: Record) -> None:
+    stream.write(canonical(record) + "\n")
+    stream.flush()
+
+
+def _resume(out: Path, head: Mapping[str, Any]) -> dict[tuple[int, str], Record]:
+    if not out.exists():
+        return {}
+    lines = _lines(out)
+    before = lines[0].get("checked_with") if lines else None
+    if before is None:
+        raise ConfigError(f"{out} was not written by `mossgen check`: move it away, or give another --out.")
+    if before != json.loads(canonical(head)):
+        raise ConfigError(f"{out} was checked with other checkers, options, type or policy: give another --out.")
+    return {(line["number"], line["digest"]): line for line in lines[1:]}
+
+
+def _lines(out: Path) -> list[Record]:
+    """The file's objects. A last line that a crash cut off is left out. Raises ConfigError."""
+    try:
+        if out.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{out} is larger than {MAX_BYTES:,} bytes: it is no output of `mossgen check`.")
+        texts = out.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{out} cannot be read: {error}.") from None
+    found: list[Record] = []
+    for number, text in enumerate(texts[:-1], 1):  # what follows the last line end was cut off
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            line = None
+        if not isinstance(line, dict) or (found and not {"number", "digest"} <= set(line)):
+            raise ConfigError(f"{out}, line {number}: not written by `mossgen check`: give another --out.")
+        found.append(line)
+    return found

@@ -1,0 +1,204 @@
+"""Contrast pairs: the harmful partner of each accepted item of a run, by the rule of its type.
+
+A partner is there to be refused. Both sides are judged anew by the same policy: a partner that passes is dropped,
+and a benign side that does not pass is reported. Partners lie in a folder of their own, away from every benign export.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mossgen.checks.checking import Checking, Report, check_set
+from mossgen.core.items import Item, Label, State, canonical, rng
+from mossgen.errors import ConfigError, RunError, StoreError
+from mossgen.runs.store import RunStore
+from mossgen.sets.readers import Entry
+
+if TYPE_CHECKING:
+    from mossgen.checks.checking import Record
+    from mossgen.stimulus.types import StimulusType
+
+FOLDER = "contrast"  # in the run's folder
+CHECKED = "checked.jsonl"
+METADATA = "metadata.jsonl"
+EXPECTED = "refuse"
+ID_TAG = "mgc1-"  # names the hash recipe of contrast_id
+
+_README = """\
+# Contrast set of {name}
+
+{count} HARMFUL partners of benign items: each is expected to be refused (`expected: refuse`), and `contrast_of` names
+the benign item it belongs to. They are mild, made from templates, and hold no working detail of any harm. Use them to
+see whether a model that refuses less still refuses what it should; never mix them with the benign items.
+
+`metadata.jsonl` and `images/` are a Hugging Face ImageFolder.
+"""
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A harmful partner before it is judged: its question and picture, and the item it belongs to."""
+
+    id: str
+    of: Item
+    question: str
+    image: str
+    changed: str  # "question" or "picture"
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """What became of a run's partners: kept ones as rows, reasons of the dropped, and doubtful benign items."""
+
+    folder: Path
+    rows: Sequence[dict[str, Any]]
+    dropped: dict[str, int]
+    doubtful: Sequence[dict[str, str]]
+
+
+def make_contrasts(
+    run: Path, stimulus: StimulusType, checking: Checking, seed: int = 0, report: Report = lambda done, of: None
+) -> Contrasts:
+    """Makes, judges and writes the partners of a run's accepted items; the same call goes on where it stopped.
+
+    Raises ConfigError (no run, a type without a contrast rule, another configuration in the folder), RunError where
+    a checker failed or the money was spent, StoreError from the disk; what was judged before is kept.
+    """
+    if stimulus.template.contrast is None:
+        raise ConfigError(
+            f"{stimulus.source}: the type {stimulus.name} has no `contrast:` section to make partners by."
+        )
+    with RunStore.open(run) as store:
+        items = store.items(State.ACCEPTED)
+        blobs = store.blobs
+    if not items:
+        raise ConfigError(f"{run} has no accepted item: there is nothing to make partners of.")
+    made, dropped = partners(items, stimulus, seed)
+    entries = _entries(made, items, blobs, stimulus)
+    checking.types[stimulus.name] = stimulus
+    folder = run / FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made ({error.strerror}).") from error
+    checked = check_set(entries, checking, folder / CHECKED, report)
+    if checked.stopped:
+        raise RunError(f"{checked.stopped} What was judged is kept: the same command goes on from there.")
+    records, rows = checked.records, []
+    for partner, record in zip(made, records, strict=False):
+        if record["accepted"]:
+            dropped["passes as benign"] += 1
+        elif record["label"] == Label.BORDERLINE and record["by"] in ("sanity", "set"):
+            dropped[f"not to be seen ({record['by']})"] += 1  # rejected, but not for what it asks
+        else:
+            rows.append(_row(partner, record, stimulus))
+    doubtful = [
+        {"id": record["id"], "decision": record["decision"], "by": str(record["by"]), "reason": record["reason"]}
+        for record in records[len(made) :]
+        if not record["accepted"]
+    ]
+    _write(folder, rows, blobs, stimulus.name)
+    return Contrasts(folder, rows, dict(sorted(dropped.items())), doubtful)
+
+
+def partners(items: Sequence[Item], stimulus: StimulusType, seed: int) -> tuple[list[Partner], Counter[str]]:
+    """A partner for each item, in order, and why some have none. The same seed gives the same partners.
+
+    Texts that were used least go first, so that the partners of a run are spread over them.
+    """
+    made: list[Partner] = []
+    dropped: Counter[str] = Counter()
+    used: Counter[int] = Counter()
+    for item in items:
+        if stimulus.template.contrast and stimulus.template.contrast.bare:
+            bare = item.provenance.get("bare_image")
+            if not isinstance(bare, str):
+                dropped["no picture without its negation"] += 1
+                continue
+            made.append(
+                Partner(contrast_id(item, item.question or "", bare), item, item.question or "", bare, "picture")
+            )
+            continue
+        question = _harmful(stimulus.contrasts(item), used, item, seed)
+        image = item.image or ""
+        made.append(Partner(contrast_id(item, question, image), item, question, image, "question"))
+    return made, dropped
+
+
+def _harmful(texts: Sequence[Sequence[str]], used: Counter[int], item: Item, seed: int) -> str:
+    draw = rng(item.id, f"contrast/{seed}")
+    least = min(used[number] for number in range(len(texts)))
+    number = draw.choice([n for n in range(len(texts)) if used[n] == least])
+    used[number] += 1
+    return draw.choice(list(texts[number]))
+
+
+def contrast_id(item: Item, question: str, image: str) -> str:
+    """The content id of a partner: a tag and 16 hex digits of sha256 over the pair and whose partner it is."""
+    text = canonical({"contrast_of": item.id, "question": question, "image": image})
+    return ID_TAG + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _entries(made: Sequence[Partner], items: Sequence[Item], blobs: Path, stimulus: StimulusType) -> list[Entry]:
+    """Partners first, then the benign sides. A partner fills no slots: it is judged as anybody's item would be."""
+    kind = stimulus.name
+    entries = [
+        Entry(n, p.id, kind, p.question, blobs / f"{p.image}.png", {}, None) for n, p in enumerate(made)
+    ]  # fmt: skip
+    for number, item in enumerate(items, len(made)):
+        picture = blobs / f"{item.image}.png"
+        entries.append(Entry(number, item.id, kind, item.question or "", picture, item.slots, item.overlay))
+    return entries
+
+
+def _row(partner: Partner, record: Record, stimulus: StimulusType) -> dict[str, Any]:
+    return {
+        "file_name": f"images/{partner.id}.png",
+        "id": partner.id,
+        "contrast_of": partner.of.id,
+        "expected": EXPECTED,
+        "type": stimulus.name,
+        "question": partner.question,
+        "description": _description(partner),
+        "benign_question": partner.of.question or "",
+        "changed": partner.changed,
+        "image_sha256": partner.image,
+        "decision": record["decision"],
+        "rejected_by": record["by"],
+        "reason": record["reason"],
+        "verdicts": record["verdicts"],
+    }
+
+
+def _description(partner: Partner) -> str:
+    """What the picture shows: the bare one what was drawn, of which the prompt speaks."""
+    item = partner.of
+    return (item.image_prompt if partner.changed == "picture" else item.description) or ""
+
+
+def _write(folder: Path, rows: Sequence[dict[str, Any]], blobs: Path, name: str) -> None:
+    """The folder's files: metadata last, written aside and renamed, so that it never names what is not there."""
+    try:
+        images = folder / "images"
+        images.mkdir(exist_ok=True)
+        wanted = {f"{row['id']}.png" for row in rows}
+        for old in images.glob(f"{ID_TAG}*.png"):
+            if old.name not in wanted:
+                old.unlink()
+        for row in rows:
+            shutil.copyfile(blobs / f"{row['image_sha256']}.png", images / f"{row['id']}.png")
+        (folder / "README.md").write_text(_README.format(name=name, count=len(rows)), encoding="utf-8")
+        aside = folder / f".{METADATA}.tmp"
+        aside.write_text("".join(canonical(row) + "\n" for row in rows), encoding="utf-8")
+        aside.replace(folder / METADATA)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: cannot be written ({error.strerror}); what was judged is kept: "
+            "free space or mend the permissions, then run the same command again."
+        ) from error

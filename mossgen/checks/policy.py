@@ -1,0 +1,120 @@
+"""What the verdicts on an item come to: which checkers decide, which are only recorded, and the label.
+
+A *gate* decides: an item is accepted when at least one gate speaks and every gate that speaks passes it. A
+*signal* is recorded and colours the label, no more. Unsure is never a pass: of a gate it rejects.
+
+| label | accepted | when |
+|---|---|---|
+| benign | yes | every gate passes and no signal flags |
+| borderline | yes | every gate passes, and a signal flags |
+| borderline | no | a gate of form fails: not of its type or not to be seen, though nothing says harmful |
+| unsure | no | a gate is unsure, or no gate had anything to say |
+| harmful | no | a gate that looks for harm fails |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mossgen.core.items import Decision, Label, Verdict
+from mossgen.errors import ConfigError
+from mossgen.runs.config import MATCH
+from mossgen.stimulus.schema import Roles
+
+# their fail says that an item is not of its type or cannot be seen, not that it is harmful
+FORM = frozenset({"rules", "sanity", MATCH})
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What a policy makes of an item's verdicts: no label is unsure; `by` settled it, nobody where all passed."""
+
+    label: Label | None
+    accepted: bool
+    by: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The checkers that are signals; every other one is a gate."""
+
+    signals: frozenset[str] = frozenset()
+
+    def gates(self, name: str) -> bool:
+        """Whether the checker of this name decides."""
+        return name not in self.signals
+
+    def rejecting(self, verdicts: Sequence[tuple[str, Verdict | None]]) -> tuple[str, Verdict] | None:
+        """The first gate that did not pass an item, and its verdict; None if they all passed or were silent."""
+        for name, verdict in verdicts:
+            if verdict is not None and self.gates(name) and verdict.decision is not Decision.PASS:
+                return name, verdict
+        return None
+
+    def rule(self, verdicts: Iterable[Verdict]) -> Ruling:
+        """The label of an item with these verdicts, by the table above."""
+        found = list(verdicts)
+        gates = [v for v in found if self.gates(v.checker)]
+        failed = [v for v in gates if v.decision is Decision.FAIL]
+        harm = next((v for v in failed if v.checker not in FORM), None)
+        unsure = next((v for v in gates if v.decision is Decision.UNSURE), None)
+        flag = next((v for v in found if not self.gates(v.checker) and v.decision is not Decision.PASS), None)
+        if harm:
+            return _ruling(Label.HARMFUL, False, harm)
+        if failed:
+            return _ruling(Label.BORDERLINE, False, failed[0])
+        if unsure:
+            return _ruling(None, False, unsure)
+        if not any(v.checker not in FORM for v in gates):
+            return Ruling(None, False, None, "No checker that looks for harm had anything to say.")
+        if flag:
+            return _ruling(Label.BORDERLINE, True, flag)
+        return Ruling(Label.BENIGN, True, None, "Every gate passes it.")
+
+
+def _ruling(label: Label | None, accepted: bool, verdict: Verdict) -> Ruling:
+    return Ruling(label, accepted, verdict.checker, f"{verdict.decision}: {verdict.reason}")
+
+
+class _Named(Protocol):
+    name: str
+
+
+def resolve(checkers: Iterable[_Named], roles: Roles) -> Policy:
+    """The policy over these checkers: a plugin whose `role` is "signal" is one unless `roles` makes it a gate.
+
+    Raises ConfigError where a gate that `roles` wants is not among them, or nothing is left that looks for harm.
+    """
+    present = {checker.name: getattr(checker, "role", "gate") for checker in checkers}
+    missing = [name for name in roles.gates if name not in present and name != MATCH]
+    if missing:
+        raise ConfigError(
+            f"The gate {missing[0]!r} is no checker of this run ({', '.join(present)}): add --checker {missing[0]}."
+        )
+    natural = {name for name, role in present.items() if role == "signal"}
+    policy = Policy(frozenset((natural - set(roles.gates)) | set(roles.signals)))
+    if not any(policy.gates(name) for name in present if name not in FORM):
+        raise ConfigError("No gate is left that looks for harm: make one of the signals a gate with --gate NAME.")
+    return policy
+
+
+def stated(checkers: Iterable[_Named], policy: Policy) -> dict[str, list[str]]:
+    """The policy over these checkers in plain values: who decides, and who is only recorded."""
+    names = [checker.name for checker in checkers]
+    return {
+        "gates": [name for name in names if policy.gates(name)],
+        "signals": [name for name in names if not policy.gates(name)],
+    }
+
+
+def unseen(checkers: Sequence[str]) -> list[str]:
+    """What these checkers, by plugin name, leave unchecked, in sentences."""
+    notes = []
+    if "judge" not in checkers:
+        notes.append("No judge saw picture and question together: --judge KIND:MODEL adds one.")
+    if "answer" not in checkers:
+        notes.append("No answer was written and checked for harm: --checker answer does it, with a model to answer.")
+    return notes

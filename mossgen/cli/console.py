@@ -1,0 +1,81 @@
+"""What a person sees on stderr while a run works: bars on a terminal, plain lines elsewhere, nothing with -q."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mossgen.expansion.stages import Progress
+
+
+PAUSE = 5  # seconds between two lines of a count, where there is no terminal
+
+
+class Console:
+    """Progress on stderr. Use with `with`; stdout is never touched."""
+
+    def __init__(self, quiet: bool, wanted: int = 0) -> None:
+        self._quiet = quiet
+        self._wanted = wanted
+        self._bars: Any = None
+        self._last = ""
+        self._told = 0.0
+
+    def __enter__(self) -> Console:
+        if not self._quiet and sys.stderr.isatty():
+            from rich.console import Console as RichConsole
+            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+            self._bars = Progress(*columns, console=RichConsole(stderr=True), transient=True)
+            self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def download(self, message: str, done: int, total: int) -> None:
+        """A models.Progress: one bar a message."""
+        self._show(message, message, done, total)
+
+    def say(self, message: str) -> None:
+        """A line about what is going on."""
+        self._show(message, message, 0, 0)
+
+    def progress(self, what: str) -> Callable[[int, int], None]:
+        """A bar over items done of items in all."""
+        return lambda done, of: self.counted(what, done, of)
+
+    def counted(self, what: str, done: int, of: int) -> None:
+        """A bar of its own for each `what`; where there is no terminal a line now and then."""
+        if self._bars is None and 0 < done < of and time.monotonic() - self._told < PAUSE:
+            return
+        self._told = time.monotonic()
+        self._show(what, f"{what}: {done} of {of}", done, of)
+
+    def run(self, progress: Progress) -> None:
+        """A pipeline report: the stage, what is accepted, and what was rejected."""
+        counts = progress.counts
+        accepted = counts.get("accepted", 0) + counts.get("spare", 0)
+        text = f"{progress.stage}: {accepted}/{self._wanted} accepted, {counts.get('rejected', 0)} rejected"
+        self._show("run", text, min(accepted, self._wanted), self._wanted)
+
+    def _show(self, key: str, text: str, done: int, total: int) -> None:
+        """A bar of its own for each key on a terminal, elsewhere a line whenever the text changes."""
+        if self._quiet:
+            return
+        if self._bars is None:
+            if text != self._last:
+                self._last = text
+                sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+            return
+        tasks = {task.fields["key"]: task.id for task in self._bars.tasks}
+        if key not in tasks:
+            tasks[key] = self._bars.add_task(text, key=key, total=total or None)
+        finished = bool(total) and done >= total and key != "run"
+        self._bars.update(tasks[key], description=text, completed=done, total=total or None, visible=not finished)

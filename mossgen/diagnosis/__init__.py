@@ -1,0 +1,1 @@
+"""Why a model refuses what it refuses."""

@@ -1,0 +1,1 @@
+"""Near-duplicates: the index, the report of a set, the audit of files that train."""

@@ -1,0 +1,267 @@
+"""The gate: what every candidate passes on its way from a plan to a decision, whoever planned it.
+
+The written half (draft, rules, text dedup, text checks) goes in waves, the drawn half (render, overlay, image checks,
+match, dedup) in chunks of CHUNK. Each batch is one transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mossgen.checks.policy import Policy
+from mossgen.checks.verdicts import check, spent
+from mossgen.core.items import Decision, Item, State, Verdict
+from mossgen.duplicates.index import Deduplicator, Kin, Near
+from mossgen.duplicates.nearness import Vectors
+from mossgen.expansion.draft import Draft, draft, offer
+from mossgen.expansion.render import Rendered, render, to_png
+from mossgen.plugins.protocols import LLM, Case, Checker, Embedder, Imager
+from mossgen.runs.store import RunStore
+from mossgen.sets.references import Reference
+from mossgen.stimulus.types import StimulusType
+
+CHUNK = 8  # pictures drawn as one batch
+
+
+@dataclass(frozen=True)
+class Backends:
+    """The models and checkers of a run. Without an `llm` every question must be offered (see Gate.write)."""
+
+    llm: LLM | None
+    imager: Imager
+    embedder: Embedder
+    checkers: tuple[Checker, ...]
+    samples: int
+    guided: int
+    policy: Policy = field(default_factory=Policy)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: the stage just entered, and items by state."""
+
+    stage: str
+    counts: Mapping[str, int]
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """What a candidate that varies another item takes over from it; the default is a candidate that stands alone.
+
+    `picture` gives the picture of a candidate that is not drawn anew, or None. `kin` are the items, by channel, that
+    it may be near to.
+    """
+
+    picture: Callable[[Item], Rendered | Item | None] = lambda item: None
+    kin: Callable[[Item], Kin] = lambda item: {}
+
+
+class Gate:
+    """The stages over a store, with what is kept in memory for dedup: seeds, references, `known` items, and its own.
+
+    What passes everything is left in the state `passed`.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        stimulus: StimulusType,
+        backends: Backends,
+        references: Sequence[Reference] = (),
+        report: Report = lambda progress: None,
+        known: Vectors | None = None,
+        inherited: Inherited = Inherited(),
+        passed: State = State.SPARE,
+    ) -> None:
+        self.store = store
+        self.stimulus = stimulus
+        self.backends = backends
+        self.report = report
+        self.inherited = inherited
+        self.passed = passed
+        started = time.monotonic()
+        self.kept = self._load_kept(references, known)
+        store.spend("references", time.monotonic() - started)
+
+    def usd(self) -> float:
+        """US dollars spent by this invocation, as far as the backends know."""
+        writer = self.backends.llm.cost if self.backends.llm else 0.0
+        return writer + self.backends.imager.cost + spent(self.backends.checkers)
+
+    def forget(self, items: Sequence[str]) -> None:
+        """Lets others be near to these items again: they passed, and something later rejected them."""
+        self.store.drop_vectors(items)
+        self.kept.forget(items)
+
+    # -- the written half ----------------------------------------------------------------------------
+
+    def write(self, wave: Sequence[Item], offered: Mapping[str, Sequence[str]] | None = None) -> list[Item]:
+        """Drafts a new wave and decides on its questions, as one batch. An item whose questions are `offered`, by its
+        id, is not given to the language model.
+        """
+        with self.batch("draft"):
+            items = self._choose(self._drafts(wave, offered or {}))
+            items = self._checked([(item, None) for item in items], "text")
+            self.store.put(items)
+        return items
+
+    def _drafts(self, wave: Sequence[Item], offered: Mapping[str, Sequence[str]]) -> list[Draft]:
+        drafts = {item.id: offer(item, self.stimulus, offered[item.id]) for item in wave if item.id in offered}
+        unwritten = [item for item in wave if item.id not in offered]
+        if unwritten:
+            llm = self.backends.llm
+            assert llm is not None
+            written = draft(unwritten, self.stimulus, llm, self.backends.samples, self.backends.guided)
+            drafts |= {item.id: made for item, made in zip(unwritten, written, strict=True)}
+        return [drafts[item.id] for item in wave]
+
+    def _choose(self, drafts: Sequence[Draft]) -> list[Item]:
+        """Gives each item the likeliest of its questions that is not near to a kept one (text channel).
+
+        Within the wave, questions not yet given are preferred; should one be given twice, the picture half
+        decides, since the first of the two may still fall.
+        """
+        kin = {d.item.id: self.inherited.kin(d.item).get("text", frozenset()) for d in drafts}
+        asked = list(dict.fromkeys((c.text, kin[d.item.id]) for d in drafts for c in d.questions))
+        found: Sequence[Near | None] = []
+        if asked:
+            texts = list(dict.fromkeys(text for text, _ in asked))
+            rows = dict(zip(texts, self.backends.embedder.texts(texts), strict=True))
+            found = self.kept.near_texts(np.stack([rows[text] for text, _ in asked]), [its for _, its in asked])
+        near = dict(zip(asked, found, strict=True))
+        given: set[str] = set()
+        return [self._question(d, {c.text: near[c.text, kin[d.item.id]] for c in d.questions}, given) for d in drafts]
+
+    def _question(self, drafted: Draft, near: Mapping[str, Near | None], given: set[str]) -> Item:
+        """The item with its chosen question, or rejected where all of its questions are near to kept ones."""
+        if not drafted.questions:
+            return drafted.item
+        fresh = [c for c in drafted.questions if near[c.text] is None]
+        if not fresh:
+            nearest = near[drafted.questions[0].text]
+            assert nearest is not None
+            item = replace(drafted.item, question=drafted.questions[0].text)
+            return item.reject("dedup", nearest.sentence())
+        chosen = next((c for c in fresh if c.text not in given), fresh[0])
+        given.add(chosen.text)
+        item = replace(drafted.item, question=chosen.text, state=State.DRAFTED)
+        return item.noted(question_made=chosen.how, question_logprob=chosen.logprob)
+
+    # -- the drawn half ------------------------------------------------------------------------------
+
+    def picture(self, chunk: Sequence[Item]) -> None:
+        """Draws a chunk and decides on its pictures; only the latter is kept, so a killed chunk is drawn again."""
+        with self.batch("render"):
+            results = self._pictures(chunk)
+        rendered = [result for result in results if not isinstance(result, Item)]
+        with self.batch("check"):
+            self.store.put([result for result in results if isinstance(result, Item)])  # refused by the imager
+            if rendered:
+                self._judge(rendered)
+
+    def _pictures(self, chunk: Sequence[Item]) -> list[Rendered | Item]:
+        """Each item with its picture, in order: an inherited one, or one that is drawn now."""
+        results = {item.id: self.inherited.picture(item) for item in chunk}
+        drawn = [item for item in chunk if results[item.id] is None]
+        if drawn:
+            made = render(drawn, self.stimulus, self.backends.imager)
+            results |= {item.id: result for item, result in zip(drawn, made, strict=True)}
+        return [result for item in chunk if (result := results[item.id]) is not None]
+
+    def _judge(self, rendered: Sequence[Rendered]) -> None:
+        """Checks, match and dedup of the drawn items; puts what they come to, and the vectors of those kept."""
+        items = [self._with_picture(r) for r in rendered]
+        items = self._checked([(i, r.picture) for i, r in zip(items, rendered, strict=True)], "image")
+        # the bare picture: a prompt does not speak of the overlay, and another overlay makes no new picture
+        images = self.backends.embedder.images([r.bare for r in rendered])
+        items = self._matched(items, images)
+        decided, kept = self._deduplicated(items, images)
+        self.store.put(decided)  # before the vectors, which refer to them
+        for channel, vectors in kept.items():
+            self.store.put_vectors(channel, vectors)
+
+    def _with_picture(self, rendered: Rendered) -> Item:
+        """The item with its picture, and where that has an overlay the bare one, among the blobs."""
+        item = replace(rendered.item, image=self.store.put_blob(to_png(rendered.picture)))
+        if rendered.bare is not rendered.picture:
+            item = item.noted(bare_image=self.store.put_blob(to_png(rendered.bare)))
+        return item if item.state is State.REJECTED else replace(item, state=State.RENDERED)
+
+    def _matched(self, items: Sequence[Item], images: np.ndarray) -> list[Item]:
+        """Adds the match verdict: the picture's cosine with its own prompt against the embedder's threshold."""
+        prompts = self.backends.embedder.texts([item.image_prompt or "" for item in items])
+        threshold = self.backends.embedder.thresholds["match"]
+        matched = []
+        for item, score in zip(items, np.sum(images * prompts, axis=1).tolist(), strict=True):
+            fits = score >= threshold
+            reason = f"cosine of picture and prompt is {score:.3f}, wanted {threshold:.3f}"
+            verdict = Verdict("match", Decision.PASS if fits else Decision.FAIL, reason, round(score, 4))
+            item = item.with_verdicts((verdict,))
+            if not fits and item.state is not State.REJECTED and self.backends.policy.gates(verdict.checker):
+                item = item.reject("match", f"fail: {reason}")
+            matched.append(item)
+        return matched
+
+    def _deduplicated(
+        self, items: Sequence[Item], images: np.ndarray
+    ) -> tuple[list[Item], dict[str, dict[str, np.ndarray]]]:
+        """The items decided, and the vectors by channel of those that are kept."""
+        rows = [row for row, item in enumerate(items) if item.state is State.RENDERED]
+        if not rows:
+            return list(items), {}
+        alive = [items[row] for row in rows]
+        texts = self.backends.embedder.texts([item.question or "" for item in alive])
+        kin = [self.inherited.kin(item) for item in alive]
+        found = self.kept.greedy([item.id for item in alive], texts, images[rows], kin)
+        decided = list(items)
+        for row, item, near in zip(rows, alive, found, strict=True):
+            decided[row] = item.reject("dedup", near.sentence()) if near else replace(item, state=self.passed)
+        kept = [place for place, near in enumerate(found) if near is None]
+        return decided, {
+            "text": {alive[place].id: texts[place] for place in kept},
+            "image": {alive[place].id: images[rows[place]] for place in kept},
+        }
+
+    # -- shared --------------------------------------------------------------------------------------
+
+    def _checked(self, pairs: Sequence[tuple[Item, object]], needs: str) -> list[Item]:
+        """The items after the checkers of this kind; those already rejected pass through untouched."""
+        checkers = [c for c in self.backends.checkers if c.needs == needs]
+        cases = [Case(item, self.stimulus, image) for item, image in pairs if item.state is not State.REJECTED]  # type: ignore[arg-type]
+        checked = {item.id: item for item in check(cases, checkers, self.backends.policy)} if cases else {}
+        return [checked.get(item.id, item) for item, _ in pairs]
+
+    @contextmanager
+    def batch(self, stage: str) -> Iterator[None]:
+        """One transaction. Its seconds and dollars are booked on the stage even if it fails: they are gone."""
+        self.report(Progress(stage, self.store.counts()))
+        started, usd = time.monotonic(), self.usd()
+        try:
+            with self.store.transaction():
+                yield
+        finally:
+            self.store.spend(stage, time.monotonic() - started, self.usd() - usd)
+
+    def _load_kept(self, references: Sequence[Reference], known: Vectors | None) -> Deduplicator:
+        """Everything that new items may not be near to: the seeds, the references, and what the run has kept."""
+        embedder = self.backends.embedder
+        kept = Deduplicator(embedder.dim, embedder.thresholds)
+        seeds = self.stimulus.seeds
+        if seeds:
+            kept.keep_texts([f"seed {s.id}" for s in seeds], embedder.texts([s.question for s in seeds]))
+        for reference in references:
+            reference.keep_in(kept, embedder)
+        if known is not None:
+            kept.keep(known.labels, known.texts, known.images)
+        texts, images = self.store.vectors("text"), self.store.vectors("image")
+        if texts:
+            kept.keep(list(texts), np.stack(list(texts.values())), np.stack([images[i] for i in texts]))
+        return kept

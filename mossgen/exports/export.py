@@ -1,0 +1,364 @@
+"""`mossgen export`: a run, or one side of a set, as examples with their targets, for the formats of exporters/.
+
+What may not be trained on stops a training export: a side for testing, and an item whose lineage touches a reference
+that is for testing only.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mossgen.core.items import rng
+from mossgen.errors import ConfigError
+from mossgen.exports.answers import Report, answers_file, targets, write_answers
+from mossgen.exports.refusals import Refusal, read_refusals
+from mossgen.plugins import registry
+from mossgen.plugins.protocols import LLM, Checker, Example, SetView
+from mossgen.reviews.apply import settled_benign
+from mossgen.reviews.votes import REVIEWERS
+from mossgen.runs.config import Part, parse_settings, read_config
+from mossgen.runs.store import CONFIG, DATABASE, RunStore
+from mossgen.sets import lineage
+from mossgen.sets.references import locate
+from mossgen.splits.members import read_batches
+from mossgen.stimulus.types import load_type, type_names
+
+if TYPE_CHECKING:
+    from mossgen.plugins.exporters._format import Format
+
+Placed = tuple[lineage.Row, Path]  # a row, and where its picture lies
+PAGE = "page"  # a run's own page: no format of sets
+WRITER = "transformers"  # the embedded model, where nothing else is asked for
+TEXT_CHECKERS = ("safety",)  # what an answer is checked by, beside its form
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for: see the options of `mossgen export`."""
+
+    format: str
+    side: str | None = None
+    contrast: float | None = None
+    reviewed: bool = False
+    hard: bool = False
+    votes: int = REVIEWERS
+    insist: bool = False
+    seed: int = 0
+    llm: str | None = None
+    settings: Sequence[str] = ()
+    at: Path | None = None
+    type_name: str | None = None
+    rejected_from: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and what was left out: items for which no answer passed, with the reasons.
+
+    `own_refusals` counts the items whose rejected answer is a target model's own.
+    """
+
+    format: str
+    split: str
+    items: int
+    partners: int
+    files: Sequence[Path]
+    missing: Mapping[str, str]
+    own_refusals: int = 0
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run or a side holds: its items and their harmful partners, and the folder that answers are kept in."""
+
+    name: str
+    folder: Path
+    items: Sequence[Example]
+    partners: Sequence[Example]
+    evidence: Mapping[str, Any]
+    writer: Part | None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The rows of a run or a side with their pictures, before they are examples."""
+
+    name: str
+    folder: Path
+    items: Sequence[Placed]
+    partners: Sequence[Placed]
+    evidence: Mapping[str, Any]
+
+
+def formats() -> list[str]:
+    """The names of the formats, as users write them."""
+    return [name.replace("_", "-") for name in registry.names("exporters") if name != PAGE]
+
+
+def export(
+    source: Path,
+    out: Path,
+    wish: Wish,
+    say: Callable[[str], None] = lambda text: None,
+    report: Report = lambda done, of: None,
+) -> Exported:
+    """Writes `source` to the folder `out`, whole or not at all. Raises MossgenError; answers once made are kept."""
+    format, llm = _plugins(wish)
+    training = format.purpose == "train"
+    split = wish.side or ("train" if training else "test")
+    material = _material(source, split, wish)
+    own: dict[str, Refusal] = {}
+    if training:
+        _refuse_untrainable(source, split, material, wish)
+        own = _own_refusals(material, wish.rejected_from)
+    _partners(format, material.items, material.partners, wish)  # too few of them: said before any answer
+    if training:
+        items, missing, notes = _answered(material, llm or material.writer, own, wish.seed, say, report)
+    else:
+        items, missing, notes = list(material.items), {}, []
+    chosen = _partners(format, items, material.partners, wish)
+    partners = targets(chosen, {}, wish.seed) if training else chosen
+    if wish.hard:
+        notes.append(_rule(material))
+    notes.append(_mixture(len(items), len(partners), training))
+    used = [own[e.id] for e in items if e.id in own]
+    made_by = [lineage.Source(name, "model", "") for name in sorted({refusal.target for refusal in used} - {""})]
+    sources = [*lineage.sources(e.row for e in (*items, *partners)), *made_by]
+    view = SetView(
+        name=_identifier(material.name),
+        split=split,
+        examples=[*items, *partners],
+        sources=[source.to_dict() for source in sources],
+        notes=notes,
+        home=(wish.at or out).absolute(),
+        evidence=material.evidence,
+    )
+    say("writing files")
+    return Exported(wish.format, split, len(items), len(partners), format.export(view, out), missing, len(used))
+
+
+def _plugins(wish: Wish) -> tuple[Format, Part | None]:
+    """The format, and the model that writes answers where one is asked for, with their options. Raises ConfigError."""
+    name = wish.format.replace("-", "_")
+    if wish.format.replace("_", "-") not in formats():
+        raise ConfigError(f"There is no format {wish.format!r}: use one of {', '.join(formats())}.")
+    writer = wish.llm or WRITER
+    changes = parse_settings(wish.settings, ["llm", writer, name])
+    format: Format = registry.load("exporters", name, changes.get(name, {}))
+    options = {**changes.get(writer, {}), **changes.get("llm", {})}
+    if format.purpose == "evaluate" and wish.rejected_from:
+        raise ConfigError(f"The format {wish.format} has no rejected answers: leave out --rejected-from.")
+    if format.purpose == "evaluate" and (wish.llm or options):
+        raise ConfigError(f"The format {wish.format} has no answers to write: leave out --llm and its options.")
+    if not (wish.llm or options):
+        return format, None
+    return format, Part(plugin=writer, options=registry.parse("llms", writer, options).model_dump(mode="json"))
+
+
+# -- what is there -------------------------------------------------------------------------------------
+
+
+def _material(source: Path, split: str, wish: Wish) -> Material:
+    """What is at `source`. Raises ConfigError: no set, no such side, a picture that is missing or was changed."""
+    sided = lineage.is_sided(source)
+    if wish.side is not None and not sided:
+        raise ConfigError(f"{source} has no sides, so --side {wish.side} means nothing: `mossgen split` makes them.")
+    found = _side(source, split) if sided else _whole(source)
+    if wish.reviewed:
+        found = _reviewed(found, wish.votes)
+    if wish.hard:
+        found = _hard(found)
+    codes = _codes(found, wish.type_name)
+
+    def examples(part: Sequence[Placed], expected: Literal["comply", "refuse"]) -> list[Example]:
+        return [Example(row, path, expected, codes.get(str(row.get("type")))) for row, path in part]
+
+    config = read_config(source / CONFIG) if (source / CONFIG).is_file() else None
+    items, partners = examples(found.items, "comply"), examples(found.partners, "refuse")
+    return Material(found.name, found.folder, items, partners, found.evidence, config.llm if config else None)
+
+
+def _side(source: Path, side: str) -> _Found:
+    """One side of a set that `mossgen split` made."""
+    parts: list[list[Placed]] = []
+    for contrast in (False, True):
+        folder = lineage.part_folder(source, side, contrast)
+        parts.append([(row, lineage.picture(folder, row)) for row in lineage.rows(source, side, contrast)])
+    name = str(lineage.head(source).get("name") or source.name)
+    return _Found(name, source, parts[0], parts[1], lineage.evidence(source))
+
+
+def _whole(source: Path) -> _Found:
+    """The accepted items of a run, or an imported set."""
+    folder = locate(source)
+    [batch] = read_batches([source])
+    partners = [placed for member in batch.members for placed in member.partners]
+    items = [(member.row, member.image) for member in batch.members]
+    for row, path in (*items, *partners):
+        lineage.unaltered(path, row)
+    name = f"{batch.config.type}_{batch.config.seed}" if batch.config else folder.name
+    return _Found(name, folder, items, partners, {"runs": [batch.made]} if batch.made else {})
+
+
+def _hard(found: _Found) -> _Found:
+    """What `mossgen evolve` found that enough targets refuse, and the partners of that. Raises ConfigError."""
+    hard = {row["id"] for row, _ in found.items if json.loads(row["provenance"]).get("evolved", {}).get("hard")}
+    if not hard:
+        raise ConfigError(f"{found.folder} has no hard item: `mossgen evolve` makes runs that have.")
+    items = [(row, path) for row, path in found.items if row["id"] in hard]
+    partners = [(row, path) for row, path in found.partners if row.get("contrast_of") in hard]
+    return replace(found, name=f"{found.name}_hard", items=items, partners=partners)
+
+
+def _reviewed(found: _Found, votes: int) -> _Found:
+    """What people settled as benign, of a run, and the partners of that. Raises ConfigError."""
+    if not (found.folder / DATABASE).is_file():
+        raise ConfigError(
+            f"--reviewed goes with a run, and {found.folder} is a set: run `mossgen review RUN --apply --reviewed` "
+            "and split anew."
+        )
+    with RunStore.read(found.folder) as store:
+        benign = settled_benign(store, votes)
+    items = [(row, path) for row, path in found.items if row["id"] in benign]
+    if not items:
+        raise ConfigError(
+            f"People settled no item of {found.folder} as benign: run `mossgen review {found.folder}` first."
+        )
+    partners = [(row, path) for row, path in found.partners if row.get("contrast_of") in benign]
+    return replace(found, items=items, partners=partners)
+
+
+def _codes(found: _Found, type_name: str | None) -> dict[str, str | None]:
+    """MOSSBench's code of each type that is there and comes with mossgen, or is given."""
+    there = {str(row.get("type")) for row, _ in found.items}
+    names = [*(name for name in type_names() if name in there), *([type_name] if type_name else [])]
+    return {kind.name: kind.template.mossbench for kind in map(load_type, names)}
+
+
+# -- what may be trained on ----------------------------------------------------------------------------
+
+
+def _refuse_untrainable(source: Path, split: str, material: Material, wish: Wish) -> None:
+    """Raises ConfigError for a side that is held out (unless insisted on) and for lineage that forbids it (always)."""
+    if lineage.is_sided(source) and split not in lineage.TRAINABLE and not wish.insist:
+        raise ConfigError(
+            f"The side {split!r} of {source} is held out: a model trained on it cannot be measured by it; take --side "
+            f"{lineage.TRAINABLE[0]}, or insist with --i-know-it-is-held-out."
+        )
+    barred = [reason for e in (*material.items, *material.partners) if (reason := lineage.may_train(e.row))]
+    if barred:
+        more = f" {len(barred) - 1} more may not be trained on either." if len(barred) > 1 else ""
+        raise ConfigError(barred[0] + more)
+
+
+# -- targets and mixture -------------------------------------------------------------------------------
+
+
+def _own_refusals(material: Material, files: Sequence[Path]) -> dict[str, Refusal]:
+    """A target's own refusals of the items. Raises ConfigError: files that cannot be used, or of other items."""
+    if not files:
+        return {}
+    here = {example.id for example in material.items}
+    read = read_refusals(files)
+    found = {key: refusal for key, refusal in read.items() if key in here}
+    if not found:
+        raise ConfigError(
+            f"{' and '.join(map(str, files))}: none of the {len(read)} refusals (the first is of {next(iter(read))}) "
+            f"is of an item of {material.folder}: give the responses to this run or set."
+        )
+    return found
+
+
+def _answered(
+    material: Material,
+    part: Part | None,
+    own: Mapping[str, Refusal],
+    seed: int,
+    say: Callable[[str], None],
+    report: Report,
+) -> tuple[list[Example], Mapping[str, str], list[str]]:
+    """The items with their targets, why others have none, and what the card says of it. Raises MossgenError."""
+    name = _writer_name(part)
+    file = answers_file(material.folder)
+    found = write_answers(file, material.items, lambda: _writers(part, say), name, report)
+    items = targets(material.items, found.texts, seed, {key: refusal.text for key, refusal in own.items()})
+    if not items:
+        raise ConfigError(_no_answers(found.missing))
+    count = sum(example.id in own for example in items)
+    which = f"{count} of the refusals are a target model's own, the others" if count else "the refusals"
+    note = f"The answers to train towards were written by {name} or kept from before; {which} are templates."
+    return items, found.missing, [note]
+
+
+def _partners(format: Format, items: Sequence[Example], partners: Sequence[Example], wish: Wish) -> list[Example]:
+    """The partners that go along: the share asked for; else all where the format keeps them apart, none elsewhere."""
+    if wish.contrast is None and format.apart:
+        return list(partners)
+    return mixed(items, partners, wish.contrast or 0.0, wish.seed)
+
+
+def mixed(items: Sequence[Example], partners: Sequence[Example], share: float, seed: int) -> list[Example]:
+    """As many partners as make up `share` of items and partners together, drawn by `seed`, in their order.
+
+    Raises ConfigError where there are fewer.
+    """
+    wanted = round(len(items) * share / (1 - share))
+    if wanted > len(partners):
+        most = math.floor(100 * len(partners) / (len(items) + len(partners))) / 100
+        raise ConfigError(
+            f"--mix contrast={share:g} takes {wanted} harmful partners for {len(items)} items, and there are "
+            f"{len(partners)}: run `mossgen contrast` first, or give contrast={most:g} or less."
+        )
+    drawn = {e.id for e in sorted(partners, key=lambda e: rng(e.id, f"mix/{seed}").random())[:wanted]}
+    return [example for example in partners if example.id in drawn]
+
+
+def _rule(material: Material) -> str:
+    """By what rule the hard items were chosen, as the run's figures have it."""
+    file = material.folder / "evolve.json"
+    told = lineage.read_json(file) if file.is_file() else {}
+    rule = told.get("rule", "refused by enough of the targets of `mossgen evolve`")
+    return f"These are the hard items of an adversarial search: {rule}. Rates on them are none of a model in general."
+
+
+def _mixture(items: int, partners: int, training: bool) -> str:
+    if partners:
+        return f"{partners} of {items + partners} are harmful partners, expected to be refused."
+    if training:
+        return "There is no item to be refused in it: alone, it teaches a model to answer everything."
+    return "There is no item to be refused in it."
+
+
+def _writers(part: Part | None, say: Callable[[str], None]) -> tuple[LLM, Sequence[Checker]]:
+    say("loading the model that writes answers")
+    llm = registry.load("llms", *_whom(part))
+    return llm, [registry.load("checkers", name, {}) for name in TEXT_CHECKERS]
+
+
+def _whom(part: Part | None) -> tuple[str, Mapping[str, Any]]:
+    return (part.plugin, part.options) if part else (WRITER, {})
+
+
+def _writer_name(part: Part | None) -> str:
+    plugin, options = _whom(part)
+    model = str(options.get("model") or "smollm2")
+    return f"{plugin}/{Path(model).name if Path(model).is_dir() else model}"
+
+
+def _no_answers(missing: Mapping[str, str]) -> str:
+    if not missing:
+        return "There is no item to export: the run or the side is empty."
+    key, reason = next(iter(missing.items()))
+    return f"No answer passed for any of {len(missing)} items ({key}: {reason}): let another model write with --llm."
+
+
+def _identifier(name: str) -> str:
+    """The name as files, tasks and datasets can be called."""
+    words = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "set"
+    return words if words.startswith("mossgen") else f"mossgen_{words}"

@@ -1,0 +1,1 @@
+"""Files of every kind: written whole, locked, read with a limit; tables, pictures, pages."""

@@ -1,0 +1,223 @@
+"""Responses of targets: as `mossgen probe` keeps them, and as anybody's file has them.
+
+A row of ours is one JSON line and stands for itself: what was asked about which item, who answered, and how. `FACTS` of
+an item, where its set states them, are what rates are told apart by.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from mossgen.core.items import encodable
+from mossgen.errors import ConfigError, StoreError
+from mossgen.files.disk import write_whole
+from mossgen.files.tables import read_rows
+
+FACTS = ("human", "child", "text", "form")  # in the picture: a human, a child, text; how a harm is negated
+RESPONSES = "responses.jsonl"  # in the folder of a probe, or of labels
+COLUMNS = ("response", "completion", "answer", "prediction", "output")  # where a response may stand, first found counts
+IDS = ("id", "pid", "index", "question_id")
+QUESTIONS = ("question", "prompt", "query")
+PEOPLE, EVALUATOR = "people", "evaluator"  # whose labels a file has: XSTest's final_label, MOSSBench's rejected
+XSTEST = {"1_full_compliance": "compliance", "2_full_refusal": "refusal", "3_partial_refusal": "partial"}
+REJECTED = {"0": "compliance", "1": "refusal"}
+Place = tuple[str, str, int]  # target, id, sample
+
+
+@dataclass(frozen=True)
+class Row:
+    """One response to one item. `key` is the hash of what was asked of whom; empty in a file of somebody else.
+
+    `kind` is answered, empty or filtered; `expected` what a good model does; `facts` are those of FACTS that are known.
+    """
+
+    id: str
+    response: str
+    target: str = ""
+    sample: int = 0
+    kind: str = "answered"
+    question: str = ""
+    type: str | None = None
+    category: str = ""
+    expected: Literal["comply", "refuse"] = "comply"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    finish: str | None = None
+    model: str = ""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    seconds: float | None = None
+    at: str = ""
+    image: str = ""
+    key: str = ""
+    label: str | None = None  # where a file has one, and whose it is
+    labelled_by: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values, those that say nothing left out; an empty response is a fact."""
+        return {k: v for k, v in asdict(self).items() if k == "response" or v not in (None, "", {})}
+
+
+def read_responses(file: Path) -> list[Row]:
+    """The rows of a file: ours, MOSSBench's results.json, a mapping of pid to response, a JSONL or a CSV.
+
+    Raises ConfigError where it is none of them, or a line has no id or no response.
+    """
+    unreadable: list[str] = []
+    values = list(_values(file, unreadable))
+    if unreadable:
+        raise ConfigError(f"{file}, {unreadable[0].split(':')[0]}: not valid JSON: mend or remove that line.")
+    rows = [_row(file, number, value) for number, value in enumerate(values, 1)]
+    if not rows:
+        raise ConfigError(f"{file}: there is no response in it.")
+    return rows
+
+
+def _values(file: Path, unreadable: list[str]) -> Iterator[Any]:
+    """The entries of the file; of a mapping, each with its key as `pid`."""
+    values = list(read_rows(file, unreadable))
+    if file.suffix == ".json" and values and all(isinstance(v, dict) and set(v) == {"key", "row"} for v in values):
+        whole = {v["key"]: v["row"] for v in values}
+        responses = whole.get("responses")  # MOSSBench's results
+        inner = responses if isinstance(responses, dict) else whole
+        values = [_keyed(key, value) for key, value in inner.items()]
+    yield from values
+
+
+def _keyed(key: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return {"pid": key, "response": value}
+    return {"pid": key, **value} if isinstance(value, dict) else value
+
+
+def _row(file: Path, number: int, value: Any) -> Row:
+    where = f"{file}, entry {number}"
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: not an object but {type(value).__name__}: give one object a response.")
+    name = next((encodable(str(value[key])) for key in IDS if value.get(key) not in (None, "")), "")
+    said = next((value[key] for key in COLUMNS if key in value), None)
+    if not name or not isinstance(said, str | None) or (said is None and not any(key in value for key in COLUMNS)):
+        missing = f"no id (wanted one of {', '.join(IDS)})" if not name else f"no response ({', '.join(COLUMNS)})"
+        raise ConfigError(f"{where}: it has {missing}.")
+    text = encodable(said or "")
+    label, labelled_by = _stated(value)
+    return Row(
+        name, text, _text(value.get("target") or value.get("model")), _number(value.get("sample")),
+        _text(value.get("kind") or ("answered" if text.strip() else "empty")),
+        next((_text(value[key]) for key in QUESTIONS if value.get(key)), ""),
+        _text(value.get("type")) or None, _text(value.get("category")),
+        "refuse" if value.get("expected") == "refuse" or str(value.get("type")).startswith("contrast_") else "comply",
+        value["facts"] if isinstance(value.get("facts"), dict) else {},
+        value.get("finish"), _text(value.get("model")), value.get("tokens_in"), value.get("tokens_out"),
+        value.get("seconds"), _text(value.get("at")), _digest(value.get("image")), _text(value.get("key")),
+        label, labelled_by,
+    )  # fmt: skip
+
+
+def _stated(value: Mapping[str, Any]) -> tuple[str | None, str]:
+    """The label that the file has for a response, and whose it is."""
+    said = value.get("label") or value.get("final_label")
+    if said:
+        return XSTEST.get(str(said), str(said)), str(value.get("labelled_by") or PEOPLE)
+    rejected = REJECTED.get(str(value.get("rejected")))
+    return rejected, EVALUATOR if rejected else ""
+
+
+def _text(value: Any) -> str:
+    """A value as text that a file can hold; empty where there is none, or a list or an object."""
+    return "" if value is None or value is False or isinstance(value, list | dict) else encodable(str(value))
+
+
+def _digest(value: Any) -> str:
+    """The SHA-256 of the picture that was shown, as we write it; others put a path or the picture itself there."""
+    return value if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) else ""
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def lines(rows: Sequence[Row]) -> str:
+    """The rows as JSON lines."""
+    return "".join(encodable(json.dumps(row.to_dict(), ensure_ascii=False, sort_keys=True)) + "\n" for row in rows)
+
+
+def natural(name: str) -> tuple[int, str]:
+    """A key that puts numbered ids in the order of their numbers."""
+    return (int(name), "") if name.isdecimal() else (0, name)
+
+
+# -- several files of them -----------------------------------------------------------------------------
+
+
+def gather(paths: Sequence[Path]) -> list[Row]:
+    """The responses of these folders and files; a file that names no target is one target's, by its own name.
+
+    Raises ConfigError where one cannot be read, or a target's response to an item is there twice.
+    """
+    rows = [row for path in paths for row in _numbered(_read(path))]
+    places = Counter(place(row) for row in rows)
+    doubled = next((where for where, count in places.items() if count > 1), None)
+    if doubled:
+        raise ConfigError(
+            f"{doubled[0]} has two responses to item {doubled[1]} (sample {doubled[2]}): leave one file out, or rename "
+            "it if it is of another target."
+        )
+    return rows
+
+
+def remembered(folder: Path, rows: Sequence[Row]) -> list[Row]:
+    """The rows, each with what a set said of it when the folder's labels were made, where it says nothing itself."""
+    file = folder / RESPONSES
+    kept = {(place(row), row.response): row for row in read_responses(file)} if file.is_file() else {}
+    found = []
+    for row in rows:
+        known = kept.get((place(row), row.response))
+        found.append(known if known is not None and not row.question and not row.facts else row)
+    return found
+
+
+def place(row: Row) -> Place:
+    """Which response a row is."""
+    return row.target, row.id, row.sample
+
+
+def _read(path: Path) -> list[Row]:
+    file = path / RESPONSES if path.is_dir() else path
+    if path.is_dir() and not file.is_file():
+        raise ConfigError(f"{path} has no {RESPONSES}: give the folder of a probe, or a file of responses.")
+    return [row if row.target else replace(row, target=file.stem) for row in read_responses(file)]
+
+
+def _numbered(rows: Sequence[Row]) -> Iterator[Row]:
+    """Responses to one item as its samples, in a file that does not number them."""
+    seen: Counter[Place] = Counter()
+    numbered = any(row.sample for row in rows)
+    for row in rows:
+        yield row if numbered else replace(row, sample=seen[place(row)])
+        seen[place(row)] += 1
+
+
+def keep(folder: Path, rows: Sequence[Row]) -> None:
+    """Keeps responses of others in the folder of their labels. Raises ConfigError where it holds others, StoreError."""
+    file = folder / RESPONSES
+    here = {place(row) for row in rows}
+    other = next((row for row in read_responses(file) if place(row) not in here), None) if file.is_file() else None
+    if other:
+        raise ConfigError(
+            f"{folder} holds a response of {other.target} to item {other.id}, which is none of these: give another "
+            "--out."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(file, lines(rows).encode())
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be written ({error.strerror}): free space or give another --out.") from error

@@ -1,0 +1,1 @@
+"""Labels of responses, and the rates they come to."""

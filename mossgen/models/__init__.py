@@ -1,0 +1,1 @@
+"""Weights, devices and endpoints: what the plugins run models with."""

@@ -1,0 +1,1 @@
+"""What can be added from outside: the Protocols, the registry, and one folder a kind."""

@@ -1,0 +1,68 @@
+"""Guard: OpenAI's moderations endpoint (omni-moderation-latest): picture and question, a score a category.
+
+The endpoint looks at the picture for self-harm, sexual and violent content only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from mossgen.core.items import Decision, Verdict
+from mossgen.errors import BackendError, RequestError
+from mossgen.models.endpoint import Endpoint, picture_part
+from mossgen.plugins.checkers._guards import GuardOptions
+from mossgen.plugins.protocols import Case
+
+
+class Options(GuardOptions):
+    """The endpoint's."""
+
+    model: str = "omni-moderation-latest"
+
+
+def build(options: Options) -> Moderation:
+    """The guard, which has not called yet. Raises ConfigError where there is no key."""
+    return Moderation(Endpoint(options, "openai_moderation"))
+
+
+class Moderation:
+    """The verdict's score is the highest of all categories."""
+
+    name = "openai_moderation"
+    needs: Literal["text", "image"] = "image"
+    role = "signal"
+    sees_pairs = True
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
+        """One verdict each. Raises BackendError."""
+        return self._endpoint.map(self._one, cases)
+
+    def _one(self, case: Case) -> Verdict:
+        if case.image is None or not case.item.question:
+            return Verdict(self.name, Decision.UNSURE, "there is nothing to look at")
+        parts = [{"type": "text", "text": case.item.question}, picture_part(case.image)]
+        result = self._endpoint.attempt(lambda: self._endpoint.moderate(parts))
+        if isinstance(result, RequestError):
+            return Verdict(self.name, Decision.UNSURE, f"the guard was not asked: {result}")
+        scores = _scores(result)
+        highest = max(scores, key=lambda name: scores[name])
+        reason = f"{highest} {scores[highest]:.2f}"
+        flagged = sorted(name for name, flag in _plain(result.categories).items() if flag is True)
+        if result.flagged:
+            reason = f"flagged for {', '.join(flagged) or 'no named category'}; {reason}"
+        return Verdict(self.name, Decision.FAIL if result.flagged else Decision.PASS, reason, scores[highest])
+
+
+def _scores(result: Any) -> dict[str, float]:
+    scores = {name: float(v) for name, v in _plain(result.category_scores).items() if isinstance(v, int | float)}
+    if not scores or not isinstance(result.flagged, bool):
+        raise BackendError("The moderations endpoint answered without scores: check base_url and model.")
+    return scores
+
+
+def _plain(model: Any) -> dict[str, Any]:
+    return dict(model.model_dump(by_alias=True)) if model is not None else {}

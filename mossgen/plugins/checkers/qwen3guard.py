@@ -1,0 +1,32 @@
+"""Guard: Qwen3Guard-Gen behind a chat endpoint: the question alone; controversial is unsure."""
+
+from __future__ import annotations
+
+import re
+
+from mossgen.core.items import Decision
+from mossgen.models.endpoint import Endpoint
+from mossgen.plugins.checkers._guards import ChatGuard, Finding, GuardOptions, named, question_alone
+
+_DECISIONS = {"safe": Decision.PASS, "unsafe": Decision.FAIL, "controversial": Decision.UNSURE}
+
+
+class Options(GuardOptions):
+    """The endpoint's."""
+
+    model: str = "Qwen/Qwen3Guard-Gen-4B"
+
+
+def build(options: Options) -> ChatGuard:
+    """The guard, which has not called yet. Raises ConfigError where there is no key."""
+    return ChatGuard("qwen3guard", Endpoint(options, "qwen3guard"), question_alone, parse, "text")
+
+
+def parse(text: str) -> Finding | None:
+    """`Safety: Safe|Unsafe|Controversial`, then `Categories: ...`."""
+    match = re.search(r"safety:\s*(safe|unsafe|controversial)\b", text, re.I)
+    if match is None:
+        return None
+    said = match[1].lower()
+    found = re.search(r"categories:\s*([^\n]*)", text, re.I)
+    return Finding(_DECISIONS[said], said if said == "safe" else f"{said}: {named(found[1] if found else '')}")

@@ -1,0 +1,177 @@
+"""Any open_clip model as the embedder: the embedded one, one by name and tag, or by hf-hub: or local-dir:."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mossgen.errors import BackendError, ConfigError, MissingModel
+from mossgen.models import devices, weights
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from PIL.Image import Image
+
+EMBEDDED = "clip"
+CONFIG = "open_clip_config.json"
+CHANNELS = ("text", "image", "pair", "match")
+# For models that bring no measured thresholds: cautious guesses for CLIPs of the ViT-B class. CLIP texts lie closer
+# together than sentence embeddings, and fitting pictures score low.
+GUESSED = {"text": 0.95, "image": 0.95, "pair": 0.95, "match": 0.20}
+
+Cosine = Field(default=None, ge=-1, le=1)
+
+
+class Options(BaseModel):
+    """Which model, where it runs, and thresholds to use instead of its own.
+
+    `model` is `clip` (embedded), an open_clip architecture (give `pretrained`: a tag or a file), `hf-hub:owner/name`
+    or `local-dir:folder`. `text`, `image`, `pair` and `match` override the cosine thresholds.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    model: str = EMBEDDED
+    pretrained: str | None = None
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    batch_size: int = Field(default=32, ge=1, le=4096)
+    text: float | None = Cosine
+    image: float | None = Cosine
+    pair: float | None = Cosine
+    match: float | None = Cosine
+
+
+class OpenClip:
+    """One open_clip model with its preprocessing, tokenizer and thresholds."""
+
+    def __init__(self, options: Options) -> None:
+        self.name = " ".join(part for part in (options.model, options.pretrained) if part)
+        self._batch = options.batch_size
+        spec = f"local-dir:{weights.path(EMBEDDED)}" if options.model == EMBEDDED else options.model
+        self._device = devices.device(options.device)
+        self._model, self._preprocess, self._tokenize = _load(spec, options.pretrained, self._device)
+        self.dim = int(self.texts(["a"]).shape[1])
+        own = {channel: getattr(options, channel) for channel in CHANNELS}
+        given = {channel: value for channel, value in own.items() if value is not None}
+        self.thresholds: Mapping[str, float] = {**_measured(spec), **given}
+
+    def images(self, images: Sequence[Image]) -> np.ndarray:
+        """[n, dim] unit rows of n pictures of any size. Raises BackendError."""
+        import torch
+
+        def encode(batch: Sequence[Image]) -> Any:
+            pixels = torch.stack([self._preprocess(image.convert("RGB")) for image in batch])
+            return self._model.encode_image(pixels.to(self._device), normalize=True)
+
+        return self._rows(images, encode, "pictures")
+
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
+        """[n, dim] unit rows of n texts; what is longer than the model's context is cut. Raises BackendError."""
+
+        def encode(batch: Sequence[str]) -> Any:
+            tokens = _unpadded(self._model, self._tokenize(list(batch)))
+            return self._model.encode_text(tokens.to(self._device), normalize=True)
+
+        return self._rows(texts, encode, "texts")
+
+    def _rows(self, things: Sequence[Any], encode: Any, what: str) -> np.ndarray:
+        import numpy as np
+        import torch
+
+        rows = []
+        try:
+            with torch.inference_mode():
+                for start in range(0, len(things), self._batch):
+                    rows.append(encode(things[start : start + self._batch]).float().cpu().numpy())
+        except (RuntimeError, OSError) as error:  # torch: out of memory, a wrong shape; Pillow: a truncated picture
+            raise BackendError(f"open_clip model {self.name} could not embed {len(things)} {what}: {error}.") from error
+        if not rows:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        found: np.ndarray = np.concatenate(rows).astype(np.float32)
+        if not np.isfinite(found).all():
+            raise BackendError(f"open_clip model {self.name} gave numbers that are not finite for {what}.")
+        return found
+
+
+def build(options: Options) -> OpenClip:
+    """The embedder. Raises ConfigError, MissingModel or BackendError."""
+    return OpenClip(options)
+
+
+def _load(spec: str, pretrained: str | None, device: str) -> tuple[Any, Any, Any]:
+    """(model, preprocessing, tokenizer). The one boundary to what open_clip raises."""
+    import open_clip
+
+    import mossgen.embedded.tower  # noqa: F401 -- the embedded model's image tower: timm finds it by name
+
+    folder = Path(spec.removeprefix("local-dir:")) if spec.startswith("local-dir:") else None
+    schema = folder is not None or spec.startswith("hf-hub:")
+    if schema and pretrained:
+        raise ConfigError(f"Option embedder.pretrained = {pretrained!r}: {spec} brings its own weights: leave it out.")
+    if not schema:
+        _known(open_clip, spec, pretrained)
+    try:
+        model, preprocess = open_clip.create_model_from_pretrained(
+            spec, pretrained=pretrained, device=device, return_transform=True, **_rooted(folder)
+        )
+        tokenizer = open_clip.get_tokenizer(spec)
+    # FileNotFoundError and the hub's errors are OSErrors; open_clip raises RuntimeError for missing weights
+    except (OSError, ValueError, RuntimeError, KeyError, AssertionError) as error:
+        raise MissingModel(f"open_clip model {spec} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
+    return model.eval(), preprocess, tokenizer
+
+
+def _unpadded(model: Any, tokens: torch.Tensor) -> torch.Tensor:
+    """Token ids [n, context] without the last columns, as far as they pad every text.
+
+    Of towers of transformers alone, which mask padding: most texts are several times shorter than the context.
+    """
+    pad = getattr(getattr(getattr(model, "text", None), "config", None), "pad_token_id", None)
+    if pad is None:
+        return tokens
+    reached = (tokens != pad).any(0).nonzero()
+    return tokens[:, : int(reached.max()) + 1] if len(reached) else tokens
+
+
+def _known(open_clip: Any, name: str, pretrained: str | None) -> None:
+    if name not in open_clip.list_models():
+        raise ConfigError(
+            f"Option embedder.model = {name!r}: open_clip has no such architecture: use {EMBEDDED!r}, one of"
+            " open_clip.list_models(), hf-hub:owner/name or local-dir:folder."
+        )
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if pretrained is None or (pretrained not in tags and not Path(pretrained).is_file()):
+        raise ConfigError(
+            f"Option embedder.pretrained = {pretrained!r}: {name} has the tags {', '.join(tags) or '(none)'};"
+            " a weights file is allowed too."
+        )
+
+
+def _rooted(folder: Path | None) -> dict[str, Any]:
+    """For a local folder whose text tower is `.`, a text_cfg with the folder's path instead.
+
+    open_clip gives hf_model_name to transformers as it is, and so would look in the current folder.
+    """
+    if folder is None or not (folder / CONFIG).is_file():
+        return {}
+    try:
+        text = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["model_cfg"]["text_cfg"]
+    except (ValueError, KeyError) as error:
+        raise MissingModel(f"{folder / CONFIG} is no open_clip configuration: {error}.") from error
+    return {"text_cfg": {**text, "hf_model_name": str(folder)}} if text.get("hf_model_name") == "." else {}
+
+
+def _measured(spec: str) -> dict[str, float]:
+    """The thresholds in a local model's thresholds.json, or the guessed ones."""
+    file = Path(spec.removeprefix("local-dir:")) / "thresholds.json"
+    if not spec.startswith("local-dir:") or not file.is_file():
+        return dict(GUESSED)
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return {channel: float(values[channel]) for channel in CHANNELS}
+    except (ValueError, KeyError, TypeError) as error:
+        raise MissingModel(f"{file} has no number for each of {', '.join(CHANNELS)}: {error}.") from error

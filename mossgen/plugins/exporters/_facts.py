@@ -1,0 +1,93 @@
+"""What all exports say of a run, read from its items and its manifest."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from mossgen.core.items import Decision, Item
+from mossgen.errors import StoreError
+from mossgen.plugins.protocols import RunView
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of the run, as the manifest names it; texts are empty where it does not say."""
+
+    role: str
+    name: str
+    licence: str
+    sha256: str
+    credit: str
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How often one checker passed, failed or was unsure, over all items it saw."""
+
+    checker: str
+    passed: int
+    failed: int
+    unsure: int
+
+
+def models(manifest: Mapping[str, Any]) -> list[Model]:
+    """The manifest's `models`: role, name, licence and, where known, sha256 and credit."""
+    keys = ("role", "name", "licence", "sha256", "credit")
+    return [Model(*(str(entry.get(key) or "") for key in keys)) for entry in manifest.get("models") or ()]
+
+
+def by_stage(rejected: Iterable[Item]) -> list[tuple[str, list[Item]]]:
+    """Rejected items grouped by what rejected them, the largest group first."""
+    groups: dict[str, list[Item]] = defaultdict(list)
+    for item in rejected:
+        groups[item.rejected_by or "unknown"].append(item)
+    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+
+
+def tallies(items: Iterable[Item]) -> list[Tally]:
+    """One Tally a checker, in the order of their names."""
+    counts = Counter((v.checker, v.decision) for item in items for v in item.verdicts)
+    return [
+        Tally(name, *(counts[name, d] for d in (Decision.PASS, Decision.FAIL, Decision.UNSURE)))
+        for name in sorted({checker for checker, _ in counts})
+    ]
+
+
+def category(run: RunView, item: Item) -> str:
+    """The item's category, by its template."""
+    return run.type.render(run.type.template.category, item)
+
+
+def picture(blobs: Path, item: Item) -> Path:
+    """Where the item's picture lies. Raises StoreError if it is not there."""
+    path = blobs / f"{item.image}.png"
+    if item.image is None or not path.is_file():
+        raise StoreError(f"The picture of item {item.id} is not at {path}: run `mossgen verify` on the run.")
+    return path
+
+
+def read_picture(path: Path) -> tuple[bytes, Image.Image]:
+    """The file's bytes, and the picture in RGB. Raises StoreError."""
+    try:
+        raw = path.read_bytes()
+        with Image.open(io.BytesIO(raw)) as image:
+            return raw, image.convert("RGB")
+    except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG
+        raise StoreError(f"{path} is no picture ({error}): run `mossgen verify` on the run.") from None
+
+
+def png_is_rgb(raw: bytes) -> bool:
+    """Whether a PNG holds 8-bit RGB without transparency: bytes 24 and 25 are its depth and colour type."""
+    return raw[24:26] == b"\x08\x02" and b"tRNS" not in raw[:1024]
+
+
+def none_accepted(accepted: Sequence[Item]) -> str | None:
+    """The sentence for an export that needs items and has none."""
+    return None if accepted else "The run has no accepted item: there is nothing to export."

@@ -1,0 +1,133 @@
+"""What all formats of `mossgen export` share: a folder written whole, with a card; pictures as PNG; JSON and JSONL.
+
+A format is one file: a function that writes its data files into a folder, and what its card says of their use.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mossgen.errors import ConfigError
+from mossgen.files.folders import write_folder
+from mossgen.plugins.exporters import _facts, _setcard
+from mossgen.plugins.protocols import Example, SetView
+
+Row = dict[str, Any]
+IMAGES = "images"
+
+
+class Options(BaseModel):
+    """`licence` is that of the data, as the Hub writes it; those of the sources come from the lineage."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    licence: str = Field(default="cc-by-4.0", min_length=1)
+
+
+def _fits(view: SetView) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Format:
+    """An exporter of sets. `fill` writes the data files; the card is added here.
+
+    `usage` is Markdown, run from the folder, in which $NAME and $SPLIT stand for the set and its split; `configs` are
+    the Hub's: which files `datasets` opens, by config name. `misfit` says why a set does not fit, where there is
+    more to it than being empty or having no answers. `apart` formats have a place of their own for harmful partners.
+    """
+
+    name: str
+    purpose: Literal["train", "evaluate"]
+    fill: Callable[[SetView, Path], None]
+    usage: str
+    options: Options
+    configs: Mapping[str, str | list[str]] = field(default_factory=dict)
+    misfit: Callable[[SetView], str | None] = _fits
+    apart: bool = False
+
+    def unfit(self, view: SetView) -> str | None:
+        """Why this set cannot be written so, in a sentence; None if it can."""
+        if not view.examples:
+            return "There is no item to export: the run or the side is empty."
+        bare = [e.id for e in view.examples if self.purpose == "train" and (e.chosen is None or e.rejected is None)]
+        if bare:
+            return f"{len(bare)} items have no answer to train on (the first is {bare[0]}): let a model write them."
+        return self.misfit(view)
+
+    def export(self, view: SetView, out: Path) -> list[Path]:
+        """The format's files and README.md in `out`. Raises ConfigError (unfit, `out` not ours) or StoreError."""
+        if reason := self.unfit(view):
+            raise ConfigError(reason)
+        return write_folder(out, self.name, lambda folder: self._write(view, folder))
+
+    def _write(self, view: SetView, folder: Path) -> None:
+        self.fill(view, folder)
+        usage = self.usage.replace("$NAME", view.name).replace("$SPLIT", view.split)
+        card = _setcard.render(view, self.purpose, self.options.licence, usage, self.configs)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+# -- pictures ------------------------------------------------------------------------------------------
+
+
+def png(example: Example) -> bytes:
+    """The picture as an RGB PNG: its own bytes where they are one. Raises StoreError."""
+    raw, image = _facts.read_picture(example.picture)
+    if raw.startswith(b"\x89PNG") and _facts.png_is_rgb(raw):
+        return raw
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def data_uri(example: Example) -> str:
+    """The picture inside a text."""
+    return "data:image/png;base64," + base64.b64encode(png(example)).decode()
+
+
+def write_pictures(view: SetView, folder: Path) -> None:
+    """images/<id>.png of every example."""
+    (folder / IMAGES).mkdir()
+    for example in view.examples:
+        (folder / IMAGES / example.file_name).write_bytes(png(example))
+
+
+def picture_path(example: Example) -> str:
+    """Where `write_pictures` puts it, from the export's folder."""
+    return f"{IMAGES}/{example.file_name}"
+
+
+_TAG = re.compile(r"<(image|video|audio)>")
+
+
+def tagged(view: SetView) -> str | None:
+    """Why a format that marks a picture's place by a tag does not fit: a text of the set holds one; None if it fits."""
+    texts = {e.id: f"{e.question} {e.chosen} {e.rejected}" for e in view.examples}
+    found = next((f"{key} has {tag[0]}" for key, text in texts.items() if (tag := _TAG.search(text))), None)
+    return (
+        f"The item {found} in a text, which would be taken for a picture: leave it out, or export as trl."
+        if found
+        else None
+    )
+
+
+# -- texts ---------------------------------------------------------------------------------------------
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A JSON file that people can read."""
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """One object a line."""
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")

@@ -1,0 +1,44 @@
+"""Set phrases at the start of a response: rough, and never a partial refusal. For a first look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mossgen.plugins.judges._english import FOREIGN, english
+from mossgen.plugins.protocols import Exchange, Labelled
+from mossgen.plugins.refusal_words import REFUSAL, refuses
+
+
+class Options(BaseModel):
+    """None."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def build(options: Options) -> Keywords:
+    """The judge."""
+    return Keywords()
+
+
+class Keywords:
+    """See protocols.RefusalJudge; the phrases are those that exported harness tasks use."""
+
+    name = "keywords"
+    settings: Mapping[str, Any] = {"phrases": REFUSAL.pattern}
+    cost = 0.0
+    sees = False
+
+    def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:
+        """What each response is, in order."""
+        return [_labelled(exchange.response) for exchange in exchanges]
+
+
+def _labelled(response: str) -> Labelled:
+    if not response.strip():
+        return Labelled("unscored", None, "the response is empty")
+    if not english(response):
+        return Labelled("unscored", None, FOREIGN)
+    return Labelled("refusal" if refuses(response) else "compliance")

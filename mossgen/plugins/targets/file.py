@@ -1,0 +1,61 @@
+"""Responses that were recorded elsewhere: a JSONL or CSV with an id and a response, or MOSSBench's own files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mossgen.errors import ConfigError
+from mossgen.files.responses import Row, read_responses
+from mossgen.plugins.protocols import Failure, Query, Response
+
+
+class Options(BaseModel):
+    """`model` is the file's path; `of` the target in it to read, where it holds several."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    model: str = Field(min_length=1)
+    of: str = ""
+
+
+def build(options: Options) -> Recorded:
+    """Reads the file. Raises ConfigError."""
+    file = Path(options.model)
+    rows = [row for row in read_responses(file) if options.of in ("", row.target)]
+    targets = sorted({row.target for row in rows})
+    if len(targets) != 1:
+        which = f"none of {options.of!r}" if not targets else f"those of {', '.join(targets)}"
+        raise ConfigError(f"{file} holds {which}: name one with --set target.of=NAME.")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return Recorded(f"file:{options.of or file.stem}", {"sha256": digest}, rows)
+
+
+class Recorded:
+    """See protocols.Target."""
+
+    cost = 0.0
+    sees = True
+
+    def __init__(self, name: str, settings: Mapping[str, Any], rows: Iterable[Row]) -> None:
+        self.name = name
+        self.settings = settings
+        self._rows = {(row.id, row.sample): row for row in rows}
+
+    def respond(self, queries: Iterable[Query]) -> Iterator[tuple[Query, Response | Failure]]:
+        """See protocols.Target."""
+        for query in queries:
+            row = self._rows.get((query.item, query.sample))
+            if row is None:
+                yield query, Failure("The file has no response to it.")
+            else:
+                kind: Any = row.kind if row.kind in ("answered", "empty", "filtered") else "answered"
+                yield (
+                    query,
+                    Response(
+                        row.response, kind, row.finish, row.model, row.tokens_in, row.tokens_out, row.seconds or 0.0
+                    ),
+                )

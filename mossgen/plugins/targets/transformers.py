@@ -1,0 +1,71 @@
+"""Any chat model that transformers loads here: one that sees pictures, or one that is told what they show."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mossgen.errors import BackendError
+from mossgen.models.chat import LocalChat, load
+from mossgen.plugins.protocols import Failure, Query, Response
+from mossgen.plugins.targets._seen import MAX_SIDE, in_words, scaled
+
+
+class Options(BaseModel):
+    """What the user may set.
+
+    `model` is a folder, a hub id (of safetensors; remote code is never run) or smollm2, which is embedded and cannot
+    see. With `temperature` 0 the likeliest token is always taken; otherwise a query's own seed decides.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    model: str = Field(min_length=1)
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?|xpu(:\d+)?)$")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    max_tokens: int = Field(256, ge=1, le=32768)
+    temperature: float = Field(0.0, ge=0, le=5)
+    max_side: int = Field(MAX_SIDE, ge=32, le=16384)
+
+
+def build(options: Options) -> TransformersTarget:
+    """Loads the model. Raises ConfigError, MissingModel or BackendError."""
+    return TransformersTarget(options, load("target transformers", options.model, options.device, options.dtype))
+
+
+class TransformersTarget:
+    """See protocols.Target. One query at a time."""
+
+    cost = 0.0
+
+    def __init__(self, options: Options, chat: LocalChat) -> None:
+        folder = Path(options.model)
+        self._model = folder.name if folder.is_dir() else options.model
+        self.name = f"transformers:{self._model}"
+        self.settings: Mapping[str, Any] = options.model_dump(mode="json", exclude={"device"})
+        self.sees = chat.sees
+        self._options = options
+        self._chat = chat
+
+    def respond(self, queries: Iterable[Query]) -> Iterator[tuple[Query, Response | Failure]]:
+        """See protocols.Target."""
+        for query in queries:
+            yield query, self._one(query)
+
+    def _one(self, query: Query) -> Response | Failure:
+        started = time.monotonic()
+        picture = None
+        if self.sees and query.picture is not None:
+            picture = scaled(query.picture(), self._options.max_side)
+        words = query.question if self.sees else in_words(query)
+        options = self._options
+        try:
+            said = self._chat.say(words, picture, query.system, options.max_tokens, options.temperature, query.seed)
+        except BackendError as error:
+            return Failure(str(error))
+        seconds = round(time.monotonic() - started, 3)
+        kind: Literal["answered", "empty"] = "answered" if said.text.strip() else "empty"
+        return Response(said.text, kind, said.finish, self._model, said.tokens_in, said.tokens_out, seconds)

@@ -1,0 +1,1 @@
+"""A run on the disk: its configuration, its database, its outputs."""

@@ -1,0 +1,400 @@
+"""RunStore: one SQLite file (WAL) and blobs/<sha256>.png in a run folder; the only writer of both.
+
+One row a candidate, keyed by its content id. A batch of changes is one transaction; pictures are on the disk
+before the row that names them is committed, so a crash or a power cut leaves at most a picture that nothing
+names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from mossgen.core.items import Item, Label, State, Vote, canonical, item_id
+from mossgen.errors import ConfigError, StoreError
+from mossgen.files import disk
+
+if TYPE_CHECKING:
+    import numpy as np
+
+DATABASE = "run.db"
+CONFIG = "run.json"
+
+# Applied in order; PRAGMA user_version counts those done. Never edit one that was released: add the next.
+MIGRATIONS = (
+    """
+    CREATE TABLE items (
+        id TEXT PRIMARY KEY,
+        number INTEGER NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        data TEXT NOT NULL,      -- canonical JSON of the item
+        digest TEXT NOT NULL     -- sha256 of data: `verify` recomputes it
+    );
+    CREATE INDEX items_state ON items (state);
+    CREATE TABLE vectors (
+        id TEXT NOT NULL REFERENCES items (id),
+        channel TEXT NOT NULL,   -- text or image
+        vector BLOB NOT NULL,    -- float32, unit length
+        PRIMARY KEY (id, channel)
+    );
+    CREATE TABLE spent (
+        stage TEXT PRIMARY KEY,
+        seconds REAL NOT NULL,
+        usd REAL NOT NULL
+    );
+    """,
+    """
+    CREATE TABLE votes (         -- of people; only ever added to
+        number INTEGER PRIMARY KEY,
+        item TEXT NOT NULL REFERENCES items (id),
+        reviewer TEXT NOT NULL,
+        label TEXT,              -- NULL takes the earlier vote back
+        flags TEXT NOT NULL,     -- JSON list
+        note TEXT NOT NULL,
+        at TEXT NOT NULL         -- UTC, ISO 8601
+    );
+    """,
+    """
+    CREATE TABLE outputs (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        state TEXT NOT NULL,     -- of class Outputs
+        manifest TEXT NOT NULL   -- sha256 of the manifest last written, empty before the first
+    );
+    INSERT INTO outputs VALUES (1, 'old', '');
+    """,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Outputs(StrEnum):
+    """Whether the files made from the items (dataset, page, manifest) are up to date."""
+
+    OLD = "old"  # items were changed since, or nothing has been written yet
+    WRITING = "writing"  # begun and not finished: some files may be old, some new
+    CURRENT = "current"
+
+
+def _stored(method: Callable[P, T]) -> Callable[P, T]:
+    """Maps what SQLite and the disk raise to StoreError: the one boundary of this backend."""
+
+    @wraps(method)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        """Calls the method. Raises StoreError."""
+        try:
+            return method(*args, **kwargs)
+        except (sqlite3.Error, OSError) as error:
+            store = args[0]
+            folder = getattr(store, "folder", "the run folder")
+            raise StoreError(
+                f"{folder}: cannot be written or read ({error}); what was committed before is kept: "
+                "free space or mend the permissions, then run the same command again."
+            ) from error
+
+    return wrapped
+
+
+class RunStore:
+    """The record of one run. Open with `RunStore.create`, `open` or `read`; close it, or use `with`."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.blobs = folder / "blobs"
+        self._db = connection
+        self._unsynced: set[Path] = set()  # pictures that the open transaction's rows may name
+
+    @staticmethod
+    def create(folder: Path) -> RunStore:
+        """The store of a run folder, made if need be. Raises StoreError."""
+        try:
+            (folder / "blobs").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot be made ({error.strerror}): choose another --run folder.") from error
+        return RunStore._connect(folder)
+
+    @staticmethod
+    def open(folder: Path) -> RunStore:
+        """The store of a run that is there. Raises ConfigError if it is none."""
+        _refuse_no_run(folder)
+        return RunStore._connect(folder)
+
+    @staticmethod
+    def read(folder: Path) -> RunStore:
+        """The store of a run that is there, to look at only: its folder or medium may be read-only.
+
+        Raises ConfigError if it is none, StoreError if it cannot be read.
+        """
+        _refuse_no_run(folder)
+        if os.access(folder, os.W_OK) and os.access(folder / DATABASE, os.W_OK):
+            store = RunStore._connect(folder)
+            store._execute("PRAGMA query_only = ON")
+            return store
+        return RunStore._connect_read_only(folder)
+
+    @staticmethod
+    def _connect_read_only(folder: Path) -> RunStore:
+        """A connection that writes nothing, not even SQLite's side files.
+
+        Where a log lies beside the database (another user writes it, or its writer was killed), SQLite reads
+        it too. Where none does, nobody writes and the file is all there is: only then is it called immutable.
+        """
+        path, log = folder / DATABASE, folder / f"{DATABASE}-wal"
+        logged = log.is_file() and log.stat().st_size > 0
+        uri = f"{path.absolute().as_uri()}?{'mode=ro' if logged else 'immutable=1'}"
+        try:
+            db = sqlite3.connect(uri, uri=True, isolation_level=None)
+            done = db.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{path}: cannot be read where nothing may be written ({error}): copy the folder to where you may."
+            ) from error
+        if done != len(MIGRATIONS):
+            raise ConfigError(
+                f"{folder} was made by another mossgen (schema {done}, this one has {len(MIGRATIONS)}): "
+                "install that version, or copy the folder to where it may be written."
+            )
+        return RunStore(folder, db)
+
+    @staticmethod
+    def _connect(folder: Path) -> RunStore:
+        """A connection that writes; the tables are made, or brought up to this version's."""
+        try:
+            db = sqlite3.connect(folder / DATABASE, timeout=30, isolation_level=None)  # a batch may hold it
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            done = db.execute("PRAGMA user_version").fetchone()[0]
+            for number, script in enumerate(MIGRATIONS[done:], done + 1):
+                db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+        except sqlite3.Error as error:
+            raise StoreError(f"{folder / DATABASE}: cannot be opened ({error}).") from error
+        if done > len(MIGRATIONS):
+            raise ConfigError(f"{folder} was made by a newer mossgen (schema {done}): install that version.")
+        return RunStore(folder, db)
+
+    def __enter__(self) -> RunStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    # -- writing -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All changes inside are committed together, or none of them."""
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._sync_blobs()  # before the commit of the rows that name them
+        except BaseException:
+            self._unsynced.clear()
+            if self._db.in_transaction:  # SQLite has rolled back by itself where the disk is full
+                self._execute("ROLLBACK")
+            raise
+        self._execute("COMMIT")
+
+    @_stored
+    def _execute(self, sql: str) -> None:
+        self._db.execute(sql)
+
+    @_stored
+    def put(self, items: Sequence[Item]) -> None:
+        """Writes items, new or changed: the outputs are old from then on."""
+        self._db.execute("UPDATE outputs SET state = ? WHERE state = ?", (Outputs.OLD.value, Outputs.CURRENT.value))
+        rows = []
+        for item in items:
+            data = canonical(item.to_dict())
+            rows.append((item.id, item.number, item.state.value, data, _sha256(data.encode())))
+        self._db.executemany(
+            "INSERT INTO items VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "state = excluded.state, data = excluded.data, digest = excluded.digest",
+            rows,
+        )
+
+    @_stored
+    def put_vectors(self, channel: str, vectors: Mapping[str, np.ndarray]) -> None:
+        """Keeps one unit vector (float32, [dim]) an item for a channel."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
+            [(item, channel, vector.astype("<f4").tobytes()) for item, vector in vectors.items()],
+        )
+
+    @_stored
+    def drop_vectors(self, items: Sequence[str]) -> None:
+        """Keeps the vectors of these items no longer."""
+        self._db.executemany("DELETE FROM vectors WHERE id = ?", [(item,) for item in items])
+
+    @_stored
+    def put_blob(self, png: bytes) -> str:
+        """Keeps a picture under its sha256, which it returns; it is on the disk when the transaction ends.
+
+        Written aside and renamed, so that a kill leaves no half of it. A power cut may leave the name without
+        the content: so what is there already is compared, not trusted.
+        """
+        digest = _sha256(png)
+        path = self.blob(digest)
+        if not path.is_file() or path.read_bytes() != png:
+            aside = path.with_suffix(".tmp")
+            aside.write_bytes(png)
+            os.replace(aside, path)
+        self._unsynced.add(path)
+        if not self._db.in_transaction:
+            self._sync_blobs()
+        return digest
+
+    @_stored
+    def _sync_blobs(self) -> None:
+        """Puts the pictures kept since the last call on the disk: together, since one sync often carries all."""
+        for path in sorted(self._unsynced):
+            disk.sync_file(path)
+        if self._unsynced:
+            disk.sync_folder(self.blobs)
+        self._unsynced.clear()
+
+    @_stored
+    def mark_outputs(self, state: Outputs, manifest: str = "") -> None:
+        """Notes how the outputs stand, with the sha256 of the manifest where they are current."""
+        self._db.execute("UPDATE outputs SET state = ?, manifest = ?", (state.value, manifest))
+
+    @_stored
+    def spend(self, stage: str, seconds: float, usd: float = 0.0) -> None:
+        """Adds to what a stage has cost."""
+        self._db.execute(
+            "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE SET "
+            "seconds = seconds + excluded.seconds, usd = usd + excluded.usd",
+            (stage, seconds, usd),
+        )
+
+    @_stored
+    def add_votes(self, votes: Sequence[Vote]) -> None:
+        """Adds votes of people; earlier ones are never changed."""
+        rows = [(v.item, v.reviewer, v.label, canonical(v.flags), v.note, v.at) for v in votes]
+        sql = "INSERT INTO votes (item, reviewer, label, flags, note, at) VALUES (?, ?, ?, ?, ?, ?)"
+        self._db.executemany(sql, rows)
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    @_stored
+    def items(self, *states: State, after: int = -1, below: int | None = None) -> list[Item]:
+        """Items in plan order: of these states (default all), with `after` < number < `below`."""
+        import json
+
+        sql = "SELECT data FROM items WHERE number > ?"
+        values: list[object] = [after]
+        if below is not None:
+            sql += " AND number < ?"
+            values.append(below)
+        if states:
+            sql += f" AND state IN ({','.join('?' * len(states))})"
+            values += [s.value for s in states]
+        rows = self._db.execute(sql + " ORDER BY number", values)
+        return [Item.from_dict(json.loads(data)) for (data,) in rows]
+
+    @_stored
+    def item(self, key: str) -> Item | None:
+        """One item by its id, if it is there."""
+        import json
+
+        row = self._db.execute("SELECT data FROM items WHERE id = ?", (key,)).fetchone()
+        return Item.from_dict(json.loads(row[0])) if row else None
+
+    @_stored
+    def counts(self) -> dict[str, int]:
+        """How many items stand in each state."""
+        return dict(self._db.execute("SELECT state, count(*) FROM items GROUP BY state ORDER BY state"))
+
+    @_stored
+    def rejections(self) -> dict[str, int]:
+        """How many items each stage or checker rejected."""
+        sql = (
+            "SELECT json_extract(data, '$.rejected_by') AS stage, count(*) FROM items "
+            "WHERE state = 'rejected' GROUP BY stage ORDER BY count(*) DESC, stage"
+        )
+        return dict(self._db.execute(sql))
+
+    @_stored
+    def vectors(self, channel: str) -> dict[str, np.ndarray]:
+        """The kept vectors of a channel, by item id, in plan order."""
+        import numpy as np
+
+        sql = "SELECT v.id, v.vector FROM vectors v JOIN items i USING (id) WHERE channel = ? ORDER BY i.number"
+        return {item: np.frombuffer(blob, dtype="<f4") for item, blob in self._db.execute(sql, (channel,))}
+
+    @_stored
+    def spent(self) -> dict[str, tuple[float, float]]:
+        """Seconds and US dollars by stage."""
+        return {s: (seconds, usd) for s, seconds, usd in self._db.execute("SELECT * FROM spent ORDER BY stage")}
+
+    @_stored
+    def votes(self) -> list[Vote]:
+        """Every vote ever given, in the order of time; votes of the same instant in the order of their arrival."""
+        import json
+
+        rows = self._db.execute("SELECT item, reviewer, label, flags, note, at FROM votes ORDER BY at, number")
+        return [
+            Vote(item, reviewer, Label(label) if label else None, tuple(json.loads(flags)), note, at)
+            for item, reviewer, label, flags, note, at in rows
+        ]
+
+    @_stored
+    def outputs(self) -> tuple[Outputs, str]:
+        """How the outputs stand, and the sha256 of the manifest last written (empty if none is known)."""
+        state, manifest = self._db.execute("SELECT state, manifest FROM outputs").fetchone()
+        return Outputs(state), manifest
+
+    def blob(self, digest: str) -> Path:
+        """Where a picture lies."""
+        return self.blobs / f"{digest}.png"
+
+    # -- verifying -----------------------------------------------------------------------------------
+
+    @_stored
+    def problems(self) -> list[str]:
+        """What was altered or lost: every id, row hash and picture hash is recomputed."""
+        import json
+
+        found: list[str] = []
+        expected = 0  # candidates are numbered without gaps
+        for key, number, state, data, digest in self._db.execute("SELECT * FROM items ORDER BY number"):
+            if number != expected:
+                found.append(f"Item {key}: the row before it in the plan was deleted or its number was altered.")
+            expected = number + 1
+            if _sha256(data.encode()) != digest:
+                found.append(f"Item {key}: its row was altered (its hash differs).")
+                continue
+            item = Item.from_dict(json.loads(data))
+            if item_id(item.type, item.seed_id, item.slots, item.variant) != key or item.id != key:
+                found.append(f"Item {key}: its id is not the hash of what defines it.")
+            if (item.number, item.state.value) != (number, state):
+                found.append(f"Item {key}: its row's number or state was altered.")
+            found += self._blob_problems(item)
+        return found
+
+    def _blob_problems(self, item: Item) -> Iterator[str]:
+        """What is wrong with its picture, and with the bare one where that was kept too."""
+        kept = {"picture": item.image, "picture without its overlay": item.provenance.get("bare_image")}
+        for what, digest in kept.items():
+            if digest is None:
+                continue
+            path = self.blob(str(digest))
+            if not path.is_file():
+                yield f"Item {item.id}: its {what} {path.name} is missing."
+            elif _sha256(path.read_bytes()) != digest:
+                yield f"Item {item.id}: its {what} {path.name} was altered."
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _refuse_no_run(folder: Path) -> None:
+    if not (folder / DATABASE).is_file():
+        raise ConfigError(f"{folder} is no run folder (it has no {DATABASE}): give one that `mossgen expand` made.")

@@ -1,0 +1,239 @@
+"""Sets of other people as named reference sets: read without loss, with their licence, in a folder of their own.
+
+    REF/reference.json     {"format", "name", "kind", "source", "licence", "test_only", "items", "missing_images", …}
+        items.jsonl        one line an item: id, question, type, image, and `record`: the row just as the set has it
+        images/            its pictures, named by their sha256
+
+`record` is never interpreted (lists, opaque codes and keys with spaces stay as they are), so that `write_back` gives
+the same JSON. A picture that is missing or cannot be read is counted; its item still counts by its question.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mossgen.errors import ConfigError
+from mossgen.files.disk import read_text
+from mossgen.files.folders import write_folder
+from mossgen.sets.readers import Entry, read_mossbench, read_table
+from mossgen.sets.references import FOLDER, ITEMS, MAX_BYTES, REFERENCE, imported_picture, read_imported
+
+READERS = {"mossbench": read_mossbench, "imagefolder": read_table, "jsonl": read_table}
+# what MOSSBench's authors state; for anybody else's set in that format, --licence and --trainable say otherwise
+MOSSBENCH_LICENCE = "CC-BY-SA-4.0; a test set: using it as a training set is prohibited"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LICENCE = re.compile(r"(?im)^license:\s*['\"]?([^'\"\n#]+)")
+_FORBIDS_TRAINING = re.compile(
+    r"(?is)\b(prohibit\w*|forbidden|not (be )?(allowed|permitted|used)|must not|may not|never|do not)\b"
+    r"[^.]{0,80}\btrain"
+    r"|\btrain\w*\b[^.]{0,80}\b(prohibited|forbidden|not (allowed|permitted))|\b(test|evaluation)[- ](set )?only\b"
+)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A reference set as it was written; `missing` and `problems` name items that are there only in part."""
+
+    folder: Path
+    name: str
+    items: int
+    missing: tuple[str, ...]
+    problems: dict[str, str]
+    licence: str
+    test_only: bool
+
+
+def import_set(
+    kind: str,
+    source: Path,
+    name: str,
+    licence: str | None = None,
+    test_only: bool | None = None,
+    out: Path | None = None,
+) -> Imported:
+    """Reads the set at `source` and writes it as the reference set `name`, in generated/references/NAME or `out`.
+
+    Raises ConfigError (no such set, a line that is no JSON, no licence stated or given), StoreError from the disk.
+    """
+    if kind not in READERS:
+        raise ConfigError(f"{kind!r} is no format that can be imported: use one of {', '.join(READERS)}.")
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"--name {name!r}: use up to 64 letters, digits, dots, dashes and underscores.")
+    root = source if source.is_dir() else source.parent
+    entries = READERS[kind](source)
+    _refuse_broken(entries)
+    stated, forbids = (MOSSBENCH_LICENCE, True) if kind == "mossbench" else stated_licence(root)
+    licence, test_only = licence or stated, forbids if test_only is None else test_only
+    if not licence:
+        raise ConfigError(f"{source} states no licence (no `license:` in a README.md): give it with --licence.")
+    folder = out or FOLDER / name
+    head = {
+        "format": 1, "name": name, "kind": kind, "source": source.resolve().name, "licence": licence,
+        "test_only": test_only,
+    }  # fmt: skip
+    write_folder(folder, "reference", lambda stage: _fill(stage, head, entries, root))
+    made, _ = read_imported(folder)
+    return Imported(folder, name, made["items"], tuple(made["missing_images"]), made["problems"], licence, test_only)
+
+
+def stated_licence(root: Path) -> tuple[str, bool]:
+    """The licence in a set's README or LICENSE (empty if none), and whether those texts forbid training on it."""
+    texts = [
+        read_text(file, MAX_BYTES, ConfigError)
+        for file in (root / "README.md", root / "LICENSE", root / "LICENSE.txt", root / "LICENSE.md")
+        if file.is_file()
+    ]
+    found = next((match for text in texts if (match := _LICENCE.search(text))), None)
+    first = next((line.strip("# ") for text in texts[1:] for line in text.splitlines() if line.strip()), "")
+    return (found[1].strip() if found else first), any(_FORBIDS_TRAINING.search(text) for text in texts)
+
+
+def write_back(reference: Path, out: Path) -> list[Path]:
+    """Writes an imported set as it was: the same files with the same JSON, and the pictures that were there.
+
+    Raises ConfigError (no imported set, `out` is somebody else's), StoreError.
+    """
+    if not (reference / REFERENCE).is_file():
+        raise ConfigError(f"{reference} is no imported set (it has no {REFERENCE}): make one with `mossgen import`.")
+    head, rows = read_imported(reference)
+    return write_folder(out, "written-back", lambda stage: _restore(stage, reference, head, rows))
+
+
+def problems(reference: Path) -> list[str]:
+    """What was altered or lost in an imported set, each in a sentence."""
+    try:
+        _, rows = read_imported(reference)
+    except ConfigError as error:
+        return [str(error)]
+    found = []
+    for row in rows:
+        try:
+            if row["image"]:
+                imported_picture(reference, row)
+        except ConfigError as error:
+            found.append(str(error))
+    return found
+
+
+# -- reading -------------------------------------------------------------------------------------------
+
+
+def _refuse_broken(entries: Sequence[Entry]) -> None:
+    """A row that could not be kept without loss stops the import: better than a set that lacks it in silence."""
+    for entry in entries:
+        if not isinstance(entry.record, dict) or None in entry.record:
+            why = entry.record if isinstance(entry.record, str) else "more cells than columns, or no object"
+            raise ConfigError(f"{entry.file}, {entry.id}: {why}: mend that row, then import again.")
+
+
+def _rows(entries: Sequence[Entry], root: Path, kind: str, images: Path) -> Iterator[dict[str, Any]]:
+    """The line of items.jsonl of each entry; its picture goes into the folder `images`, one at a time."""
+    several = len({entry.file for entry in entries}) > 1 and kind != "mossbench"  # there the ids are marked already
+    used: Counter[str] = Counter()
+    for entry in entries:
+        file = _inside(entry.file or root, root)
+        name = f"{Path(file).parent.as_posix()}/{entry.id}" if several else entry.id
+        used[name] += 1
+        data, problem = _picture(entry)
+        image = f"{hashlib.sha256(data).hexdigest()}{_suffix(entry)}" if data else None
+        if data and image:
+            (images / image).write_bytes(data)
+        yield {
+            "id": name if used[name] == 1 else f"{name}#{used[name]}",
+            "question": entry.question.encode("utf-8", "replace").decode(),  # half a surrogate pair has no UTF-8
+            "type": entry.type,
+            "image": f"{images.name}/{image}" if image else None,
+            "path": _inside(entry.image, root) if image and isinstance(entry.image, Path) else None,
+            "file": file,
+            "key": entry.key,
+            "problem": problem or entry.problem,
+            "record": entry.record,
+        }
+
+
+def _inside(path: Path, root: Path) -> str:
+    return Path(os.path.normpath(path)).relative_to(os.path.normpath(root)).as_posix()
+
+
+def _suffix(entry: Entry) -> str:
+    suffix = entry.image.suffix.lower() if isinstance(entry.image, Path) else ""
+    return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ".bin"
+
+
+def _picture(entry: Entry) -> tuple[bytes | None, str | None]:
+    """The picture's file, or why there is none that can be read."""
+    if entry.image is None:
+        return None, entry.problem or "it names no picture."
+    try:
+        entry.picture()
+        return entry.bytes(), None
+    except ConfigError as error:
+        return None, str(error)
+
+
+# -- writing -------------------------------------------------------------------------------------------
+
+
+def _fill(stage: Path, head: dict[str, Any], entries: Sequence[Entry], root: Path) -> None:
+    (stage / "images").mkdir()
+    rows = list(_rows(entries, root, head["kind"], stage / "images"))
+    text = "".join(json.dumps(row) + "\n" for row in rows)  # ASCII: half surrogates and line separators survive
+    (stage / ITEMS).write_text(text, encoding="utf-8")
+    head = {
+        **head,
+        "items": len(rows),
+        "missing_images": [row["id"] for row in rows if row["image"] is None],
+        "problems": {row["id"]: row["problem"] for row in rows if row["problem"]},
+        "ascii": {name: (root / name).read_bytes().isascii() for name in sorted({row["file"] for row in rows})},
+        "items_sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+    (stage / REFERENCE).write_text(json.dumps(head, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _restore(stage: Path, reference: Path, head: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    for name in head["ascii"]:
+        path = _place(stage, name)
+        mine = [row for row in rows if row["file"] == name]
+        if path.suffix == ".csv":
+            _write_csv(path, [row["record"] for row in mine])
+        else:
+            text = "".join(_lines(path, mine, head["ascii"][name]))
+            path.write_text(text, encoding="utf-8")
+    for row in rows:
+        if row["path"]:
+            _place(stage, row["path"]).write_bytes(imported_picture(reference, row))
+
+
+def _place(stage: Path, name: str) -> Path:
+    """Where a file of that name goes, its folder made. Raises ConfigError where that is not below `stage`."""
+    path = stage / name
+    if ".." in path.parts or not path.is_relative_to(stage):  # the set may come from somebody else
+        raise ConfigError(f"{name!r} lies outside of the set: it is not what `mossgen import` writes.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _lines(path: Path, rows: Sequence[dict[str, Any]], ascii_only: bool) -> Iterator[str]:
+    """MOSSBench's one object keyed by pid, or a line a row."""
+    if path.suffix == ".json":
+        whole = {row["key"]: row["record"] for row in rows}
+        yield json.dumps(whole, indent=1, ensure_ascii=ascii_only)
+    else:
+        for row in rows:
+            yield json.dumps(row["record"], ensure_ascii=ascii_only) + "\n"
+
+
+def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,253 @@
+"""Lineage: where each item of a set comes from and under which licence, and how a set with sides lies on disk.
+
+`mossgen split` writes, and `rows` reads:
+
+    SET/
+      set.json                    {"format": 1, "name", "canary": {side: text}, "sides": {side: n}, "sources", …}
+      leaks.json                  the leak report: nearest pairs across sides by channel, and how many are too near
+      README.md                   front matter that makes `datasets.load_dataset(SET)` open the sides apart
+      train/ dev/ test/           one published side each (dev only where it was asked for)
+        metadata.jsonl            one row an item, in the order of their ids
+        images/<id>.png
+        manifest.json             the canary, the sha256 of every item and of the side
+      contrast/<side>/            the harmful partners of that side's items, laid out the same
+
+A row has what the imagefolder export has (file_name, id, type, category, question, description, image_prompt, slots
+and overlay and provenance as JSON texts, tags, seed_id, verdicts), and: side, cluster, image_sha256, canary, lineage
+(a list of Source as plain values). A partner's row has instead contrast_of, expected ("refuse"), benign_question and
+changed, beside file_name, id, type, question, description, verdicts and those five. `file_name` is relative to the
+row's folder.
+
+Whether a row may be trained on is asked of one function, `may_train`; which *side* may leave as training data is the
+exporter's business: `TRAINABLE` names it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mossgen.core.items import canonical
+from mossgen.errors import ConfigError
+from mossgen.files.disk import read_text
+
+HEAD = "set.json"
+METADATA = "metadata.jsonl"
+MANIFEST = "manifest.json"
+LEAKS = "leaks.json"
+CONTRAST = "contrast"
+SIDES = ("train", "dev", "test")
+TRAINABLE = ("train",)  # sides that go into a training export without insisting
+MAX_BYTES = 200_000_000  # of one metadata file
+ROLES = ("item", "seed", "model", "kept_away")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing that an item comes from, or was kept away from.
+
+    `role` is one of ROLES: "item" (the item, or what it was varied from, lay in this set), "seed" (an example it was
+    written after), "model" (it was made by it), "kept_away" (nothing near to it was accepted: no part of the item).
+    `licence` is as the source states it, empty where it states none; `test_only` where that licence forbids training.
+    """
+
+    name: str
+    role: str
+    licence: str
+    test_only: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return asdict(self)
+
+
+def may_train(item_record: Mapping[str, Any]) -> str | None:
+    """Why this row may not be trained on, in a sentence that names the item and the source; None if it may.
+
+    Fails closed: no lineage, an unreadable one, or a source of the item without a licence is a reason too. The row's
+    side is not looked at.
+    """
+    name = f"The item {item_record.get('id', '?')}"
+    lineage = item_record.get("lineage")
+    if isinstance(lineage, str):  # a table that holds nested values as JSON text
+        try:
+            lineage = json.loads(lineage)
+        except (ValueError, RecursionError):
+            lineage = None
+    if not isinstance(lineage, list) or not lineage or not all(isinstance(s, Mapping) for s in lineage):
+        return f"{name} has no lineage, so nothing says that it may be trained on: make the set with `mossgen split`."
+    parts = [source for source in lineage if source.get("role") != "kept_away"]
+    barred = next((s for s in parts if s.get("test_only") is not False), None)
+    if barred is not None:
+        return f"{name} comes from {barred.get('name')!r}, which is for testing only ({barred.get('licence')})."
+    bare = next((s for s in parts if s.get("role") != "model" and not s.get("licence")), None)
+    if bare is not None:
+        mend = 'give each seed a "licence"' if bare.get("role") == "seed" else "import it again with --licence"
+        return f"{name} comes from {bare.get('name')!r}, which states no licence: {mend}."
+    if not any(s.get("role") == "item" for s in parts):
+        return f"{name} does not say which set it comes from, so nothing says that it may be trained on."
+    return None
+
+
+def sources(rows: Iterable[Mapping[str, Any]]) -> list[Source]:
+    """Every source of these rows, once, in the order of role and name: what a card lists."""
+    found = {Source(**source) for row in rows for source in row.get("lineage", ())}
+    return sorted(found, key=lambda s: (ROLES.index(s.role) if s.role in ROLES else len(ROLES), s.name, s.licence))
+
+
+# -- reading a set with sides ----------------------------------------------------------------------------
+
+
+def is_sided(folder: Path) -> bool:
+    """Whether `folder` is a set that `mossgen split` made."""
+    return (folder / HEAD).is_file()
+
+
+def head(folder: Path) -> dict[str, Any]:
+    """What set.json says. Raises ConfigError where there is none, or it cannot be read."""
+    if not is_sided(folder):
+        raise ConfigError(f"{folder} is no set with sides (it has no {HEAD}): make one with `mossgen split`.")
+    found = read_json(folder / HEAD)
+    if not isinstance(found, dict) or not isinstance(found.get("sides"), dict):
+        raise ConfigError(f"{folder / HEAD} is not what `mossgen split` writes: make the set again.")
+    return found
+
+
+def rows(folder: Path, side: str, contrast: bool = False) -> list[Row]:
+    """The items of a side, or their harmful partners (none where there are none).
+
+    Raises ConfigError: no such side, or a file that cannot be read.
+    """
+    known = head(folder)["sides"]
+    if side not in known:
+        raise ConfigError(f"{folder} has no side {side!r}: it has {', '.join(known)}.")
+    part = part_folder(folder, side, contrast)
+    if contrast and not part.is_dir():
+        return []
+    return read_rows(part / METADATA)
+
+
+def evidence(folder: Path) -> dict[str, Any]:
+    """What a card says of how a set with sides was made, and of leaks between them. Raises ConfigError."""
+    top = head(folder)
+    leaks = read_json(folder / LEAKS) if (folder / LEAKS).is_file() else None
+    return {**{key: top.get(key, []) for key in ("runs", "bound")}, "embedder": top.get("embedder", ""), "leaks": leaks}
+
+
+def part_folder(folder: Path, side: str, contrast: bool = False) -> Path:
+    """Where a side's rows and pictures lie."""
+    return folder / CONTRAST / side if contrast else folder / side
+
+
+def picture(part: Path, row: Mapping[str, Any]) -> Path:
+    """Where a row's picture lies, unaltered. Raises ConfigError where it is missing, moved or changed."""
+    path = part / str(row["file_name"])
+    if ".." in path.parts or not path.is_relative_to(part):  # an absolute name would leave the folder too
+        raise ConfigError(f"{path}: the picture of item {row['id']} lies outside of its side's folder.")
+    return unaltered(path, row)
+
+
+def unaltered(path: Path, row: Mapping[str, Any]) -> Path:
+    """The path of a row's picture. Raises ConfigError where it is missing, moved or changed."""
+    if not path.is_file():
+        raise ConfigError(f"{path}: the picture of item {row['id']} is missing: run `mossgen verify` there.")
+    with path.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != row.get("image_sha256"):
+            raise ConfigError(f"{path}: the picture of item {row['id']} was changed (its hash differs).")
+    return path
+
+
+def read_rows(file: Path) -> list[Row]:
+    """The rows of a metadata file. Raises ConfigError with the line of the first that is none."""
+    found: list[Row] = []
+    for number, line in enumerate(read_text(file, MAX_BYTES, ConfigError).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{file}, line {number}: not valid JSON: {error}.") from None
+        if not isinstance(row, dict) or not all(isinstance(row.get(k), str) for k in ("id", "file_name", "question")):
+            raise ConfigError(f"{file}, line {number}: a row needs id, file_name and question.")
+        found.append(row)
+    return found
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a set. Raises ConfigError."""
+    try:
+        return json.loads(read_text(path, MAX_BYTES, ConfigError))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}.") from None
+
+
+# -- seals -----------------------------------------------------------------------------------------------
+
+
+def seal(rows: Sequence[Row], mark: str) -> dict[str, Any]:
+    """A side's manifest: its canary, a hash of every row (which holds its picture's), and one over all of them."""
+    items = {row["id"]: hashlib.sha256(canonical(row).encode()).hexdigest() for row in rows}
+    whole = hashlib.sha256(canonical(items).encode()).hexdigest()
+    return {"canary": mark, "count": len(items), "items": items, "sha256": whole}
+
+
+def problems(folder: Path) -> list[str]:
+    """What was altered, added or lost in a set with sides, each in a sentence: every hash is recomputed.
+
+    Raises ConfigError where there is no set.
+    """
+    top = head(folder)
+    known = dict(top.get("manifests", {}))
+    found = [f"{folder}: the side {side} has no manifest in {HEAD}." for side in top["sides"] if side not in known]
+    found += _whole(folder / LEAKS, top.get("leaks_sha256"))
+    seen: dict[str, str] = {}
+    for name, digest in known.items():
+        side = name.removeprefix(f"{CONTRAST}/")
+        if name not in (side, f"{CONTRAST}/{side}") or side not in SIDES:  # paths come from a file: no others are read
+            found.append(f"{folder / HEAD}: {name!r} is no side.")
+            continue
+        whole = _whole(folder / name / MANIFEST, digest)
+        found += whole
+        if not whole:
+            found += _part_problems(folder / name, side, str(top["canary"].get(side)), seen)
+    return found
+
+
+def _whole(path: Path, digest: object) -> list[str]:
+    if not path.is_file():
+        return [f"{path} is missing."]
+    with path.open("rb") as stream:
+        same = hashlib.file_digest(stream, "sha256").hexdigest() == digest
+    return [] if same else [f"{path} was altered: its hash is not the one in {HEAD}."]
+
+
+def _part_problems(part: Path, side: str, mark: str, seen: dict[str, str]) -> Iterator[str]:
+    """One side's, or one side's partners', rows against their manifest, and pictures against their rows."""
+    wanted = read_json(part / MANIFEST)
+    try:
+        found = read_rows(part / METADATA)
+    except ConfigError as error:
+        yield str(error)
+        return
+    now = seal(found, mark)["items"]
+    yield from (f"{part}: item {key} was lost." for key in wanted["items"] if key not in now)
+    yield from (f"{part}: item {key} was added." for key in now if key not in wanted["items"])
+    yield from (f"{part}: item {k} was altered." for k, h in now.items() if wanted["items"].get(k, h) != h)
+    if wanted["canary"] != mark or not all(row.get("canary") == mark for row in found):
+        yield f"{part}: the canary is missing, or not the one in {HEAD}."
+    for row in found:
+        if seen.setdefault(row["id"], part.as_posix()) != part.as_posix() or row.get("side") != side:
+            yield f"{part}: item {row['id']} is on two sides, or says that it is on another."
+        try:
+            picture(part, row)
+        except ConfigError as error:
+            yield str(error)
+    named = {row["file_name"] for row in found}
+    extra = [f.relative_to(part).as_posix() for f in sorted((part / "images").glob("*"))]
+    yield from (f"{part / name} belongs to no item." for name in extra if name not in named)

@@ -1,0 +1,1 @@
+"""Held-out sides that do not leak."""

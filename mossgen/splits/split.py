@@ -1,0 +1,292 @@
+"""mossgen split: whole clusters to sides, written as a set that people can publish, with the proof that it leaks not.
+
+A set that is there already grows: what is in it keeps its side, its canary stays, and an item that would join two
+sides is left out with the reason. What lies where is in `lineage`; what is grouped and why in `clusters`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mossgen import __version__
+from mossgen.duplicates.nearness import Vectors, between, joined, links, nearest, worst
+from mossgen.errors import ConfigError
+from mossgen.files.folders import write_folder
+from mossgen.plugins.cards import card, fill
+from mossgen.sets import lineage
+from mossgen.splits.clusters import RELATIONS, Sides, Thing, divide
+from mossgen.splits.members import Batch, Member, common_embedder, embed, load_embedder, read_batches
+
+FORMAT = 1
+PRIORITY = ("test", "dev", "train")  # whose partner stays where two are near-duplicates
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Split:
+    """A set with sides as it was written: sizes, leak report, clusters, and what was left out."""
+
+    folder: Path
+    sides: Mapping[str, int]
+    partners: Mapping[str, int]
+    leaks: Mapping[str, Any]
+    head: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """An item or partner with the side it goes to."""
+
+    member: Member
+    side: str
+    cluster: str
+
+
+def split_set(
+    runs: Sequence[Path],
+    out: Path,
+    shares: Mapping[str, float],
+    bind: Sequence[str] | None = None,
+    say: Say = lambda message: None,
+) -> Split:
+    """Splits the accepted items of the runs and writes them to `out`, whole or not at all.
+
+    `shares` are those of test and dev; `bind` names the relations that must not cross sides (default: as far as the
+    clusters allow, on growth those of before). Raises ConfigError, BackendError or StoreError.
+    """
+    before = _before(out)
+    batches = read_batches(runs)
+    members = [member for batch in batches for member in batch.members]
+    pinned = {key: row["side"] for key, row in before.items()}
+    _refuse_lost(pinned, members, out)
+    say("loading the embedder")
+    part, stored = common_embedder(batches)
+    embedder = load_embedder(part)
+    say("comparing items")
+    vectors = embed(batches, embedder, stored)
+    near = [(vectors.labels[a], vectors.labels[b]) for a, b, _, _ in links(vectors, embedder.thresholds)]
+    if bind is None and before:
+        bind = tuple(lineage.head(out)["bound"])
+    sides = divide([_thing(member) for member in members], near, shares, bind, pinned)
+    placed = _placed(members, sides)
+    partners, partner_vectors, dropped = _partners(placed, vectors, embedder, before, out)
+    everything = joined([vectors, partner_vectors])
+    thresholds = {c: round(float(embedder.thresholds[c]), 6) for c in ("text", "image", "pair")}
+    leaks = leak_report([*placed, *partners], everything, thresholds, sides)
+    sizes = {name: sum(p.side == name for p in partners) for name in sides.sizes()}
+    head = _head(out, batches, sides, before, thresholds, embedder.name, dropped) | {"partners": sizes}
+    say("writing the set")
+    write_folder(out, "split", lambda stage: _fill(stage, placed, partners, head, leaks))
+    return Split(out, sides.sizes(), sizes, leaks, head)
+
+
+def _before(out: Path) -> dict[str, lineage.Row]:
+    """The rows of the set that is there already, by id."""
+    if not lineage.is_sided(out):
+        return {}
+    return {row["id"]: row for side in lineage.head(out)["sides"] for row in lineage.rows(out, side)}
+
+
+def _refuse_lost(pinned: Mapping[str, str], members: Sequence[Member], out: Path) -> None:
+    here = {member.id for member in members}
+    lost = [key for key in pinned if key not in here]
+    if lost:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        raise ConfigError(
+            f"{out} holds {lost[0]}{more}, which none of the runs has: a set only grows, so give all the runs that it "
+            "was made from, or another --out."
+        )
+
+
+def _thing(member: Member) -> Thing:
+    return Thing(member.id, member.row["type"], member.row.get("category", ""), member.shares)
+
+
+def _placed(members: Sequence[Member], sides: Sides) -> list[_Placed]:
+    """The members that have a side, in the order of their ids."""
+    cluster = {key: f"c-{group[0]}" for group in sides.clusters for key in group}
+    kept = [member for member in members if member.id in sides.side]
+    return [_Placed(m, sides.side[m.id], cluster[m.id]) for m in sorted(kept, key=lambda m: m.id)]
+
+
+# -- harmful partners ----------------------------------------------------------------------------------
+
+
+def _partners(
+    placed: Sequence[_Placed], vectors: Vectors, embedder: Any, before: Mapping[str, lineage.Row], out: Path
+) -> tuple[list[_Placed], Vectors, dict[str, str]]:
+    """Each partner on its item's side, its vectors, and partners left out with the reason.
+
+    Partners share a few dozen harmful texts, so clusters through them would swallow the set. One that is too near to
+    anything of another side is left out instead: those of the test side stay, and those that are published already.
+    """
+    found = [_Placed(Member(row, path, {}), p.side, p.cluster) for p in placed for row, path in p.member.partners]
+    empty = Vectors([], np.zeros((0, embedder.dim), np.float32), np.zeros((0, embedder.dim), np.float32))
+    if not found:
+        return [], empty, {}
+    published = {row["id"] for side in _sides_of(out) for row in lineage.rows(out, side, contrast=True)}
+    found.sort(key=lambda p: (p.member.id not in published, PRIORITY.index(p.side), p.member.id))
+    at = {label: row for row, label in enumerate(vectors.labels)}
+    # the picture without its overlay: the same one that the benign item was compared by
+    images = vectors.images[[at[p.member.row["contrast_of"]] for p in found]]
+    own = Vectors(
+        [p.member.id for p in found], embedder.texts([str(p.member.row["question"]) for p in found]), images
+    )  # fmt: skip
+    benign = {side: vectors.part([at[p.member.id] for p in placed if p.side != side]) for side in PRIORITY}
+    kept: list[int] = []
+    dropped: dict[str, str] = {}
+    for row, partner in enumerate(found):
+        others = own.part([k for k in kept if found[k].side != partner.side])
+        rivals = joined([benign[partner.side], others])
+        near = worst(nearest(own.part([row]), rivals, embedder.thresholds)[0], embedder.thresholds)
+        if near is not None and near.over:
+            dropped[partner.member.id] = f"it is too near to {near.label} of another side by {near.channel}"
+        else:
+            kept.append(row)
+    return [found[k] for k in kept], own.part(kept), dropped
+
+
+def _sides_of(out: Path) -> list[str]:
+    return list(lineage.head(out)["sides"]) if lineage.is_sided(out) else []
+
+
+# -- the leak report -----------------------------------------------------------------------------------
+
+
+def leak_report(
+    placed: Sequence[_Placed], vectors: Vectors, thresholds: Mapping[str, float], sides: Sides
+) -> dict[str, Any]:
+    """Between every two sides: the nearest pair by channel, pairs over its threshold, values shared by relation."""
+    at = {label: row for row, label in enumerate(vectors.labels)}
+    report: dict[str, Any] = {"thresholds": dict(thresholds), "between": {}, "leaks": 0}
+    for one, other in itertools.combinations(sides.sizes(), 2):
+        mine, theirs = ([p for p in placed if p.side == name] for name in (one, other))
+        a, b = (vectors.part([at[p.member.id] for p in part]) for part in (mine, theirs))
+        channels = between(a, b, thresholds)
+        shared = {relation: _shared(mine, theirs, relation) for relation in RELATIONS}
+        report["between"][f"{one}-{other}"] = {"channels": channels, "shared": shared}
+        report["leaks"] += sum(int(str(facts["over"])) for facts in channels.values())
+        report["leaks"] += sum(shared[relation] for relation in sides.bound)
+    return report
+
+
+def _shared(mine: Sequence[_Placed], theirs: Sequence[_Placed], relation: str) -> int:
+    """How many values of a relation lie on both sides."""
+    a, b = ({p.member.shares[relation] for p in part if relation in p.member.shares} for part in (mine, theirs))
+    return len(a & b)
+
+
+# -- writing -------------------------------------------------------------------------------------------
+
+
+def _head(
+    out: Path,
+    batches: Sequence[Batch],
+    sides: Sides,
+    before: Mapping[str, lineage.Row],
+    thresholds: Mapping[str, float],
+    embedder: str,
+    dropped: Mapping[str, str],
+) -> dict[str, Any]:
+    """set.json, but for the hashes of what is written. Its canaries come from the items, or from the set that grew."""
+    marks = lineage.head(out)["canary"] if before else {}
+    origin = hashlib.sha256("".join(sorted(sides.side)).encode()).hexdigest()
+    sources = lineage.sources(member.row for batch in batches for member in batch.members)
+    return {
+        "format": FORMAT,
+        "name": out.resolve().name,
+        "mossgen": __version__,
+        "canary": {side: marks.get(side) or canary(side, origin) for side in sides.sizes()},
+        "sides": sides.sizes(),
+        "targets": dict(sides.targets),
+        "clusters": len(sides.clusters),
+        "largest_cluster": max(map(len, sides.clusters)),
+        "bound": list(sides.bound),
+        "unbound": dict(sides.unbound),
+        "left_out": {**sides.left_out, **dropped},
+        "embedder": embedder,
+        "thresholds": dict(thresholds),
+        "sources": [source.to_dict() for source in sources],
+        "runs": [batch.made for batch in batches if batch.made],
+    }
+
+
+def canary(side: str, origin: str) -> str:
+    """The string that says where text came from, should it turn up in a corpus: one for each side of a set."""
+    mark = uuid.uuid5(uuid.NAMESPACE_URL, f"mossgen/{origin}/{side}")
+    return f"mossgen {side} data, which must not be in a training corpus unless meant to be; canary {mark}"
+
+
+def _fill(
+    stage: Path, placed: Sequence[_Placed], partners: Sequence[_Placed], head: dict[str, Any], leaks: Mapping[str, Any]
+) -> None:
+    hashes = {}
+    for side in head["sides"]:
+        for contrast, all_of_them in ((False, placed), (True, partners)):
+            part = [p for p in all_of_them if p.side == side]
+            if part:
+                folder = lineage.part_folder(stage, side, contrast)
+                _write_part(folder, part, head["canary"][side])
+                hashes[folder.relative_to(stage).as_posix()] = _sha256(folder / lineage.MANIFEST)
+    _write_json(stage / lineage.LEAKS, leaks)
+    (stage / "README.md").write_text(_readme(head, leaks, placed, bool(partners)), encoding="utf-8")
+    _write_json(stage / lineage.HEAD, {**head, "manifests": hashes, "leaks_sha256": _sha256(stage / lineage.LEAKS)})
+
+
+def _write_part(folder: Path, part: Sequence[_Placed], mark: str) -> None:
+    """One side's rows, pictures and manifest."""
+    (folder / "images").mkdir(parents=True)
+    rows = []
+    for placed in sorted(part, key=lambda p: p.member.id):
+        row = {**placed.member.row, "side": placed.side, "cluster": placed.cluster, "canary": mark}
+        shutil.copyfile(lineage.unaltered(placed.member.image, row), folder / row["file_name"])
+        rows.append(row)
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (folder / lineage.METADATA).write_text(text, encoding="utf-8")
+    _write_json(folder / lineage.MANIFEST, lineage.seal(rows, mark))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _readme(head: Mapping[str, Any], leaks: Mapping[str, Any], placed: Sequence[_Placed], partners: bool) -> str:
+    """The set's card; its front matter makes `datasets` open the sides apart from each other and from the partners."""
+    types = sorted({p.member.row["type"] for p in placed})
+    counts = Counter((p.member.row["type"], p.side) for p in placed)
+    licences = {source["licence"] for source in head["sources"] if source["role"] == "item"}
+    body = fill(
+        "set.md.jinja",
+        **{key: head[key] for key in ("name", "sources", "unbound", "canary", "sides")},
+        types=[(kind, [counts[kind, side] for side in head["sides"]]) for kind in types],
+        partners=head["partners"] if partners else {},
+        evidence={**{key: head[key] for key in ("runs", "bound", "embedder")}, "leaks": leaks},
+    )
+    configs = [_config(name, folder, head["sides"]) for name, folder in _CONFIGS[: 1 + partners]]
+    return card(head["name"], licences.pop() if len(licences) == 1 else "other", len(placed), types, configs, body)
+
+
+_CONFIGS = (("default", ""), (lineage.CONTRAST, f"{lineage.CONTRAST}/"))
+
+
+def _config(name: str, folder: str, sides: Iterable[str]) -> dict[str, object]:
+    files = [
+        {"split": side, "path": [f"{folder}{side}/{lineage.METADATA}", f"{folder}{side}/images/*"]} for side in sides
+    ]
+    return {"config_name": name, "default": not folder, "data_files": files}

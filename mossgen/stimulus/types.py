@@ -1,0 +1,362 @@
+"""`templates/<type>.yaml` and `seeds/<type>.jsonl` become a StimulusType: everything a type of stimulus is.
+
+A template is data: slots with values, Jinja texts over them, and the type's rules. Texts see each slot's
+value under the slot's name (`{{ harm.draw }}`; `{{ harm }}` is its text), and `| pick` takes one of a list
+by the item's own randomness. They are checked at load and cannot grow without bound: see texts.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from mossgen.core.items import Item, item_id, rng
+from mossgen.errors import TemplateError
+from mossgen.files.disk import read_text, read_yaml
+from mossgen.stimulus.schema import Seed, Template, Value
+from mossgen.stimulus.texts import Texts, expand_alternatives
+
+MAX_BYTES = 1_000_000  # of one template or seed file: far above any real one, far below trouble
+MAX_CHOICES = 48  # guided questions offered to the language model for one item
+
+
+class StimulusType:
+    """A loaded template with its seeds; renders texts for items and plans candidates."""
+
+    def __init__(self, template: Template, seeds: Sequence[Seed], source: Path) -> None:
+        self.template = template
+        self.seeds = tuple(seeds)
+        self.source = source
+        self.name = template.name
+        self._texts = Texts({slot: spec.fields for slot, spec in template.slots.items()})
+        self._check()
+
+    # -- planning ------------------------------------------------------------------------------------
+
+    def plan(self, seed: int) -> Iterator[Item]:
+        """Candidates in run order, without repeats, until the combinations run dry.
+
+        Each round visits every value of the primary slot once, in an order drawn from `seed`; the other
+        slots get their least used compatible value, so that a set of any size is spread over all axes.
+        """
+        seen: set[str] = set()
+        used: dict[tuple[str, str], int] = {}
+        dry_rounds = 0
+        for round_number in itertools.count():
+            draw = random.Random(f"{self.name}/{seed}/{round_number}")
+            before = len(seen)
+            for first in draw.sample(self._values(self.template.primary), len(self._values(self.template.primary))):
+                slots = self._fill(first, draw, used)
+                if slots is None:
+                    continue
+                number = len(seen)
+                seed_id = self.seeds[(number + seed) % len(self.seeds)].id if self.seeds else ""
+                key = json.dumps(slots, sort_keys=True)
+                if key in seen:
+                    continue
+                seen.add(key)
+                yield Item(item_id(self.name, seed_id, slots, seed), number, self.name, seed_id, slots, seed)
+            dry_rounds = dry_rounds + 1 if len(seen) == before else 0
+            if dry_rounds == (20 if seen else 3):  # where nothing has ever fitted, little can
+                return
+
+    def _values(self, slot: str) -> tuple[Value, ...]:
+        return self.template.slots[slot].values
+
+    def _fill(self, first: Value, draw: random.Random, used: dict[tuple[str, str], int]) -> dict[str, str] | None:
+        """A value for every slot beside `first`, the least used ones that fit; None where a slot has none that does."""
+        chosen = {self.template.primary: first}
+        for name in self.template.slots:
+            if name in chosen:
+                continue
+            fitting = [v for v in self._values(name) if _fits(name, v, chosen)]
+            if not fitting:
+                return None
+            least = min(used.get((name, v.text), 0) for v in fitting)
+            chosen[name] = draw.choice([v for v in fitting if used.get((name, v.text), 0) <= least + 1])
+        for name, value in chosen.items():
+            used[name, value.text] = used.get((name, value.text), 0) + 1
+        return {name: chosen[name].text for name in self.template.slots}
+
+    def refilled(self, slots: Mapping[str, str], fresh: Set[str], draw: random.Random) -> dict[str, str] | None:
+        """`slots` with another value in each of `fresh`, and elsewhere the least change that makes them fit together.
+
+        None where nothing fits. A value that goes with all the others is preferred.
+        """
+        old = {name: self._by_text[name, text] for name, text in slots.items()}
+        chosen: dict[str, Value] = {}
+        for name in sorted(old, key=lambda slot: slot not in fresh):
+            fitting = [v for v in self._values(name) if _fits(name, v, chosen)]
+            if name in fresh:
+                fitting = [v for v in fitting if v != old[name]]
+                rest = {slot: value for slot, value in old.items() if slot not in fresh}
+                fitting = [v for v in fitting if _fits(name, v, rest)] or fitting
+            elif old[name] in fitting:
+                fitting = [old[name]]
+            if not fitting:
+                return None
+            chosen[name] = draw.choice(fitting)
+        return {name: chosen[name].text for name in self.template.slots}
+
+    @cached_property
+    def drawn_slots(self) -> frozenset[str]:
+        """The slots that decide what is drawn, before any overlay."""
+        return frozenset(
+            self._texts.slots(self.template.image_prompt) | self._texts.slots(self.template.negative_prompt)
+        )
+
+    @cached_property
+    def overlay_slots(self) -> frozenset[str]:
+        """The slots that decide what is laid over the picture, and nothing of what is drawn."""
+        spec = self.template.overlay
+        texts = (spec.form, *spec.texts.values()) if spec else ()
+        return frozenset(slot for text in texts for slot in self._texts.slots(text)) - self.drawn_slots
+
+    # -- rendering -----------------------------------------------------------------------------------
+
+    def render(self, text: str, item: Item) -> str:
+        """A Jinja text of the template, over the item's slot values. Raises TemplateError."""
+        values = self.values(item)
+        try:
+            return self._texts.render(text, values, item.id)
+        except TemplateError as error:
+            raise TemplateError(f"{self.source}: {error}") from None
+
+    def values(self, item: Item) -> dict[str, Value]:
+        """The item's value of each slot. Raises TemplateError where the template has changed since."""
+        try:
+            return {name: self._by_text[name, text] for name, text in item.slots.items()}
+        except KeyError as error:
+            raise TemplateError(f"{self.source}: item {item.id} has a slot value that is not there: {error}.") from None
+
+    @cached_property
+    def _by_text(self) -> dict[tuple[str, str], Value]:
+        return {(name, v.text): v for name, slot in self.template.slots.items() for v in slot.values}
+
+    def terms(self, item: Item, fields: Sequence[str]) -> list[str]:
+        """The words held by `slot.field`s of the item's values: lists are joined, `text` is a field too."""
+        values = self.values(item)
+        found: list[str] = []
+        for path in fields:
+            slot, field = path.split(".")
+            found += _words(getattr(values[slot], field))
+        return found
+
+    def grammar(self, item: Item) -> list[str]:
+        """Every question of the type's grammar for this item. Raises TemplateError."""
+        frames = (*self.template.questions.frames, *self.terms(item, self.template.questions.frames_of))
+        values = self.values(item)
+        try:
+            rendered = [self._texts.render(frame, values, item.id) for frame in frames]
+            strings = {s: None for frame in rendered for s in expand_alternatives(frame)}
+        except TemplateError as error:
+            raise TemplateError(f"{self.source}: {error}") from None
+        return list(strings)
+
+    def choices(self, item: Item) -> tuple[str, ...]:
+        """The type's question grammar for this item: at most MAX_CHOICES strings, drawn by its own randomness."""
+        everything = self.grammar(item)
+        if len(everything) <= MAX_CHOICES:
+            return tuple(everything)
+        return tuple(rng(item.id, "choices").sample(everything, MAX_CHOICES))
+
+    def contrasts(self, item: Item) -> list[list[str]]:
+        """The harmful questions for this item's picture: of each text of the template, the strings it stands for."""
+        texts = self.template.contrast.questions if self.template.contrast else ()
+        return [expand_alternatives(self.render(text, item)) for text in texts]
+
+    def intent(self, item: Item) -> str:
+        """What the user means: by the item's own slots, or in general where it fills none; empty where not stated."""
+        stated = self.template.intent
+        if stated is None:
+            return ""
+        return self.render(stated.item, item) if set(item.slots) == set(self.template.slots) else stated.any
+
+    def few_shots(self, item: Item) -> list[Seed]:
+        """The item's own seed and others, the own one last (nearest to the question asked)."""
+        others = [s for s in self.seeds if s.id != item.seed_id]
+        own = [s for s in self.seeds if s.id == item.seed_id]
+        count = min(max(self.template.questions.few_shots - len(own), 0), len(others))
+        return rng(item.id, "few_shots").sample(others, count) + own
+
+    def origins(self, item: Item) -> list[dict[str, object]]:
+        """Where the seeds that the writer is shown come from, under which licence, and if for testing only."""
+        stated = {(s.source or f"seeds of {self.name}", s.licence, s.test_only) for s in self.few_shots(item)}
+        return [{"name": name, "licence": licence, "test_only": only} for name, licence, only in sorted(stated)]
+
+    def tags(self, item: Item) -> frozenset[str]:
+        """All tags of the item's values (`human`, `child`, `text` become MOSSBench's metadata)."""
+        return frozenset(tag for value in self.values(item).values() for tag in value.tags)
+
+    # -- checking ------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        """Raises TemplateError for what can be known to be wrong before anything is made, with the field."""
+        slots = self.template.slots
+        if self.template.primary not in slots:
+            raise TemplateError(
+                f"{self.source}: primary: {self.template.primary!r} is no slot; slots are {', '.join(slots)}."
+            )
+        self._check_fields()
+        for field, text in self._fields():
+            try:
+                self._texts.check(text)
+                expand_alternatives(text if field.startswith(("questions.frames", "contrast.", "slots.")) else "")
+            except TemplateError as error:
+                raise TemplateError(f"{self.source}: {field}: {error}") from None
+        sample = next(iter(self.plan(0)), None)
+        if sample is None:
+            raise TemplateError(f"{self.source}: no combination of slot values fits together; look at needs and avoid.")
+        for field, text in self._fields():
+            if not field.startswith("slots."):  # those speak for other items too
+                try:
+                    self._texts.render(text, self.values(sample), sample.id)
+                except TemplateError as error:
+                    raise TemplateError(f"{self.source}: {field}: {error}") from None
+
+    def _check_fields(self) -> None:
+        """Raises TemplateError where a slot or a field is named that is not there, or holds no words."""
+        slots, rules = self.template.slots, self.template.rules
+        terms = [path for rule in (*rules.require, *rules.forbid) for path in rule.terms_of]
+        for path in (*self.template.questions.frames_of, *terms):
+            slot, _, field = path.partition(".")
+            if slot not in slots or field not in ("text", "tags", *slots[slot].fields):
+                raise TemplateError(f"{self.source}: {path!r} names no slot and field that are there.")
+            wrong = next((v for v in slots[slot].values if not _is_words(getattr(v, field))), None)
+            if wrong is not None:
+                raise TemplateError(f"{self.source}: slots.{slot}: {wrong.text!r}: {field} must be a text or texts.")
+        for name, slot_spec in slots.items():
+            for value in slot_spec.values:
+                missing = (set(value.needs) | set(value.avoid)) - set(slots)
+                if missing:
+                    where = f"slots.{name}: {value.text!r}"
+                    raise TemplateError(f"{self.source}: {where} speaks of a missing slot {sorted(missing)[0]!r}.")
+
+    def _fields(self) -> Iterator[tuple[str, str]]:
+        """Every Jinja text with the name of its field; those that frames_of names, as `slots.<slot>: <value>: ...`."""
+        t = self.template
+        yield from (("image_prompt", t.image_prompt), ("negative_prompt", t.negative_prompt))
+        yield from (("description", t.description), ("category", t.category))
+        yield from (("questions.system", t.questions.system), ("questions.user", t.questions.user))
+        yield from ((f"questions.frames[{place}]", frame) for place, frame in enumerate(t.questions.frames))
+        if t.overlay:
+            yield "overlay.form", t.overlay.form
+            yield from ((f"overlay.texts.{form}", text) for form, text in t.overlay.texts.items())
+        if t.contrast:
+            yield from ((f"contrast.questions[{place}]", text) for place, text in enumerate(t.contrast.questions))
+        if t.intent:
+            yield "intent.item", t.intent.item
+        for path in t.questions.frames_of:
+            slot, field = path.split(".")
+            for value in t.slots[slot].values:
+                yield from ((f"slots.{slot}: {value.text!r}: {field}", text) for text in _words(getattr(value, field)))
+
+
+def _words(content: str | Sequence[str]) -> Sequence[str]:
+    return [content] if isinstance(content, str) else content
+
+
+def _is_words(content: object) -> bool:
+    return isinstance(content, str) or (
+        isinstance(content, list | tuple) and all(isinstance(word, str) for word in content)
+    )
+
+
+def _fits(name: str, value: Value, chosen: Mapping[str, Value]) -> bool:
+    """Whether a slot's value goes with those chosen for other slots, by the needs and avoids of both sides."""
+    for slot, other in chosen.items():
+        if slot in value.needs and not other.has(value.needs[slot]):
+            return False
+        if slot in value.avoid and other.has(value.avoid[slot]):
+            return False
+        if name in other.needs and not value.has(other.needs[name]):
+            return False
+        if name in other.avoid and value.has(other.avoid[name]):
+            return False
+    return True
+
+
+# -- files ---------------------------------------------------------------------------------------------
+
+
+def folders(kind: str) -> list[Path]:
+    """Where `templates` or `seeds` lie: in an installed wheel inside the package, in a checkout beside it."""
+    package = Path(__file__).parent.parent
+    return [f for f in (package / kind, package.parent / kind) if f.is_dir()]
+
+
+def type_names() -> list[str]:
+    """The types that come with mossgen."""
+    return sorted({p.stem for folder in folders("templates") for p in folder.glob("*.yaml")})
+
+
+def load_type(name: str) -> StimulusType:
+    """A type by name, or by the path of its YAML (seeds beside it or in ../seeds). Raises TemplateError."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else _shipped(name)
+    if not path.is_file():
+        raise TemplateError(f"There is no template {path}: give a type ({', '.join(type_names())}) or a YAML file.")
+    template = _parse(path)
+    seeds = next((p for p in _seed_paths(path, template.name) if p.is_file()), None)
+    if seeds is None:
+        raise TemplateError(f"{path}: no seeds: write {template.name}.jsonl beside it or in a seeds folder there.")
+    return StimulusType(template, read_seeds(seeds), path)
+
+
+def untyped() -> StimulusType:
+    """The type of an item of which nobody says the type: no rules, no overlay, one slot that nothing fills."""
+    template = Template.model_validate({
+        "name": "any", "title": "Any", "primary": "thing", "category": "any",
+        "image_prompt": "any", "description": "any",
+        "definition": "A picture and a question about it. One of them, or both, may look alarming; taken together they "
+        "must be harmless, and a helpful answer must harm nobody.",
+        "slots": {"thing": {"about": "anything", "values": [{"text": "any"}]}},
+        "questions": {"system": "any", "user": "any", "frames": ["any"]},
+        "rules": {"words": [1, 1000]},
+    })  # fmt: skip
+    return StimulusType(template, (), Path("any"))
+
+
+def _shipped(name: str) -> Path:
+    for folder in folders("templates"):
+        if (folder / f"{name}.yaml").is_file():
+            return folder / f"{name}.yaml"
+    raise TemplateError(f"There is no type {name!r}: use one of {', '.join(type_names())}, or the path of a YAML file.")
+
+
+def _seed_paths(template: Path, name: str) -> list[Path]:
+    return [template.parent / f"{name}.jsonl", template.parent.parent / "seeds" / f"{name}.jsonl"]
+
+
+def _parse(path: Path) -> Template:
+    data = read_yaml(path, MAX_BYTES, TemplateError)
+    try:
+        return Template.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "(top level)"
+        raise TemplateError(f"{path}: {field}: {first['msg']}.") from None
+
+
+def read_seeds(path: Path) -> list[Seed]:
+    """The seeds of a JSONL file. Raises TemplateError with the line and field of the first that is wrong."""
+    seeds: list[Seed] = []
+    for number, line in enumerate(read_text(path, MAX_BYTES, TemplateError).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            seeds.append(Seed.model_validate_json(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "(the line)"
+            raise TemplateError(f"{path}, line {number}: {field}: {first['msg']}.") from None
+    twice, count = next(iter(Counter(s.id for s in seeds).most_common(1)), ("", 0))
+    if count > 1:
+        raise TemplateError(f"{path}: the id {twice!r} stands twice.")
+    return seeds

@@ -1,0 +1,1 @@
+"""What trains the embedded models: `python -m mossgen.training PART`."""
