@@ -98,9 +98,9 @@ def made_run(tiny: Path, tmp_path: Path) -> Path:
     from PIL import Image
 
     from mossgen.core.items import State
-    from mossgen.expansion.expand import write_outputs
-    from mossgen.expansion.render import to_png
+    from mossgen.files.pictures import to_png
     from mossgen.runs.config import build_config, freeze
+    from mossgen.runs.outputs import write_outputs
     from mossgen.runs.store import RunStore
     from mossgen.stimulus.types import load_type
 

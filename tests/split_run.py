@@ -11,9 +11,9 @@ from PIL import Image
 
 from mossgen.checks.contrast import contrast_id
 from mossgen.core.items import Item, State, canonical
-from mossgen.expansion.expand import write_outputs
-from mossgen.expansion.render import to_png
+from mossgen.files.pictures import to_png
 from mossgen.runs.config import build_config, freeze
+from mossgen.runs.outputs import write_outputs
 from mossgen.runs.store import RunStore
 from mossgen.stimulus.types import load_type
 

@@ -11,9 +11,10 @@ from conftest import mossgen
 
 from mossgen.core.items import State
 from mossgen.errors import ConfigError
+from mossgen.files.pictures import read_image
 from mossgen.runs.config import build_config, freeze, read_config
 from mossgen.runs.store import RunStore
-from mossgen.sets.references import read_image, read_reference
+from mossgen.sets.references import read_reference
 from mossgen.stimulus.types import load_type
 
 BAD = {

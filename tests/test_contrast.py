@@ -13,7 +13,7 @@ from mossgen.checks.contrast import CHECKED, FOLDER, METADATA, make_contrasts, p
 from mossgen.checks.policy import Policy
 from mossgen.core.items import Decision, Item, Label, State, Verdict, Vote
 from mossgen.errors import BackendError, ConfigError, RunError
-from mossgen.expansion.render import to_png
+from mossgen.files.pictures import to_png
 from mossgen.probes.subjects import read_subjects
 from mossgen.reviews.apply import apply_to_run
 from mossgen.runs.store import RunStore

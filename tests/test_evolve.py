@@ -13,6 +13,7 @@ from chat_server import Chat, fault
 from conftest import mossgen
 from PIL import Image
 
+from mossgen.core.budget import Budget
 from mossgen.core.items import State
 from mossgen.duplicates.nearness import Vectors
 from mossgen.errors import BackendError
@@ -22,10 +23,8 @@ from mossgen.evolution.figures import measured
 from mossgen.evolution.mutators import MUTATORS, applicable, strength
 from mossgen.evolution.panel import Asked, Panel
 from mossgen.evolution.search import PASSED, Limits, Search
-from mossgen.expansion.pipeline import Budget
 from mossgen.expansion.stages import Backends, Gate, Inherited
 from mossgen.models.chat import load
-from mossgen.plugins.checkers.rules import broken
 from mossgen.plugins.judges.keywords import Keywords
 from mossgen.plugins.protocols import Failure, Response
 from mossgen.probes.probing import Wish
@@ -33,6 +32,7 @@ from mossgen.runs.config import Evolution
 from mossgen.runs.store import RunStore
 from mossgen.sets.lineage import Source
 from mossgen.splits.members import seeds_of
+from mossgen.stimulus.rules import broken
 from mossgen.stimulus.types import load_type, type_names
 
 NO = "I'm sorry, but I can't help with that request."

@@ -18,11 +18,11 @@ from PIL import Image, ImageDraw
 
 from mossgen.core.items import Decision, State, Verdict
 from mossgen.errors import ConfigError, StoreError
-from mossgen.expansion.expand import EXPORTERS
 from mossgen.files import folders
 from mossgen.plugins import registry
 from mossgen.plugins.exporters._sheet import LINES, SIDE, contact_sheet, wrap
 from mossgen.plugins.protocols import RunView
+from mossgen.runs.outputs import EXPORTERS
 from mossgen.stimulus.types import load_type
 
 TEMPLATE = {

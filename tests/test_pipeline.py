@@ -16,9 +16,9 @@ import pytest
 from conftest import mossgen
 
 from mossgen.core.items import Decision, State, Verdict
-from mossgen.expansion.expand import verify_run
 from mossgen.plugins.protocols import Case, Drawing
 from mossgen.runs.store import DATABASE, RunStore
+from mossgen.runs.verify import verify_run
 
 OUTPUTS = ("imagefolder", "mossbench", "index.html", "manifest.json")
 
@@ -176,7 +176,8 @@ def backends() -> object:
 
 
 def expand_with(folder: Path, backends: object, wanted: int = 2, candidates: int | None = None) -> str:
-    from mossgen.expansion.pipeline import Budget, expand
+    from mossgen.core.budget import Budget
+    from mossgen.expansion.pipeline import expand
     from mossgen.stimulus.types import load_type
 
     with RunStore.create(folder) as store:

@@ -12,12 +12,12 @@ from review_run import ids, make_run
 
 from mossgen.core.items import Decision, Label, State, Vote
 from mossgen.errors import ConfigError
-from mossgen.expansion.expand import verify_run
 from mossgen.reviews.apply import Applied, apply_to_run, settled_benign
 from mossgen.reviews.pool import pool
 from mossgen.reviews.report import alpha, review_report, text
 from mossgen.reviews.votes import Status, make_vote, rule, rulings
 from mossgen.runs.store import RunStore
+from mossgen.runs.verify import verify_run
 from mossgen.stimulus.types import load_type
 
 CLOCK = (f"2026-01-01T00:{n // 60:02}:{n % 60:02}Z" for n in itertools.count())

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from mossgen.core.budget import Budget
 from mossgen.core.items import State
 from mossgen.errors import ConfigError
 from mossgen.expansion import expand
 from mossgen.expansion.expand import Outcome, expand_run
-from mossgen.expansion.pipeline import Budget
 from mossgen.expansion.profile import Profile, peak_memory
 from mossgen.models.loading import briskly
 from mossgen.runs.config import build_config

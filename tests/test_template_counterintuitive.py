@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import bare
 
-from mossgen.plugins.checkers.rules import broken
+from mossgen.stimulus.rules import broken
 from mossgen.stimulus.types import load_type
 
 PLANNED = 300

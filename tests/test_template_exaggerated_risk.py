@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from conftest import bare
 
-from mossgen.plugins.checkers.rules import broken
+from mossgen.stimulus.rules import broken
 from mossgen.stimulus.types import load_type
 
 MADE_OF = {"toy", "plastic", "cardboard", "plush", "rubber"}  # adjectives the image prompt may put before a name

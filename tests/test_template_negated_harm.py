@@ -9,7 +9,7 @@ import pytest
 from conftest import bare
 
 from mossgen.core.items import Item
-from mossgen.plugins.checkers.rules import broken
+from mossgen.stimulus.rules import broken
 from mossgen.stimulus.types import StimulusType, load_type
 
 LONGEST = {"hashtags": 18, "slogans": 28, "stamps": 16}  # characters that stay legible on a small picture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from conftest import mossgen
 
-from mossgen.expansion.expand import verify_run
 from mossgen.runs.store import Outputs, RunStore
+from mossgen.runs.verify import verify_run
 
 
 def test_a_finished_run_is_as_it_should_be(made_run: Path) -> None:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from mossgen.checks.policy import Policy
 from mossgen.checks.verdicts import spent, verdicts
+from mossgen.core.budget import Budget
 from mossgen.core.items import Decision, Item, Label, Verdict, canonical
 from mossgen.errors import BackendError, ConfigError, StoreError, TemplateError
-from mossgen.expansion.pipeline import Budget
 from mossgen.files.disk import locked
 from mossgen.plugins.protocols import Case, Checker
 from mossgen.sets.readers import Entry

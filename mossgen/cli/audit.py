@@ -35,7 +35,8 @@ def audit(
     from mossgen.cli.console import Console
     from mossgen.duplicates.audit import audit as look
     from mossgen.models import weights
-    from mossgen.runs.config import PRESETS, embedded_models
+    from mossgen.plugins.spec import embedded_models
+    from mossgen.runs.config import PRESETS
 
     embedder = None if exact else PRESETS["embedded"].embedder
     with Console(quiet) as console:

@@ -89,11 +89,11 @@ def prepared(
     """
     from mossgen.checks.checking import Checking
     from mossgen.checks.policy import resolve, stated, unseen
-    from mossgen.expansion.pipeline import Budget
+    from mossgen.core.budget import Budget
     from mossgen.models import weights
     from mossgen.plugins import registry
-    from mossgen.plugins.spec import checking_parts
-    from mossgen.runs.config import embedded_models, parse_roles, read_config, refuse_own_judge, settled_roles
+    from mossgen.plugins.spec import embedded_models
+    from mossgen.runs.config import checking_parts, parse_roles, read_config, refuse_own_judge, settled_roles
     from mossgen.runs.store import CONFIG
     from mossgen.stimulus.schema import Roles
     from mossgen.stimulus.types import load_type

@@ -32,8 +32,8 @@ def dedup(
     from mossgen.cli.console import Console
     from mossgen.duplicates.report import compare
     from mossgen.models import weights
-    from mossgen.runs.config import PRESETS, Part, embedded_models, parse_settings
-    from mossgen.splits.members import load_embedder
+    from mossgen.plugins.spec import Part, embedded_models, load_embedder, parse_settings
+    from mossgen.runs.config import PRESETS
 
     part = PRESETS["embedded"].embedder
     chosen = parse_settings(settings, [part.plugin]).get(part.plugin, {})

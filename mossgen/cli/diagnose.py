@@ -43,13 +43,12 @@ def diagnose(
     mossgen diagnose MOSSBench/data --target openai:qwen@http://127.0.0.1:8000/v1 --captions openai:gpt-4o --limit 50
     """
     from mossgen.cli.console import Console
+    from mossgen.core.budget import Budget
     from mossgen.diagnosis.diagnosis import PUBLISHED, Diagnoser, summary
-    from mossgen.expansion.pipeline import Budget
     from mossgen.plugins import registry
-    from mossgen.plugins.spec import refusal_judge_parts, target_parts
+    from mossgen.plugins.spec import parse_settings, refusal_judge_parts, target_parts
     from mossgen.probes.probing import Wish
     from mossgen.probes.subjects import read_subjects
-    from mossgen.runs.config import parse_settings
     from mossgen.stimulus.types import load_type, untyped
 
     theirs = [setting for setting in settings if setting.startswith("target")]
@@ -89,7 +88,7 @@ def _captions(spec: str, options: dict[str, Any]) -> Any:
     """What compares captions with the record. Raises ConfigError."""
     from mossgen.diagnosis import perception
     from mossgen.errors import ConfigError
-    from mossgen.runs.config import parse_spec
+    from mossgen.plugins.spec import parse_spec
 
     if spec == "rough":
         if options:

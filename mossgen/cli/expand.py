@@ -128,8 +128,8 @@ def _expand(
     settle: Any = None,
 ) -> Any:  # fmt: skip
     from mossgen.cli.console import Console
+    from mossgen.core.budget import Budget
     from mossgen.expansion.expand import expand_run
-    from mossgen.expansion.pipeline import Budget
     from mossgen.models import weights
 
     budget = Budget(wanted, options["max_candidates"], options["max_time"], options["max_cost"])

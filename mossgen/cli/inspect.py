@@ -19,8 +19,8 @@ def status(run: Path, quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen status generated/negated_harm-0
     """
-    from mossgen.expansion.expand import unfinished
     from mossgen.runs.store import RunStore
+    from mossgen.runs.verify import unfinished
 
     with RunStore.read(run) as store:
         states, rejected, spent = store.counts(), store.rejections(), store.spent()
@@ -43,7 +43,7 @@ def verify(run: Path, quiet: bool) -> tuple[Any, str, int]:
     mossgen verify my-set
     mossgen verify generated/references/mossbench
     """
-    from mossgen.expansion.expand import verify_run
+    from mossgen.runs.verify import verify_run
     from mossgen.sets import importing, lineage
     from mossgen.sets.references import REFERENCE
 

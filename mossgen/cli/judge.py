@@ -120,7 +120,7 @@ def _folder(responses: tuple[Path, ...], out: Path | None) -> tuple[Path, bool]:
 def _loaded(part: Any, console: Any) -> Any:
     from mossgen.models import weights
     from mossgen.plugins import registry
-    from mossgen.runs.config import embedded_models
+    from mossgen.plugins.spec import embedded_models
 
     for name in embedded_models([part]):
         weights.path(name, console.download)

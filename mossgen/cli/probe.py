@@ -11,8 +11,8 @@ import click
 from mossgen.cli._common import answers, together
 
 if TYPE_CHECKING:
+    from mossgen.plugins.spec import Part
     from mossgen.probes.subjects import Subject
-    from mossgen.runs.config import Part
 
 FELL_SHORT = 1
 READ, PICTURE, WRITTEN = 40, 800, 200  # tokens of a question, a picture, a response: for an estimate only
@@ -67,7 +67,7 @@ def probe(
         --set target.temperature=0.7
     """
     from mossgen.cli.console import Console
-    from mossgen.expansion.pipeline import Budget
+    from mossgen.core.budget import Budget
     from mossgen.plugins.spec import target_parts
     from mossgen.probes.probing import Ledger, Wish
     from mossgen.probes.probing import probe as put
@@ -108,7 +108,7 @@ def loaded(part: Part, console: Any) -> Any:
     """The target, with its weights fetched if they are embedded ones. Raises MossgenError."""
     from mossgen.models import weights
     from mossgen.plugins import registry
-    from mossgen.runs.config import embedded_models
+    from mossgen.plugins.spec import embedded_models
 
     for name in embedded_models([part]):
         weights.path(name, console.download)

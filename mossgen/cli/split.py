@@ -36,7 +36,7 @@ def split(
     """
     from mossgen.cli.console import Console
     from mossgen.models import weights
-    from mossgen.runs.config import embedded_models
+    from mossgen.plugins.spec import embedded_models
     from mossgen.splits.members import common_embedder, read_batches
     from mossgen.splits.split import split_set
 

@@ -123,6 +123,11 @@ def canonical(value: Any) -> str:
     return encodable(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
 
 
+def canonical_sha256(value: Any) -> str:
+    """The sha256 of a value's canonical text, in hex digits."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
 def encodable(text: str) -> str:
     """The text as strict UTF-8 can hold it: half a surrogate pair, which JSON may have, becomes a question mark."""
     return text.encode("utf-8", "replace").decode()

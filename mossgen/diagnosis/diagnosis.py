@@ -23,11 +23,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from mossgen.core.budget import OUT_OF, Budget
 from mossgen.core.items import Item
 from mossgen.diagnosis import perception
 from mossgen.diagnosis.perception import Perceived
 from mossgen.errors import BackendError, ConfigError, StoreError
-from mossgen.expansion.pipeline import OUT_OF, Budget
 from mossgen.files.disk import write_whole
 from mossgen.files.responses import Row, place
 from mossgen.judgements import plots

@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from mossgen.core.items import derived_seed
-from mossgen.models.endpoint import Ask, Endpoint, EndpointOptions, first_object
+from mossgen.models.dialect import EndpointOptions
+from mossgen.models.endpoint import Ask, Endpoint, first_object
 from mossgen.probes.subjects import Subject
 
 ASK = "Describe this picture in two or three sentences: who and what is in it, and any text or symbol on it."

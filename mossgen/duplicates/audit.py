@@ -21,15 +21,15 @@ import numpy as np
 
 from mossgen.duplicates.nearness import Vectors, embed_reference, scores
 from mossgen.errors import ConfigError
+from mossgen.files.pictures import MAX_PICTURE_BYTES, data_url, inline_picture
 from mossgen.files.tables import read_rows
+from mossgen.plugins.spec import load_embedder
 from mossgen.sets import lineage
-from mossgen.sets.readers import MAX_PICTURE_BYTES, data_url, inline_picture
 from mossgen.sets.references import Pair, Reference, locate, read_reference
-from mossgen.splits.members import load_embedder
 
 if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder
-    from mossgen.runs.config import Part
+    from mossgen.plugins.spec import Part
 
 BATCH = 64  # rows embedded at a time
 SHORTEST, LONGEST = 3, 60  # words of a text that may be a copy of a question

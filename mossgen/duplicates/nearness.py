@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mossgen.sets.references import Reference, read_image
+from mossgen.files.pictures import read_image
+from mossgen.sets.references import Reference
 
 if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder

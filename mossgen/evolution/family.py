@@ -19,10 +19,10 @@ from mossgen.duplicates.index import Kin
 from mossgen.duplicates.nearness import Vectors
 from mossgen.evolution.mutators import WRITTEN
 from mossgen.expansion.render import Rendered, overlaid
+from mossgen.files.pictures import read_image
 from mossgen.probes.subjects import Subject
 from mossgen.runs.store import RunStore
 from mossgen.sets.readers import Entry
-from mossgen.sets.references import read_image
 from mossgen.splits.members import seeds_of
 from mossgen.stimulus.types import StimulusType
 

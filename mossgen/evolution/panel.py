@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mossgen.expansion.pipeline import Budget
+from mossgen.core.budget import Budget
 from mossgen.files.responses import RESPONSES, read_responses
 from mossgen.judgements.labels import LABELS, Book, judge_rows
 from mossgen.judgements.rates import SCORED, Judged

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from mossgen.core.budget import Budget
 from mossgen.core.items import Item, State, canonical
 from mossgen.duplicates.nearness import Vectors
 from mossgen.errors import ConfigError, StoreError
@@ -23,14 +24,15 @@ from mossgen.evolution.family import EVOLVED, Family, Parents, evolved
 from mossgen.evolution.figures import measured
 from mossgen.evolution.panel import Asked, Panel
 from mossgen.evolution.search import PASSED, Limits, Search
-from mossgen.expansion.expand import build_backends, unfinished, write_outputs
-from mossgen.expansion.pipeline import Budget
+from mossgen.expansion.expand import build_backends
 from mossgen.expansion.stages import Gate, Inherited, Progress
 from mossgen.files.disk import locked, write_whole
 from mossgen.plugins.protocols import RefusalJudge, Target
 from mossgen.probes.probing import Wish
 from mossgen.runs.config import RunConfig, freeze, read_config
+from mossgen.runs.outputs import write_outputs
 from mossgen.runs.store import CONFIG, RunStore
+from mossgen.runs.verify import unfinished
 from mossgen.sets.references import read_reference
 from mossgen.stimulus.types import StimulusType
 

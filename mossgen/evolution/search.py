@@ -19,12 +19,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from mossgen.core.budget import OUT_OF, Budget
 from mossgen.core.items import Item, State, item_id, rng
 from mossgen.evolution.bandit import Bandit
 from mossgen.evolution.family import EVOLVED, KEPT, Family, evolved
 from mossgen.evolution.mutators import MAX_OFFERED, MUTATORS, Change
 from mossgen.evolution.panel import Asked, Panel, Part, Share
-from mossgen.expansion.pipeline import OUT_OF, Budget, accept_spares, chunks, drawable
+from mossgen.expansion.pipeline import accept_spares, chunks, drawable
 from mossgen.expansion.stages import Gate
 from mossgen.plugins.protocols import Target
 from mossgen.runs.config import Evolution

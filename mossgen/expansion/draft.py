@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mossgen.core.items import Item, derived_seed
-from mossgen.plugins.checkers.rules import broken
 from mossgen.plugins.protocols import LLM, Completion, Message, Prompt
+from mossgen.stimulus.rules import broken
 from mossgen.stimulus.types import StimulusType
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -59,10 +58,3 @@ def overlaid(item: Item, bare: Image | None, stimulus: StimulusType, imager: str
     except ConfigError as error:  # a text that cannot be set: this item's fault, not the run's
         return Rendered(item.reject("overlay", str(error)), bare, bare)
     return Rendered(replace(item, overlay=record), bare, marked)
-
-
-def to_png(image: Image) -> bytes:
-    """PNG bytes: the same picture gives the same bytes."""
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=6)
-    return buffer.getvalue()

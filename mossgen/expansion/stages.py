@@ -19,7 +19,8 @@ from mossgen.core.items import Decision, Item, State, Verdict
 from mossgen.duplicates.index import Deduplicator, Kin, Near
 from mossgen.duplicates.nearness import Vectors
 from mossgen.expansion.draft import Draft, draft, offer
-from mossgen.expansion.render import Rendered, render, to_png
+from mossgen.expansion.render import Rendered, render
+from mossgen.files.pictures import to_png
 from mossgen.plugins.protocols import LLM, Case, Checker, Embedder, Imager
 from mossgen.runs.store import RunStore
 from mossgen.sets.references import Reference

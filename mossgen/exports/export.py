@@ -20,9 +20,10 @@ from mossgen.exports.answers import Report, answers_file, targets, write_answers
 from mossgen.exports.refusals import Refusal, read_refusals
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import LLM, Checker, Example, SetView
+from mossgen.plugins.spec import Part, parse_settings
 from mossgen.reviews.apply import settled_benign
 from mossgen.reviews.votes import REVIEWERS
-from mossgen.runs.config import Part, parse_settings, read_config
+from mossgen.runs.config import read_config
 from mossgen.runs.store import CONFIG, DATABASE, RunStore
 from mossgen.sets import lineage
 from mossgen.sets.references import locate

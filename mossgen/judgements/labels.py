@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mossgen.core.budget import OUT_OF, Budget
 from mossgen.core.items import canonical, derived_seed
 from mossgen.errors import BackendError, ConfigError, StoreError
-from mossgen.expansion.pipeline import OUT_OF, Budget
 from mossgen.files.disk import locked, read_text, write_whole
 from mossgen.files.responses import Place, Row, natural, place
 from mossgen.plugins.protocols import Exchange, Labelled, RefusalJudge

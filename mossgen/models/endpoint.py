@@ -15,58 +15,29 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from mossgen.core.items import encodable
 from mossgen.errors import BackendError, ConfigError, RequestError
+from mossgen.models.dialect import Dialect, EndpointOptions
 
 if TYPE_CHECKING:
     from openai import APIError, APIStatusError, OpenAI
     from PIL.Image import Image
 
+
 T = TypeVar("T")
 R = TypeVar("R")
-Structured = Literal["json_schema", "json_object", "prompt"]
-TokenField = Literal["max_tokens", "max_completion_tokens"]
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
-_LADDER: tuple[Structured, ...] = ("json_schema", "json_object", "prompt")
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _TRIES = 50  # braces that may open the JSON: text of nothing but braces must not take long
 _HOPELESS = 5  # requests refused before any is taken: it is not the requests
 _NOT_TAKEN = (400, 413, 415, 422)  # the request's own fault: its size, its picture, its words
 _NOTHING = object()
 _DECLINED = re.compile(r"content.?(policy|filter|management)|moderation|safety system|flagged", re.I)
-
-
-class EndpointOptions(BaseModel):
-    """What the user may set.
-
-    `base_url` is the endpoint up to /v1; without it OpenAI's own (or OPENAI_BASE_URL). The key is read from the
-    environment variable `api_key_env` and nowhere else; an endpoint on this machine needs none. `timeout` is in
-    seconds, prices in US dollars per million tokens. `thinking_tokens` widens the token limit for models that
-    think before they write; `extra_body` is sent along as it is (`{"reasoning_effort": "low"}`).
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    model: str = Field(min_length=1)
-    base_url: str | None = Field(None, pattern=r"^https?://[^\s]+$")
-    api_key_env: str = Field("OPENAI_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    max_connections: int = Field(8, ge=1, le=256)
-    timeout: float = Field(60, gt=0)
-    max_retries: int = Field(6, ge=0, le=20)
-    temperature: float | None = Field(1.0, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
-    structured: Literal["auto", "json_schema", "json_object", "prompt"] = "auto"
-    token_field: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"
-    thinking_tokens: int = Field(0, ge=0)
-    extra_body: Mapping[str, Any] = {}
-    price_in: float = Field(0, ge=0)
-    price_out: float = Field(0, ge=0)
 
 
 @dataclass(frozen=True)
@@ -92,31 +63,6 @@ class Reply:
     model: str = ""
     tokens_in: int | None = None
     tokens_out: int | None = None
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How an endpoint wants to be asked; `without` are optional fields it refused."""
-
-    structured: Structured
-    token_field: TokenField
-    without: frozenset[str] = frozenset()
-
-    def after(self, refusal: str, settled: EndpointOptions) -> Dialect | None:
-        """The next thing to try when a request was refused in these words; None where no field is named.
-
-        What the user has settled in the options is not changed.
-        """
-        words = refusal.lower()
-        flipped = "token_field" in self.without
-        if re.search("max_(completion_)?tokens", words) and settled.token_field == "auto" and not flipped:
-            other: TokenField = "max_tokens" if self.token_field != "max_tokens" else "max_completion_tokens"
-            return replace(self, token_field=other, without=self.without | {"token_field"})
-        may_step_down = settled.structured == "auto" and self.structured != "prompt"
-        if may_step_down and re.search("response_format|json_schema|json_object|structured|schema", words):
-            return replace(self, structured=_LADDER[_LADDER.index(self.structured) + 1])
-        refused = {f for f in ("seed", "temperature", "top_p") if f in words} - self.without
-        return replace(self, without=self.without | refused) if refused else None
 
 
 class Endpoint:

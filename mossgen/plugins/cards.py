@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mossgen.plugins.exporters import _facts
-from mossgen.plugins.protocols import RunView
+from mossgen.core.items import Decision, Item
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 TAGS = ("synthetic", "oversensitivity", "over-refusal", "safety", "multimodal", "mossgen")
-_CONFIGS = [
-    {
-        "config_name": "default",
-        "default": True,
-        "data_files": [{"split": "train", "path": ["data/metadata.jsonl", "data/images/*.png"]}],
-    }
-]
-
-
-def render(run: RunView, licence: str) -> str:
-    """The text of README.md for `run`; `licence` is the data's own, as the Hub writes it."""
-    title = f"{run.type.template.title} (mossgen)"
-    return card(title, licence, len(run.accepted), [run.type.name], _CONFIGS, _body(run, licence))
 
 
 def card(
@@ -59,23 +47,6 @@ def fill(name: str, /, **values: object) -> str:
     return environment.get_template(name).render(cell=cell, **values)
 
 
-def _body(run: RunView, licence: str) -> str:
-    template = run.type.template
-    return fill(
-        "card.md.jinja",
-        licence=licence,
-        template={"title": template.title, "definition": cell(template.definition)},
-        type_name=run.type.name,
-        version=run.manifest.get("mossgen", "an unknown version"),
-        seed=run.manifest.get("seed", "unknown"),
-        accepted=len(run.accepted),
-        candidates=run.manifest.get("candidates", len(run.accepted) + len(run.rejected)),
-        rejected=[(stage, len(items), items[0].reason) for stage, items in _facts.by_stage(run.rejected)],
-        models=_facts.models(run.manifest),
-        tallies=_facts.tallies((*run.accepted, *run.rejected)),
-    )
-
-
 def size_category(count: int) -> str:
     """The Hub's name for a size."""
     return next((name for limit, name in _SIZES if count < limit), "n>1M")
@@ -87,3 +58,22 @@ def cell(text: object) -> str:
     for mark, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|")):
         line = line.replace(mark, safe)
     return line
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How often one checker passed, failed or was unsure, over all items it saw."""
+
+    checker: str
+    passed: int
+    failed: int
+    unsure: int
+
+
+def tallies(items: Iterable[Item]) -> list[Tally]:
+    """One Tally a checker, in the order of their names."""
+    counts = Counter((v.checker, v.decision) for item in items for v in item.verdicts)
+    return [
+        Tally(name, *(counts[name, d] for d in (Decision.PASS, Decision.FAIL, Decision.UNSURE)))
+        for name in sorted({checker for checker, _ in counts})
+    ]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+)
+
+from mossgen.core.items import canonical_sha256
 from mossgen.errors import ConfigError
+from mossgen.models import weights as models
 from mossgen.plugins import registry
-from mossgen.runs.config import PRESETS, Part, complete, judge_part, parse_settings, parse_spec
 
-
-def checking_parts(
-    checkers: Sequence[str], settings: Sequence[str], judge: str | None = None, preset: str = "embedded"
-) -> tuple[Part, ...]:
-    """The checkers for a set that exists: those named or the preset's, with their options. Raises ConfigError."""
-    parts = tuple(Part(plugin=name) for name in checkers) or PRESETS[preset].checkers
-    parts += judge_part(judge)
-    changes = parse_settings(settings, [part.plugin for part in parts])
-    return tuple(complete("checkers", part, changes, part.plugin) for part in parts)
+if TYPE_CHECKING:
+    from mossgen.plugins.protocols import Embedder
 
 
 def target_parts(specs: Sequence[str], settings: Sequence[str]) -> tuple[Part, ...]:
@@ -53,3 +55,81 @@ def refusal_judge_parts(names: Sequence[str], model: str | None, settings: Seque
     if model and not any("model" in part.options for part in found):
         raise ConfigError(f"--model {model}: none of the judges ({', '.join(names)}) asks a model: leave it out.")
     return tuple(found)
+
+
+class Part(BaseModel):
+    """One plugin of a run and its options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    plugin: str
+    options: dict[str, Any] = {}
+
+
+def embedded_models(parts: Sequence[Part]) -> list[str]:
+    """The embedded models that these plugins load, each once."""
+    asked = {str(value) for part in parts for value in part.options.values()}
+    if any(part.plugin in ("safety", "embedded") for part in parts):
+        asked.add("minilm")  # the encoder of the safety and the refusal head
+    return [model.name for model in models.catalogue() if model.name in asked]
+
+
+def weights_now(names: Sequence[str]) -> dict[str, str]:
+    """The hash of each embedded model's files, as a run that is made today notes them."""
+    return {name: canonical_sha256(models.hashes(name)) for name in names}
+
+
+def judge_part(spec: str | None) -> tuple[Part, ...]:
+    """The judge that `--judge kind:name[@base_url]` adds to the checkers; none without one. Raises ConfigError."""
+    if spec is None:
+        return ()
+    backend = parse_spec("--judge", spec, ("openai", "transformers"))
+    return (Part(plugin="judge", options={"backend": backend.plugin, "base_url": None, **backend.options}),)
+
+
+def parse_spec(flag: str, spec: str, kinds: Sequence[str]) -> Part:
+    """`kind:name[@base_url]` as the plugin `kind` with the options model and base_url. Raises ConfigError."""
+    found = re.fullmatch(r"(\w+):(.+?)(?:@(https?://\S+))?", spec)
+    if not found or found[1] not in kinds or (found[3] and found[1] != "openai"):
+        forms = {"openai": "openai:MODEL, openai:MODEL@http://127.0.0.1:8000/v1", "transformers": "transformers:PATH",
+                 "file": "file:RESPONSES.jsonl"}  # fmt: skip
+        raise ConfigError(f"{flag} {spec!r}: write {' or '.join(forms[kind] for kind in kinds)}.")
+    address = {"base_url": found[3]} if found[3] else {}
+    return Part(plugin=found[1], options={"model": found[2], **address})
+
+
+def parse_settings(settings: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`plugin.option=value`s by plugin (or role); values are JSON where they parse as it, else text."""
+    changes: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        plugin, dot, option = key.partition(".")
+        if not (equals and dot and option):
+            raise ConfigError(f"--set {setting!r}: write plugin.option=value, such as diffusers.steps=8.")
+        if plugin not in known:
+            raise ConfigError(
+                f"--set {setting!r}: this run has no {plugin!r}; it has {', '.join(dict.fromkeys(known))}."
+            )
+        try:
+            changes.setdefault(plugin, {})[option] = json.loads(value)
+        except json.JSONDecodeError:
+            changes.setdefault(plugin, {})[option] = value
+    return changes
+
+
+def complete(kind: str, part: Part, changes: Mapping[str, Mapping[str, Any]], role: str) -> Part:
+    """The plugin with its options as settings change them, and its own defaults written out. Raises ConfigError."""
+    asked = {**part.options, **changes.get(part.plugin, {}), **changes.get(role, {})}
+    for option, value in asked.items():
+        if isinstance(value, str) and re.match(r"\w+://[^/]*@", value):  # run.json and the manifest would show it
+            raise ConfigError(
+                f"Option {part.plugin}.{option} is an address with a user or a password in it: "
+                "leave them out, and put the key into the environment."
+            )
+    options: BaseModel = registry.parse(kind, part.plugin, asked)
+    return Part(plugin=part.plugin, options=options.model_dump(mode="json"))
+
+
+def load_embedder(part: Part) -> Embedder:
+    """The embedder. Raises ConfigError, MissingModel or BackendError."""
+    embedder: Embedder = registry.load("embedders", part.plugin, part.options)
+    return embedder

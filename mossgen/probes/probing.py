@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mossgen.core.budget import OUT_OF, Budget
 from mossgen.core.items import canonical, derived_seed
 from mossgen.errors import BackendError, ConfigError, StoreError
-from mossgen.expansion.pipeline import OUT_OF, Budget
 from mossgen.files.disk import LOCK, locked, read_text, write_whole
 from mossgen.files.responses import RESPONSES, Row, lines, natural, read_responses
 from mossgen.plugins.protocols import Failure, Query, Response, Target

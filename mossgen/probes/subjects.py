@@ -12,9 +12,9 @@ from typing import Any, Literal
 from mossgen.checks.contrast import FOLDER as CONTRASTS
 from mossgen.core.items import ID_TAG
 from mossgen.errors import ConfigError
-from mossgen.expansion.expand import unfinished
 from mossgen.files.responses import Row
 from mossgen.runs.store import DATABASE, RunStore
+from mossgen.runs.verify import unfinished
 from mossgen.sets import lineage
 from mossgen.sets.readers import Entry, read_set, read_table
 

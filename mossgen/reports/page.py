@@ -16,7 +16,7 @@ from mossgen.judgements.labels import KINDS
 from mossgen.judgements.rates import ALL, Cell, Judged
 
 if TYPE_CHECKING:
-    from mossgen.reports.report import Refused, Sources
+    from mossgen.reports.sources import Refused, Sources
 
 MOST = 24  # items shown
 SIDE = 288  # pixels of a picture on the page

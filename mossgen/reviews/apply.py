@@ -61,9 +61,9 @@ def apply_to_run(
     `stimulus` is its type, where that is not one that comes with mossgen. Raises ConfigError, TemplateError,
     StoreError.
     """
-    from mossgen.expansion.expand import write_outputs
     from mossgen.files.disk import locked
     from mossgen.runs.config import read_config
+    from mossgen.runs.outputs import write_outputs
     from mossgen.runs.store import CONFIG
     from mossgen.stimulus.types import load_type
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +18,17 @@ from pydantic import (
 )
 
 from mossgen import __version__
+from mossgen.core.items import canonical_sha256
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files import disk
-from mossgen.models import weights as models
-from mossgen.plugins import registry
+from mossgen.plugins.spec import (
+    Part,
+    complete,
+    embedded_models,
+    judge_part,
+    parse_settings,
+    weights_now,
+)
 from mossgen.stimulus.schema import Roles
 from mossgen.stimulus.types import StimulusType
 
@@ -37,14 +42,6 @@ NOT_MADE_WITH = {
     "strength",
 }  # sections of a template that decide nothing of what is made
 TEXT_AND_IMAGE_CHECKERS = ("rules", "safety", "sanity", "legible")
-
-
-class Part(BaseModel):
-    """One plugin of a run and its options."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    plugin: str
-    options: dict[str, Any] = {}
 
 
 class Drafting(BaseModel):
@@ -186,8 +183,8 @@ def build_config(
     needed = embedded_models((*whole.values(), *checking))
     return RunConfig(
         type=stimulus.name,
-        template_sha256=_canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH)),
-        seeds_sha256=_canonical_sha256([s.model_dump() for s in stimulus.seeds]),
+        template_sha256=canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH)),
+        seeds_sha256=canonical_sha256([s.model_dump() for s in stimulus.seeds]),
         seed=seed,
         draft=_drafting({**chosen.draft.model_dump(), **changes.get("draft", {})}),
         checkers=checking,
@@ -198,46 +195,14 @@ def build_config(
     )
 
 
-def embedded_models(parts: Sequence[Part]) -> list[str]:
-    """The embedded models that these plugins load, each once."""
-    asked = {str(value) for part in parts for value in part.options.values()}
-    if any(part.plugin in ("safety", "embedded") for part in parts):
-        asked.add("minilm")  # the encoder of the safety and the refusal head
-    return [model.name for model in models.catalogue() if model.name in asked]
-
-
-def weights_now(names: Sequence[str]) -> dict[str, str]:
-    """The hash of each embedded model's files, as a run that is made today notes them."""
-    return {name: _canonical_sha256(models.hashes(name)) for name in names}
-
-
 def same_weights(config: RunConfig, stimulus: StimulusType) -> None:
     """Raises ConfigError where a run was made with another template or other embedded weights than there are now."""
     today = weights_now(tuple(config.weights))
     changed = [name for name, digest in config.weights.items() if digest != today[name]]
-    now = _canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH))
+    now = canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH))
     if changed or now != config.template_sha256:
         what = f"other weights of {changed[0]}" if changed else f"another template {config.type}"
         raise ConfigError(f"The run was made with {what} than there is now: make it again, with another --run.")
-
-
-def judge_part(spec: str | None) -> tuple[Part, ...]:
-    """The judge that `--judge kind:name[@base_url]` adds to the checkers; none without one. Raises ConfigError."""
-    if spec is None:
-        return ()
-    backend = parse_spec("--judge", spec, ("openai", "transformers"))
-    return (Part(plugin="judge", options={"backend": backend.plugin, "base_url": None, **backend.options}),)
-
-
-def parse_spec(flag: str, spec: str, kinds: Sequence[str]) -> Part:
-    """`kind:name[@base_url]` as the plugin `kind` with the options model and base_url. Raises ConfigError."""
-    found = re.fullmatch(r"(\w+):(.+?)(?:@(https?://\S+))?", spec)
-    if not found or found[1] not in kinds or (found[3] and found[1] != "openai"):
-        forms = {"openai": "openai:MODEL, openai:MODEL@http://127.0.0.1:8000/v1", "transformers": "transformers:PATH",
-                 "file": "file:RESPONSES.jsonl"}  # fmt: skip
-        raise ConfigError(f"{flag} {spec!r}: write {' or '.join(forms[kind] for kind in kinds)}.")
-    address = {"base_url": found[3]} if found[3] else {}
-    return Part(plugin=found[1], options={"model": found[2], **address})
 
 
 def refuse_own_judge(writer: Part, checkers: Sequence[Part]) -> None:
@@ -294,38 +259,6 @@ def _drafting(options: Mapping[str, Any]) -> Drafting:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"--set draft.{option}: {first['msg']} (got {first['input']!r}).") from None
-
-
-def parse_settings(settings: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`plugin.option=value`s by plugin (or role); values are JSON where they parse as it, else text."""
-    changes: dict[str, dict[str, Any]] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        plugin, dot, option = key.partition(".")
-        if not (equals and dot and option):
-            raise ConfigError(f"--set {setting!r}: write plugin.option=value, such as diffusers.steps=8.")
-        if plugin not in known:
-            raise ConfigError(
-                f"--set {setting!r}: this run has no {plugin!r}; it has {', '.join(dict.fromkeys(known))}."
-            )
-        try:
-            changes.setdefault(plugin, {})[option] = json.loads(value)
-        except json.JSONDecodeError:
-            changes.setdefault(plugin, {})[option] = value
-    return changes
-
-
-def complete(kind: str, part: Part, changes: Mapping[str, Mapping[str, Any]], role: str) -> Part:
-    """The plugin with its options as settings change them, and its own defaults written out. Raises ConfigError."""
-    asked = {**part.options, **changes.get(part.plugin, {}), **changes.get(role, {})}
-    for option, value in asked.items():
-        if isinstance(value, str) and re.match(r"\w+://[^/]*@", value):  # run.json and the manifest would show it
-            raise ConfigError(
-                f"Option {part.plugin}.{option} is an address with a user or a password in it: "
-                "leave them out, and put the key into the environment."
-            )
-    options: BaseModel = registry.parse(kind, part.plugin, asked)
-    return Part(plugin=part.plugin, options=options.model_dump(mode="json"))
 
 
 def freeze(config: RunConfig, path: Path, empty: bool = False) -> None:
@@ -393,6 +326,11 @@ def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any
     return None if old == new else (path, old, new)
 
 
-def _canonical_sha256(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def checking_parts(
+    checkers: Sequence[str], settings: Sequence[str], judge: str | None = None, preset: str = "embedded"
+) -> tuple[Part, ...]:
+    """The checkers for a set that exists: those named or the preset's, with their options. Raises ConfigError."""
+    parts = tuple(Part(plugin=name) for name in checkers) or PRESETS[preset].checkers
+    parts += judge_part(judge)
+    changes = parse_settings(settings, [part.plugin for part in parts])
+    return tuple(complete("checkers", part, changes, part.plugin) for part in parts)

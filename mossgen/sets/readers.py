@@ -6,13 +6,10 @@ What is wrong with one entry (a broken line, no question, a picture outside the 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import csv
 import io
 import json
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,15 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 from mossgen.core.items import Item, State, encodable
 from mossgen.errors import ConfigError
+from mossgen.files.pictures import (
+    MAX_PICTURE_BYTES,
+    data_url,
+    inline_picture,
+    is_file,
+    read_image,
+    shortened,
+)
 from mossgen.runs.store import CONFIG, DATABASE, RunStore
-from mossgen.sets.references import MAX_BYTES, MAX_PIXELS, read_image
+from mossgen.sets.references import MAX_BYTES
 from mossgen.stimulus.types import type_names
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_PICTURE_BYTES = 64_000_000  # of one picture file or one inline picture
-LONG_NAME = 200  # characters of a picture's name that a message shows
+
 MAX_QUESTION = 4_000  # characters: a longer text is no question about a picture
 MOSSBENCH_TYPES = {"type 1": "exaggerated_risk", "type 2": "negated_harm", "type 3": "counterintuitive"}
 MOSSBENCH_COLUMNS = ("metadata_over", "over")  # where the Hub's copy and our exports keep the code
@@ -70,8 +74,8 @@ class Entry:
             raise ConfigError("it names no picture.")
         if isinstance(self.image, bytes):
             return self.image
-        if not _is_file(self.image):
-            raise ConfigError(f"{_shortened(str(self.image))}: there is no such picture.")
+        if not is_file(self.image):
+            raise ConfigError(f"{shortened(str(self.image))}: there is no such picture.")
         try:
             if self.image.stat().st_size > MAX_PICTURE_BYTES:
                 raise ConfigError(f"{self.image}: larger than {MAX_PICTURE_BYTES:,} bytes.")
@@ -250,53 +254,11 @@ def _image(row: Mapping[str, Any], folder: Path, bases: tuple[Path, ...]) -> tup
     if given.startswith("data:"):
         return data_url(given)
     path = folder / given
-    found = next((p for p in (path, *(b / path.name for b in bases)) if _is_file(p)), path)
+    found = next((p for p in (path, *(b / path.name for b in bases)) if is_file(p)), path)
     # a foreign table must not pick files off this disk; links are followed, as hub caches are made of them
     if not Path(os.path.normpath(found)).is_relative_to(os.path.normpath(folder)):
-        return None, f"its picture {_shortened(given)!r} lies outside the set's folder."
+        return None, f"its picture {shortened(given)!r} lies outside the set's folder."
     return found, None
-
-
-def _shortened(name: str) -> str:
-    """What a row gives as a picture's name may be the picture itself, as base64."""
-    return name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}…"
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name too long, or with a null byte in it
-        return False
-
-
-def data_url(given: str) -> tuple[bytes | None, str | None]:
-    """The bytes of a picture's base64 data address, or the sentence that says why there are none."""
-    head, comma, body = given.partition(",")
-    if not comma or not head.endswith(";base64") or len(body) > MAX_PICTURE_BYTES:
-        return None, f"its inline picture is no base64 data address of at most {MAX_PICTURE_BYTES:,} characters."
-    try:
-        return base64.b64decode(body, validate=True), None
-    except (binascii.Error, ValueError) as error:
-        return None, f"its inline picture is no base64 ({error})."
-
-
-def inline_picture(data: bytes) -> Image:
-    """A picture's bytes as RGB. Raises ConfigError where it cannot be read or is larger than MAX_PIXELS."""
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is the stricter limit
-            with Image.open(io.BytesIO(data)) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ConfigError(
-                        f"its inline picture is {image.width}x{image.height}: over {MAX_PIXELS:,} pixels."
-                    )
-                return image.convert("RGB")
-    except ConfigError:
-        raise
-    except Exception as error:  # a broken file makes Pillow raise nearly anything
-        raise ConfigError(f"its inline picture cannot be read ({error}).") from None
 
 
 def _read(file: Path) -> str:

@@ -17,16 +17,15 @@ from typing import TYPE_CHECKING, Any
 from mossgen.core.items import State, canonical, encodable
 from mossgen.errors import ConfigError
 from mossgen.files.disk import read_text
+from mossgen.files.pictures import picture_sha256, read_image
 from mossgen.runs.store import DATABASE, RunStore
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from mossgen.duplicates.index import Deduplicator
     from mossgen.plugins.protocols import Embedder
 
+
 MAX_BYTES = 200_000_000  # of one metadata file
-MAX_PIXELS = 50_000_000  # of one picture: beyond it Pillow could be made to fill the memory
 REFERENCE = "reference.json"  # the head of an imported set
 ITEMS = "items.jsonl"
 FOLDER = Path("generated") / "references"  # where imported sets lie under their names
@@ -69,7 +68,7 @@ class Reference:
         """A hash of all that the set says: ids, questions and the bytes of the pictures. Raises ConfigError."""
         digest = hashlib.sha256()
         for pair in self.pairs:
-            image = _image_sha256(pair.image) if pair.image is not None else None
+            image = picture_sha256(pair.image) if pair.image is not None else None
             digest.update(canonical([pair.id, pair.question, image]).encode() + b"\n")
         return digest.hexdigest()
 
@@ -121,7 +120,7 @@ def read_imported(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def imported_picture(path: Path, row: Mapping[str, Any]) -> bytes:
     """A picture of an imported set, unaltered. Raises ConfigError."""
     file = path / str(row["image"])
-    if not file.is_file() or _image_sha256(file) != file.stem:
+    if not file.is_file() or picture_sha256(file) != file.stem:
         raise ConfigError(f"{file}: the picture of item {row['id']} is missing or was changed: import the set again.")
     return file.read_bytes()
 
@@ -135,36 +134,6 @@ def _imported(path: Path) -> Reference:
         if str(row["question"]).strip()
     ]
     return Reference(head["name"], pairs, head["licence"], head["test_only"] is not False)
-
-
-def _image_sha256(path: Path) -> str:
-    _refuse_no_file(path)
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ConfigError(f"{path}: not a picture that can be read ({error}).") from None
-
-
-def _refuse_no_file(path: Path) -> None:
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"{path}: not a picture but a folder or a device.")
-
-
-def read_image(path: Path) -> Image:
-    """An RGB picture. Raises ConfigError if it is missing, broken or larger than MAX_PIXELS."""
-    from PIL import Image
-
-    _refuse_no_file(path)
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ConfigError(f"{path}: {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read.")
-            return image.convert("RGB")
-    except ConfigError:
-        raise
-    except Exception as error:  # a broken file makes Pillow raise nearly anything: EOFError, struct.error, a bomb
-        raise ConfigError(f"{path}: not a picture that can be read ({error}).") from None
 
 
 def _run(path: Path) -> list[Pair] | None:

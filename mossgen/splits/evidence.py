@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mossgen.core.items import Item, Label, State
-from mossgen.plugins.exporters._facts import tallies
+from mossgen.plugins.cards import tallies
 from mossgen.reviews.report import RUN, review_report
 from mossgen.runs.store import RunStore
 

@@ -16,16 +16,18 @@ from mossgen.checks.contrast import FOLDER as CONTRASTS
 from mossgen.core.items import Item, State, canonical
 from mossgen.duplicates.nearness import Vectors, embed_reference
 from mossgen.errors import ConfigError
-from mossgen.expansion.expand import MANIFEST, unfinished
-from mossgen.plugins import registry
-from mossgen.runs.config import PRESETS, Part, RunConfig, embedded_models, read_config, weights_now
+from mossgen.plugins.spec import Part, embedded_models, weights_now
+from mossgen.runs.config import PRESETS, RunConfig, read_config
+from mossgen.runs.outputs import MANIFEST
 from mossgen.runs.store import CONFIG, DATABASE, Outputs, RunStore
+from mossgen.runs.verify import unfinished
 from mossgen.sets.lineage import METADATA, Row, Source, read_json, read_rows
 from mossgen.sets.references import REFERENCE, locate, read_imported, read_reference
 from mossgen.splits.evidence import made
 
 if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder
+
 
 RUN_LICENCE = "cc-by-4.0"  # what mossgen's own exports state of a run's items
 SCENES = ("scene", "place")  # the slots that say where a picture is set
@@ -210,12 +212,6 @@ def common_embedder(batches: Sequence[Batch]) -> tuple[Part, bool]:
 
 def _weights(config: RunConfig) -> dict[str, str]:
     return {name: config.weights.get(name, "") for name in embedded_models([config.embedder])}
-
-
-def load_embedder(part: Part) -> Embedder:
-    """The embedder. Raises ConfigError, MissingModel or BackendError."""
-    embedder: Embedder = registry.load("embedders", part.plugin, part.options)
-    return embedder
 
 
 def embed(batches: Sequence[Batch], embedder: Embedder, stored: bool) -> Vectors:

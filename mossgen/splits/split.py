@@ -24,9 +24,10 @@ from mossgen.duplicates.nearness import Vectors, between, joined, links, nearest
 from mossgen.errors import ConfigError
 from mossgen.files.folders import write_folder
 from mossgen.plugins.cards import card, fill
+from mossgen.plugins.spec import load_embedder
 from mossgen.sets import lineage
 from mossgen.splits.clusters import RELATIONS, Sides, Thing, divide
-from mossgen.splits.members import Batch, Member, common_embedder, embed, load_embedder, read_batches
+from mossgen.splits.members import Batch, Member, common_embedder, embed, read_batches
 
 FORMAT = 1
 PRIORITY = ("test", "dev", "train")  # whose partner stays where two are near-duplicates

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from mossgen.core.items import Decision, Verdict
 from mossgen.errors import RequestError
-from mossgen.models.endpoint import Ask, Endpoint, EndpointOptions, picture_part
+from mossgen.models.dialect import EndpointOptions
+from mossgen.models.endpoint import Ask, Endpoint, picture_part
 from mossgen.plugins.protocols import Case
 
 # the hazards of MLCommons by which Llama Guard 3 and 4 answer

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from mossgen.core.items import Decision, Verdict, derived_seed
 from mossgen.errors import RequestError
-from mossgen.models.endpoint import Ask, Endpoint, EndpointOptions, first_object, picture_part
+from mossgen.models.dialect import EndpointOptions
+from mossgen.models.endpoint import Ask, Endpoint, first_object, picture_part
 from mossgen.plugins.protocols import Case
 
 _ANSWER = (

@@ -15,7 +15,8 @@ from pydantic import Field, model_validator
 from mossgen.core.items import Decision, Verdict, derived_seed
 from mossgen.errors import RequestError
 from mossgen.models.chat import LocalChat, load
-from mossgen.models.endpoint import Ask, Endpoint, EndpointOptions, Reply, first_object, picture_part
+from mossgen.models.dialect import EndpointOptions
+from mossgen.models.endpoint import Ask, Endpoint, Reply, first_object, picture_part
 from mossgen.plugins.protocols import Case
 
 if TYPE_CHECKING:

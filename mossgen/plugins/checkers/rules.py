@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-import regex
 from pydantic import BaseModel, ConfigDict
 
-from mossgen.core.items import Decision, Item, Verdict
-from mossgen.errors import TemplateError
+from mossgen.core.items import Decision, Verdict
 from mossgen.plugins.protocols import Case
-
-if TYPE_CHECKING:
-    from mossgen.stimulus.schema import Rule
-    from mossgen.stimulus.schema import Rules as TypeRules
-from mossgen.stimulus.types import StimulusType
-
-PATIENCE = 5  # seconds for one pattern of a template on one question
-# what no question may hold, whatever its type: name, reason, pattern; the first that is found is reported
-_FORM = (
-    ("template", "leftover template syntax", r"\{\{|\}\}|\{%|\[[^\]]*\||[{}\[\]|<>]"),
-    ("one_line", "it is more than one line", r"[\r\n\t]"),
-    ("quotes", "it is quoted or quotes", r"[\"“”„«»`]|(?<![A-Za-z0-9])['‘]|(?<=[^s\W])['’](?![A-Za-z])"),
-    ("url", "it holds an address", r"https?:|www\.|\S@\S|\w\.(?:com|org|net)\b"),
-    ("characters", "only English letters, digits and ' - , . ? ! % are used", r"[^A-Za-z0-9 '\-,.?!%]"),
-    ("spacing", "a space is missing or too many", r"^ | $|  | [,.?!%]|,(?=[A-Za-z])"),
-    ("capital", "it begins with a capital letter", r"^[^A-Z]"),
-    ("ending", "it ends in one full stop or question mark", r"[^.?]$|[.?!,\-]{2}$|^$"),
-    ("one_sentence", "it is one sentence", r"[.?!](?=[^0-9])"),
-    ("repeated_word", "a word stands twice in a row", r"\b([A-Za-z']+) \1\b"),
-)
-
-_STEM = r"^(?=.*[aeiouy].*(?:ing|ed)$)"  # a vowel is left without the ending: not ring, not bed
-# endings of inflected words and what stands in their place in the base word
-_ENDINGS = (
-    (r"(?<=..)(?<![siu])s$", ""),  # knives, guns; not glass, virus, this
-    (r"(?<=[sxzo])es$|(?<=[sc]h)es$", ""),  # boxes, punches
-    (r"(?<=..)ie[sd]$", "y"),  # bullies
-    (r"(?<=..)ves$", "f"),  # thieves
-    (r"(?<=..)ves$", "fe"),  # knives
-    (_STEM + r"(?![^aeiou]*[aeiou][^aeiouwxy](?:ing|ed)$)(.{2,})(?:ing|ed)$", r"\1"),  # fighting; not caring
-    (_STEM + r"(.+[^e])(?:ing|ed)$", r"\1e"),  # smoking, used
-    (r"([bdgklmnprstvz])\1(?:ing|ed|es)$", r"\1"),  # running, hugged
-    (r"^(.+)ying$", r"\1ie"),  # tying
-)
+from mossgen.stimulus.rules import broken, outside
 
 
 class Options(BaseModel):
@@ -85,85 +48,7 @@ class Rules:
         rules = case.type.template.foreign
         if rules is None:
             return None
-        fault = _outside(case.type, case.item, question, rules)
+        fault = outside(case.type, case.item, question, rules)
         if fault:
             return Verdict(self.name, Decision.FAIL, fault)
         return Verdict(self.name, Decision.PASS, "The question keeps the definition of its type.")
-
-
-def broken(stimulus: StimulusType, item: Item, question: str) -> str | None:
-    """The first rule that a question for this item breaks, as a sentence with its name; None if none."""
-    fault = _malformed(question)
-    if fault:
-        return fault
-    return _outside(stimulus, item, question, stimulus.template.rules)
-
-
-def _outside(stimulus: StimulusType, item: Item, question: str, rules: TypeRules) -> str | None:
-    """The first of these rules that a question breaks, as a sentence with its name; None if none."""
-    (least, most), count = rules.words, len(_words(question))
-    if not least <= count <= most:
-        return f"words: {count} words, where this type has {least} to {most}."
-    for rule in rules.require:
-        if _found(stimulus, item, rule, question) is None:
-            return f"{rule.name}: {rule.reason} (not found in {question!r})."
-    for rule in rules.forbid:
-        found = _found(stimulus, item, rule, question)
-        if found is not None:
-            return f"{rule.name}: {rule.reason} (found {found!r})."
-    return None
-
-
-def _malformed(question: str) -> str | None:
-    for name, reason, pattern in _FORM:
-        match = re.search(pattern, question, re.IGNORECASE if name == "repeated_word" else 0)
-        if match:
-            return f"{name}: {reason} (found {match.group()!r} in {question!r})."
-    return None
-
-
-def _found(stimulus: StimulusType, item: Item, rule: Rule, question: str) -> str | None:
-    """What of the question a rule speaks of: a match of its pattern, or one of its terms."""
-    if rule.pattern is not None:
-        return _matched(rule, question)
-    return next((term for term in stimulus.terms(item, rule.terms_of) if mentions(question, term)), None)
-
-
-def _matched(rule: Rule, question: str) -> str | None:
-    """The first match of a template's pattern, which anybody may have written: so it may not take long."""
-    try:
-        match = regex.search(rule.pattern or "", question, regex.IGNORECASE, timeout=PATIENCE)
-    except TimeoutError:
-        raise TemplateError(
-            f"The rule {rule.name!r}: its pattern took more than {PATIENCE} s on {question[:80]!r}: write it without "
-            "repeats inside repeats."
-        ) from None
-    return match.group() if match else None
-
-
-def mentions(text: str, term: str) -> bool:
-    """Whether a term, of one word or several, stands in a text in any simple inflection.
-
-    Words are alike when they may be inflections of one word, and hyphens part words: `water pistols` mentions
-    `water-pistol`, and `smoked` mentions `smoking`; `scarf` does not mention `car`.
-    """
-    words, wanted = [_bases(w) for w in _parts(text)], [_bases(w) for w in _parts(term)]
-    starts = range(len(words) - len(wanted) + 1)
-    return bool(wanted) and any(
-        all(word & other for word, other in zip(words[i:], wanted, strict=False)) for i in starts
-    )
-
-
-def _words(text: str) -> list[str]:
-    """Words as a reader counts them: `hand-made` and `don't` are one each."""
-    return re.findall(r"[A-Za-z0-9%]+(?:['\-][A-Za-z0-9]+)*", text)
-
-
-def _parts(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9]+", re.sub(r"['’](?:s\b)?", "", text.lower()))
-
-
-@functools.lru_cache(maxsize=10_000)  # the words of a type's grammar come again and again
-def _bases(word: str) -> frozenset[str]:
-    """The word and what it may be an inflection of; some are no words (`usinge`), which does no harm."""
-    return frozenset({word, *(re.sub(ending, base, word) for ending, base in _ENDINGS)})

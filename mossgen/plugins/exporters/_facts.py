@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from mossgen.core.items import Decision, Item
+from mossgen.core.items import Item
 from mossgen.errors import StoreError
 from mossgen.plugins.protocols import RunView
 
@@ -27,16 +27,6 @@ class Model:
     credit: str
 
 
-@dataclass(frozen=True)
-class Tally:
-    """How often one checker passed, failed or was unsure, over all items it saw."""
-
-    checker: str
-    passed: int
-    failed: int
-    unsure: int
-
-
 def models(manifest: Mapping[str, Any]) -> list[Model]:
     """The manifest's `models`: role, name, licence and, where known, sha256 and credit."""
     keys = ("role", "name", "licence", "sha256", "credit")
@@ -49,15 +39,6 @@ def by_stage(rejected: Iterable[Item]) -> list[tuple[str, list[Item]]]:
     for item in rejected:
         groups[item.rejected_by or "unknown"].append(item)
     return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-
-
-def tallies(items: Iterable[Item]) -> list[Tally]:
-    """One Tally a checker, in the order of their names."""
-    counts = Counter((v.checker, v.decision) for item in items for v in item.verdicts)
-    return [
-        Tally(name, *(counts[name, d] for d in (Decision.PASS, Decision.FAIL, Decision.UNSURE)))
-        for name in sorted({checker for checker, _ in counts})
-    ]
 
 
 def category(run: RunView, item: Item) -> str:

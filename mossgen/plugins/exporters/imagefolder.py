@@ -16,8 +16,7 @@ from typing import Any
 from mossgen.core.items import Item, canonical
 from mossgen.errors import ConfigError
 from mossgen.files.folders import write_folder
-from mossgen.plugins import cards
-from mossgen.plugins.exporters import _facts
+from mossgen.plugins.exporters import _facts, _runcard
 from mossgen.plugins.exporters._columns import columns
 from mossgen.plugins.exporters._format import Format, Options, picture_path, write_jsonl, write_pictures
 from mossgen.plugins.protocols import RunView, SetView
@@ -69,7 +68,7 @@ class ImageFolder:
             shutil.copyfile(_facts.picture(run.blobs, item), images / f"{item.id}.png")
             lines.append(json.dumps(row(run, item), ensure_ascii=False))
         (folder / "data" / "metadata.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        (folder / "README.md").write_text(cards.render(run, self._options.licence), encoding="utf-8")
+        (folder / "README.md").write_text(_runcard.render(run, self._options.licence), encoding="utf-8")
 
 
 def _fill_side(view: SetView, folder: Path) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import Field
 
 from mossgen.errors import BackendError, RequestError
-from mossgen.models.endpoint import Ask, Endpoint, EndpointOptions, Reply, picture_part, without_thought
+from mossgen.models.dialect import EndpointOptions
+from mossgen.models.endpoint import Ask, Endpoint, Reply, picture_part, without_thought
 from mossgen.plugins.protocols import Exchange, Labelled
 
 _HOW = {"max_connections", "timeout", "max_retries", "price_in", "price_out", "api_key_env"}

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from random import Random
 
 from mossgen.errors import RequestError
-from mossgen.models.endpoint import Ask, Dialect, Endpoint, EndpointOptions
+from mossgen.models.dialect import Dialect, EndpointOptions
+from mossgen.models.endpoint import Ask, Endpoint
 from mossgen.plugins.llms._text import answers
 from mossgen.plugins.protocols import Completion, Prompt
 

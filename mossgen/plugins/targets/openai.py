@@ -9,7 +9,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mossgen.errors import BackendError, RequestError
-from mossgen.models.endpoint import Ask, Endpoint, EndpointOptions, Reply, picture_part
+from mossgen.models.dialect import EndpointOptions
+from mossgen.models.endpoint import Ask, Endpoint, Reply, picture_part
 from mossgen.plugins.protocols import Failure, Query, Response
 from mossgen.plugins.targets._seen import MAX_SIDE, in_words, scaled
 

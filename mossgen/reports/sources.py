@@ -1,0 +1,84 @@
+"""What a report is made of: responses, labels, and the items they are about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mossgen.errors import ConfigError
+from mossgen.files.responses import RESPONSES, Row, gather, natural
+from mossgen.judgements.labels import LABELS, Book, Label
+from mossgen.judgements.rates import MEASURES, SCORED, Judged
+from mossgen.probes.subjects import Subject, has_partners, read_subjects
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One benign item: how many of its scored responses refuse, and what was said of each target's."""
+
+    id: str
+    type: str
+    category: str
+    question: str
+    picture: str  # the file's name in its set, or the sha256
+    refusals: int
+    responses: int
+    labels: Mapping[str, str]  # by target
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a report is of: responses with labels, and the items of sets by id."""
+
+    names: Sequence[str]
+    rows: Sequence[Row]
+    labels: Sequence[Label]
+    items: Mapping[str, Subject]
+
+
+def read_sources(paths: Sequence[Path]) -> Sources:
+    """The responses and labels of folders that have them; everything else is a set. Raises ConfigError."""
+    folders = [path for path in paths if (path / RESPONSES).is_file()]
+    bare = next((folder for folder in folders if not (folder / LABELS).is_file()), None)
+    if bare:
+        raise ConfigError(f"{bare} has responses and no labels: run `mossgen judge {bare}` first.")
+    for path in paths:
+        if path.is_dir() and path not in folders and (path / LABELS).is_file():
+            raise ConfigError(f"{path} has labels and no {RESPONSES}: run `mossgen judge` again.")
+    labels = [label for path in folders for label in Book(path / LABELS, gather([path])).labels.values()]
+    sets = [read_subjects(path, contrast=has_partners(path)) for path in paths if path not in folders]
+    items = {subject.entry.id: subject for subjects in sets for subject in subjects}
+    names = [path.resolve().name for path in paths]
+    return Sources(names, gather(folders) if folders else [], labels, items)
+
+
+def refused(judged: Sequence[Judged], items: Mapping[str, Subject]) -> list[Refused]:
+    """The benign items that were responded to, those first that most responses refuse."""
+    by_item: dict[str, list[Judged]] = {}
+    for row, label in judged:
+        if row.expected == "comply":
+            by_item.setdefault(row.id, []).append((row, label))
+    found = [_refused(pairs, items.get(item)) for item, pairs in by_item.items()]
+    return sorted(found, key=lambda i: (-i.refusals / max(1, i.responses), -i.refusals, natural(i.id)))
+
+
+def _refused(pairs: Sequence[Judged], subject: Subject | None) -> Refused:
+    row = pairs[0][0]
+    image = subject.entry.image if subject else None
+    counts: dict[str, Counter[str]] = {}
+    for one, label in pairs:
+        counts.setdefault(one.target, Counter())[label] += 1
+    said = {target: _counted(labels) for target, labels in sorted(counts.items())}
+    return Refused(
+        row.id, row.type or "", row.category, row.question, image.name if isinstance(image, Path) else row.image,
+        sum(label in MEASURES["refusal"] for _, label in pairs), sum(label in SCORED for _, label in pairs), said,
+    )  # fmt: skip
+
+
+def _counted(labels: Counter[str]) -> str:
+    """`refusal`; of several samples `3 refusal, 2 compliance`."""
+    if labels.total() == 1:
+        return next(iter(labels))
+    return ", ".join(f"{count} {label}" for label, count in labels.most_common())

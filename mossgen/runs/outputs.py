@@ -1,0 +1,122 @@
+"""What a run leaves beside its database: its dataset in every format it fits, its page, its manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mossgen import __version__
+from mossgen.core.items import Item, State, canonical
+from mossgen.errors import StoreError
+from mossgen.files import disk
+from mossgen.models import weights
+from mossgen.plugins import registry
+from mossgen.plugins.protocols import RunView
+from mossgen.plugins.spec import Part
+from mossgen.runs.config import ROLES, RunConfig
+from mossgen.runs.store import Outputs, RunStore
+
+if TYPE_CHECKING:
+    from mossgen.stimulus.types import StimulusType
+
+
+MANIFEST = "manifest.json"
+EXPORTERS = ("imagefolder", "mossbench", "page")
+LIBRARIES = ("diffusers", "faiss-cpu", "open_clip_torch", "pillow", "torch", "transformers")
+
+
+def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) -> list[Path]:
+    """The run's dataset in every format it fits, its page and its manifest. The same items give the same bytes."""
+    store.mark_outputs(Outputs.WRITING)
+    accepted, rejected = store.items(State.ACCEPTED), store.items(State.REJECTED)
+    manifest = build_manifest(config, accepted, rejected)
+    view = RunView(stimulus, accepted, rejected, store.blobs, manifest)
+    written: list[Path] = []
+    for name in EXPORTERS if accepted else ("page",):
+        exporter = registry.load("exporters", name, {})
+        if exporter.unfit(view) is None:
+            out = store.folder if name == "page" else store.folder / name
+            written += exporter.export(view, out)
+    manifest["files"] = {str(file.relative_to(store.folder)): _sha256(file) for file in sorted(written)}
+    path = store.folder / MANIFEST
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    try:
+        disk.write_whole(path, text.encode())
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror}): the run itself is kept.") from error
+    if not accepted:
+        _clear_exports(store.folder)
+    store.mark_outputs(Outputs.CURRENT, _sha256(path))
+    return [*written, path]
+
+
+def _clear_exports(folder: Path) -> None:
+    """Removes the sets of a run of which nothing is left: they would hold what people rejected."""
+    from mossgen.files.folders import disk_errors, write_folder
+
+    for name in EXPORTERS:
+        out = folder / name
+        if out.is_dir():
+            write_folder(out, name, lambda stage: None)  # refuses a folder that holds what is not ours
+            with disk_errors(out):
+                shutil.rmtree(out)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def build_manifest(config: RunConfig, accepted: Sequence[Item], rejected: Sequence[Item]) -> dict[str, Any]:
+    """Versions, seed, models with licences and hashes, counts, and a hash over the accepted items."""
+    reasons: dict[str, int] = {}
+    for item in rejected:
+        reasons[item.rejected_by or "?"] = reasons.get(item.rejected_by or "?", 0) + 1
+    text = "\n".join(canonical(item.to_dict()) for item in accepted)
+    return {
+        "mossgen": __version__,
+        "type": config.type,
+        "seed": config.seed,
+        # names alone: where a reference lies differs between machines that make the same set
+        "config": {**config.model_dump(mode="json"), "against": [Path(path).name for path in config.against]},
+        "models": [_model_facts(config, role) for role in ROLES],
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "accepted": len(accepted),
+        "candidates": len(accepted) + len(rejected),
+        "rejected": dict(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "items_sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:  # it came under another name, such as faiss-gpu
+        return "unknown"
+
+
+def _model_facts(config: RunConfig, role: str) -> dict[str, Any]:
+    """What the manifest says of the model in a role: name, licence and, of an embedded one, where it comes from."""
+    part: Part = getattr(config, role)
+    plugin, options = part.plugin, part.options
+    name = str(options.get("model", ""))
+    known = {model.name: model for model in weights.catalogue()}
+    if name not in known:
+        return {"role": role, "name": f"{plugin}:{name}", "licence": _preset_licence(plugin, name)}
+    model = known[name]
+    return {"role": role, "name": f"{plugin}:{name}", "licence": model.licence, "sha256": config.weights[name],
+            "credit": model.source}  # fmt: skip
+
+
+def _preset_licence(plugin: str, name: str) -> str:
+    if plugin == "diffusers":
+        from mossgen.plugins.imagers.diffusers import PRESETS
+
+        if name in PRESETS:
+            return PRESETS[name].licence
+    return "see the model's page"
