@@ -30,8 +30,7 @@ from mossgen.plugins.protocols import Failure, Response
 from mossgen.probes.probing import Wish
 from mossgen.runs.config import Evolution
 from mossgen.runs.store import RunStore
-from mossgen.sets.lineage import Source
-from mossgen.splits.members import seeds_of
+from mossgen.sets.lineage import Source, seeds_of
 from mossgen.stimulus.rules import broken
 from mossgen.stimulus.types import load_type, type_names
 

@@ -14,7 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mossgen.files.pictures import read_image
+from mossgen.plugins.protocols import Embedder
+from mossgen.sets.references import Reference
+
 CHANNELS = ("text", "image", "pair")
+BATCH = 64  # pictures embedded at a time
 Kin = Mapping[str, frozenset[str]]  # by channel, labels that an item may be near to
 
 
@@ -129,6 +134,19 @@ class Deduplicator:
     def _worst(self, candidates: Sequence[Near | None]) -> Near | None:
         duplicates = [near for near in candidates if near is not None and self._duplicates(near)]
         return max(duplicates, key=lambda n: n.score - self.thresholds[n.channel], default=None)
+
+
+def keep_reference(kept: Deduplicator, reference: Reference, embedder: Embedder) -> None:
+    """Makes every pair of a reference count as kept, so that a near-duplicate of it is rejected naming it."""
+    bare = [p for p in reference.pairs if p.image is None]
+    if bare:
+        kept.keep_texts([f"{reference.name}/{p.id}" for p in bare], embedder.texts([p.question for p in bare]))
+    whole = [p for p in reference.pairs if p.image is not None]
+    for start in range(0, len(whole), BATCH):
+        batch = whole[start : start + BATCH]
+        images = embedder.images([read_image(p.image) for p in batch if p.image is not None])
+        texts = embedder.texts([p.question for p in batch])
+        kept.keep([f"{reference.name}/{p.id}" for p in batch], texts, images)
 
 
 def _channels(texts: np.ndarray, images: np.ndarray) -> dict[str, np.ndarray]:

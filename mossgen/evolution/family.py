@@ -22,8 +22,8 @@ from mossgen.expansion.render import Rendered, overlaid
 from mossgen.files.pictures import read_image
 from mossgen.probes.subjects import Subject
 from mossgen.runs.store import RunStore
+from mossgen.sets.lineage import seeds_of
 from mossgen.sets.readers import Entry
-from mossgen.splits.members import seeds_of
 from mossgen.stimulus.types import StimulusType
 
 EVOLVED = "evolved"  # in a child's provenance

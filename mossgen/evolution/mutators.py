@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mossgen.core.items import Item
-from mossgen.splits.members import SCENES
 from mossgen.stimulus.rules import mentions
-from mossgen.stimulus.types import StimulusType
+from mossgen.stimulus.types import SCENES, StimulusType
 
 MAX_OFFERED = 16  # questions of the grammar offered to the gate for one item
 

@@ -16,7 +16,7 @@ import numpy as np
 from mossgen.checks.policy import Policy
 from mossgen.checks.verdicts import check, spent
 from mossgen.core.items import Decision, Item, State, Verdict
-from mossgen.duplicates.index import Deduplicator, Kin, Near
+from mossgen.duplicates.index import Deduplicator, Kin, Near, keep_reference
 from mossgen.duplicates.nearness import Vectors
 from mossgen.expansion.draft import Draft, draft, offer
 from mossgen.expansion.render import Rendered, render
@@ -259,7 +259,7 @@ class Gate:
         if seeds:
             kept.keep_texts([f"seed {s.id}" for s in seeds], embedder.texts([s.question for s in seeds]))
         for reference in references:
-            reference.keep_in(kept, embedder)
+            keep_reference(kept, reference, embedder)
         if known is not None:
             kept.keep(known.labels, known.texts, known.images)
         texts, images = self.store.vectors("text"), self.store.vectors("image")

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mossgen.checks.contrast import FOLDER as CONTRASTS
 from mossgen.core.items import ID_TAG
 from mossgen.errors import ConfigError
 from mossgen.files.responses import Row
 from mossgen.runs.store import DATABASE, RunStore
 from mossgen.runs.verify import unfinished
 from mossgen.sets import lineage
+from mossgen.sets.lineage import CONTRAST as CONTRASTS
 from mossgen.sets.readers import Entry, read_set, read_table
 
 TABLE = Path("imagefolder") / "data"  # a run's accepted items, in its folder

@@ -31,7 +31,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mossgen.core.items import canonical
+from mossgen.core.items import Item, canonical
 from mossgen.errors import ConfigError
 from mossgen.files.disk import read_text
 
@@ -251,3 +251,13 @@ def _part_problems(part: Path, side: str, mark: str, seen: dict[str, str]) -> It
     named = {row["file_name"] for row in found}
     extra = [f.relative_to(part).as_posix() for f in sorted((part / "images").glob("*"))]
     yield from (f"{part / name} belongs to no item." for name in extra if name not in named)
+
+
+def seeds_of(item: Item) -> list[Source]:
+    """Where the seeds come from that an item was written after, or what it was varied from; of one that does not say,
+    no licence is known.
+    """
+    stated = item.provenance.get("seeds", [{"name": f"seeds of {item.type}", "licence": "", "test_only": False}])
+    inherited = item.provenance.get("evolved", {}).get("seeds", [])
+    found = [Source(s["name"], "seed", s["licence"], s["test_only"]) for s in (*stated, *inherited)]
+    return list(dict.fromkeys(found))

@@ -12,24 +12,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mossgen.core.items import State, canonical, encodable
 from mossgen.errors import ConfigError
 from mossgen.files.disk import read_text
-from mossgen.files.pictures import picture_sha256, read_image
+from mossgen.files.pictures import picture_sha256
 from mossgen.runs.store import DATABASE, RunStore
-
-if TYPE_CHECKING:
-    from mossgen.duplicates.index import Deduplicator
-    from mossgen.plugins.protocols import Embedder
-
 
 MAX_BYTES = 200_000_000  # of one metadata file
 REFERENCE = "reference.json"  # the head of an imported set
 ITEMS = "items.jsonl"
 FOLDER = Path("generated") / "references"  # where imported sets lie under their names
-BATCH = 64  # pictures embedded at a time
 _FIELDS = {"id", "question", "type", "image", "path", "file", "key", "record"}  # of a row of an imported set
 _PICTURE = re.compile(r"images/[0-9a-f]{64}\.[a-z0-9]{1,8}")  # where an imported picture lies, by its sha256
 
@@ -51,18 +45,6 @@ class Reference:
     pairs: Sequence[Pair]
     licence: str = ""
     test_only: bool = False
-
-    def keep_in(self, kept: Deduplicator, embedder: Embedder) -> None:
-        """Makes every pair count as kept, so that a near-duplicate of it is rejected naming it."""
-        bare = [p for p in self.pairs if p.image is None]
-        if bare:
-            kept.keep_texts([f"{self.name}/{p.id}" for p in bare], embedder.texts([p.question for p in bare]))
-        whole = [p for p in self.pairs if p.image is not None]
-        for start in range(0, len(whole), BATCH):
-            batch = whole[start : start + BATCH]
-            images = embedder.images([read_image(p.image) for p in batch if p.image is not None])
-            texts = embedder.texts([p.question for p in batch])
-            kept.keep([f"{self.name}/{p.id}" for p in batch], texts, images)
 
     def sha256(self) -> str:
         """A hash of all that the set says: ids, questions and the bytes of the pictures. Raises ConfigError."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mossgen.checks.contrast import FOLDER as CONTRASTS
 from mossgen.core.items import Item, State, canonical
 from mossgen.duplicates.nearness import Vectors, embed_reference
 from mossgen.errors import ConfigError
@@ -21,16 +20,17 @@ from mossgen.runs.config import PRESETS, RunConfig, read_config
 from mossgen.runs.outputs import MANIFEST
 from mossgen.runs.store import CONFIG, DATABASE, Outputs, RunStore
 from mossgen.runs.verify import unfinished
-from mossgen.sets.lineage import METADATA, Row, Source, read_json, read_rows
+from mossgen.sets.lineage import CONTRAST as CONTRASTS
+from mossgen.sets.lineage import METADATA, Row, Source, read_json, read_rows, seeds_of
 from mossgen.sets.references import REFERENCE, locate, read_imported, read_reference
 from mossgen.splits.evidence import made
+from mossgen.stimulus.types import SCENES
 
 if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder
 
 
 RUN_LICENCE = "cc-by-4.0"  # what mossgen's own exports state of a run's items
-SCENES = ("scene", "place")  # the slots that say where a picture is set
 
 
 @dataclass(frozen=True)
@@ -137,16 +137,6 @@ def _run_sources(path: Path, config: RunConfig) -> list[Source]:
         head = read_json(away / REFERENCE) if (away / REFERENCE).is_file() else {}
         sources.append(Source(away.name, "kept_away", head.get("licence", ""), bool(head.get("test_only", False))))
     return sources
-
-
-def seeds_of(item: Item) -> list[Source]:
-    """Where the seeds come from that an item was written after, or what it was varied from; of one that does not say,
-    no licence is known.
-    """
-    stated = item.provenance.get("seeds", [{"name": f"seeds of {item.type}", "licence": "", "test_only": False}])
-    inherited = item.provenance.get("evolved", {}).get("seeds", [])
-    found = [Source(s["name"], "seed", s["licence"], s["test_only"]) for s in (*stated, *inherited)]
-    return list(dict.fromkeys(found))
 
 
 def _shares(item: Item) -> dict[str, str]:

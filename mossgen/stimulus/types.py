@@ -360,3 +360,6 @@ def read_seeds(path: Path) -> list[Seed]:
     if count > 1:
         raise TemplateError(f"{path}: the id {twice!r} stands twice.")
     return seeds
+
+
+SCENES = ("scene", "place")  # the slots that say where a picture is set

@@ -32,9 +32,9 @@ from mossgen.embedded.art import fetch
 from mossgen.embedded.tower import LAYOUT, MIDDLE, SIDE, WORDS, Tower, grid
 from mossgen.models import weights as models
 from mossgen.training import parallel
+from mossgen.training.clip_figures import WEIGHTS
 from mossgen.training.data_clip import Studio, describe
 
-WEIGHTS = Path(__file__).parent.parent / "embedded" / "weights" / "clip"
 TRAIN_STYLES = (
     "fluent-emoji-flat", "fluent-emoji", "fluent-emoji-3d", "fluent-emoji-high-contrast", "twemoji", "emojione",
     "emojione-monotone", "fxemoji", "streamline-emojis", "game-icons",

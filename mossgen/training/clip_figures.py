@@ -26,14 +26,14 @@ FALSE_DUPLICATES = 0.005  # of pairs that are alike but no duplicates, at the du
 FITTING = 0.95  # of fitting pictures, at or above the match threshold
 CHOICES = 250  # captions to choose from, and objects tested
 
+WEIGHTS = Path(__file__).parent.parent / "embedded" / "weights" / "clip"
+
 
 def evaluate(work: Path, photographs: Path | None = None) -> dict[str, Any]:
     """Assembles the weights in `work`, measures them, and writes both files beside the weights.
 
     `photographs` is a set whose items have descriptions, for a figure on pictures that are no drawings.
     """
-    from mossgen.training.clip import WEIGHTS
-
     folder = work / "assembled"
     assemble(WEIGHTS, weights.path("minilm"), weights.path("efficientnet-lite0"), folder)
     embedder = OpenClip(Options(model=f"local-dir:{folder}"))
