@@ -2,12 +2,10 @@
 
 import json
 import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.command import mossgen
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # two threads in each of two workers would wait for each other at every step
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -75,11 +73,6 @@ def tiny(tmp_path: Path) -> Path:
     return folder / "tiny.yaml"
 
 
-def bare(phrase: str) -> str:
-    """A noun phrase without its article."""
-    return re.sub(r"^an? ", "", phrase)
-
-
 @pytest.fixture(scope="session")
 def drawable() -> tuple[set[str], set[str]]:
     """The names of objects and of scenes that the embedded image model knows."""
@@ -115,14 +108,6 @@ def made_run(tiny: Path, tmp_path: Path) -> Path:
             store.put([item if item.number else item.reject("match", "does not fit")])
         write_outputs(store, kind, config)
     return run
-
-
-def mossgen(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "mossgen", *map(str, arguments)],
-        cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

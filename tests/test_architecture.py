@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.paths import PACKAGE
 
-PACKAGE = Path(__file__).parent.parent / "mossgen"
 HEAVY = ("torch", "diffusers", "transformers", "open_clip", "faiss", "rapidocr", "pyarrow", "datasets", "openai", "PIL",
          "matplotlib", "scipy")  # fmt: skip
 # A room may import what stands in an earlier row, and nothing else of ours: a folder, or a kind of plugins.

@@ -2,14 +2,13 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import click
 import pytest
+from support.paths import ROOT
 
 from mossgen.cli import main
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(?:console|bash|sh)\n(.*?)```", README, re.DOTALL)
 LINES = [line.strip() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines()]
@@ -49,9 +48,9 @@ def test_every_verb_is_in_the_readme() -> None:
 
 def test_the_readers_script_knows_its_tools() -> None:
     """Each tool that the README names for it has an environment to be made and a test that uses it."""
-    script = (ROOT / "tests/readers/prove.sh").read_text(encoding="utf-8")
+    script = (ROOT / "tests/support/readers/prove.sh").read_text(encoding="utf-8")
     tests = (ROOT / "tests/test_readers.py").read_text(encoding="utf-8")
-    commands = [line.split()[2:] for line in LINES if line.startswith("tests/readers/prove.sh")]
+    commands = [line.split()[2:] for line in LINES if line.startswith("tests/support/readers/prove.sh")]
     known = re.search(r"\|\| set -- (.+)", script)
     assert commands
     assert known
