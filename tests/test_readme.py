@@ -49,7 +49,7 @@ def test_every_verb_is_in_the_readme() -> None:
 def test_the_readers_script_knows_its_tools() -> None:
     """Each tool that the README names for it has an environment to be made and a test that uses it."""
     script = (ROOT / "tests/support/readers/prove.sh").read_text(encoding="utf-8")
-    tests = (ROOT / "tests/test_readers.py").read_text(encoding="utf-8")
+    tests = (ROOT / "tests/plugins/exporters/test_readers.py").read_text(encoding="utf-8")
     commands = [line.split()[2:] for line in LINES if line.startswith("tests/support/readers/prove.sh")]
     known = re.search(r"\|\| set -- (.+)", script)
     assert commands

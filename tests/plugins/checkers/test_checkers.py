@@ -12,8 +12,9 @@ from mossgen.core.items import Decision
 from mossgen.errors import BackendError, TemplateError
 from mossgen.expansion.overlay import composite, forms
 from mossgen.plugins import registry
-from mossgen.plugins.checkers import legible, rules, sanity
+from mossgen.plugins.checkers import legible, sanity
 from mossgen.plugins.protocols import Case
+from mossgen.stimulus import rules
 from mossgen.stimulus.types import load_type
 
 TEMPLATE = """
@@ -327,7 +328,7 @@ def test_ocr_says_nothing_on_the_way(negated, capfd):
 def test_a_pattern_that_would_take_for_ever_is_a_sentence(tiny, monkeypatch):
     hostile = "{name: slow, pattern: '(a|aa)+$', reason: none}"
     tiny.write_text(tiny.read_text().replace("forbid: [", f"forbid: [{hostile}, "))
-    monkeypatch.setattr("mossgen.plugins.checkers.rules.PATIENCE", 0.2)
+    monkeypatch.setattr("mossgen.stimulus.rules.PATIENCE", 0.2)
     kind = load_type(str(tiny))
     item = dataclasses.replace(next(iter(kind.plan(0))), question=f"What is this {'a' * 60}b, do you think?")
     with pytest.raises(TemplateError, match=r"The rule 'slow': its pattern took more than 0\.2 s on"):

@@ -18,7 +18,9 @@ def run(tool, *command, cwd, **variables):
     """A command of the tool's own environment: its output. Skips where there is no such environment."""
     programs = READERS.absolute() / tool / "bin"
     if not (programs / "python").is_file():
-        pytest.skip(f"{tool} has no environment here: `tests/support/readers/prove.sh DIR {tool}` makes one and runs this test")
+        pytest.skip(
+            f"{tool} has no environment here: `tests/support/readers/prove.sh DIR {tool}` makes one and runs this"
+        )
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(cwd / "hub"), "CUDA_VISIBLE_DEVICES": ""}
     environment.pop("PYTHONPATH", None)
     name, *rest = map(str, command)
