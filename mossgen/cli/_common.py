@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -46,7 +47,7 @@ def answers(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             result, text, code = command(quiet=quiet, **options)
         except MossgenError as error:
-            _fail(str(error), error.exit_code, as_json, verbose)
+            _fail(_with_flags(str(error)), error.exit_code, as_json, verbose)
         except OSError as error:  # where no boundary is nearer: a name too long, no folder for temporary files
             where = f"{error.filename}: " if error.filename else ""
             _fail(f"{where}{error.strerror or error}; what was made before is kept.", 1, as_json, verbose)
@@ -74,6 +75,18 @@ def _fail(sentence: str, code: int, as_json: bool, verbose: bool = False) -> NoR
     if as_json:
         click.echo(json.dumps({"error": sentence, "exit_code": code}, ensure_ascii=False))
     sys.exit(code)
+
+
+def _with_flags(sentence: str) -> str:
+    """A sentence of the package, which names parameters as `out`, with the flags of the verb that runs: --out.
+
+    So a click parameter bears the name that the Python function gives to it.
+    """
+    context = click.get_current_context(silent=True)
+    parameters = context.command.params if context else []
+    flags = {p.name: max(p.opts, key=len) if isinstance(p, click.Option) else p.make_metavar(context)
+             for p in parameters if context}  # fmt: skip
+    return re.sub(r"`(\w+)`", lambda found: flags.get(found[1], found[0]), sentence)
 
 
 def one_line(text: str) -> str:

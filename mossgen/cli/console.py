@@ -47,6 +47,13 @@ class Console:
         """A line about what is going on."""
         self._show(message, message, 0, 0)
 
+    def count(self, what: str, done: int, of: int, note: str = "") -> None:
+        """A bar of its own for each `what`; where there is no terminal a line now and then. See core.progress."""
+        if self._bars is None and 0 < done < of and time.monotonic() - self._told < PAUSE:
+            return
+        self._told = time.monotonic()
+        self._show(what, f"{what}: {done} of {of}" + (f", {note}" if note else ""), done, of)
+
     def progress(self, what: str) -> Callable[[int, int], None]:
         """A bar over items done of items in all."""
         return lambda done, of: self.counted(what, done, of)
