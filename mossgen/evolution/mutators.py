@@ -34,7 +34,7 @@ Mutator = Callable[[StimulusType, Item, Item, random.Random], Change | None]  # 
 
 def rewrite(kind: StimulusType, item: Item, other: Item, draw: random.Random) -> Change | None:
     """Another question about the same picture: other fillings of the slots that only the question depends on."""
-    return Change(kind.refilled(item.slots, _of_the_question(kind, item, draw), draw) or item.slots)
+    return Change(kind.vary(item.slots, _of_the_question(kind, item, draw), draw) or item.slots)
 
 
 def write(kind: StimulusType, item: Item, other: Item, draw: random.Random) -> Change | None:
@@ -81,7 +81,7 @@ def negation(kind: StimulusType, item: Item, other: Item, draw: random.Random) -
 def recombine(kind: StimulusType, item: Item, other: Item, draw: random.Random) -> Change | None:
     """Each slot from one of two items (uniform crossover; Syswerda, 1989), mended where values do not go together."""
     mixed = {name: draw.choice((item.slots[name], other.slots[name])) for name in item.slots}
-    slots = kind.refilled(mixed, set(), draw)
+    slots = kind.vary(mixed, set(), draw)
     return None if slots is None or slots in (dict(item.slots), dict(other.slots)) else Change(slots)
 
 
@@ -119,5 +119,5 @@ def _swapped(kind: StimulusType, item: Item, fresh: frozenset[str] | set[str], d
     """Other values in these slots, and another question, as the same one would be too near to its parent's."""
     if not fresh:
         return None
-    slots = kind.refilled(item.slots, fresh | _of_the_question(kind, item, draw), draw)
+    slots = kind.vary(item.slots, fresh | _of_the_question(kind, item, draw), draw)
     return None if slots is None else Change(slots)

@@ -7,8 +7,6 @@ by the item's own randomness. They are checked at load and cannot grow without b
 
 from __future__ import annotations
 
-import itertools
-import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -17,13 +15,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from mossgen.core.items import Item, item_id, rng
+from mossgen.core.items import Item, rng
 from mossgen.errors import TemplateError
 from mossgen.files.disk import read_text, read_yaml
+from mossgen.stimulus import planning
 from mossgen.stimulus.schema import Seed, Template, Value
 from mossgen.stimulus.texts import Texts, expand_alternatives
+from mossgen.stimulus.validation import validate, words
 
 MAX_BYTES = 1_000_000  # of one template or seed file: far above any real one, far below trouble
+SCENES = ("scene", "place")  # the slots that say where a picture is set
 MAX_CHOICES = 48  # guided questions offered to the language model for one item
 
 
@@ -36,74 +37,19 @@ class StimulusType:
         self.source = source
         self.name = template.name
         self._texts = Texts({slot: spec.fields for slot, spec in template.slots.items()})
-        self._check()
-
-    # -- planning ------------------------------------------------------------------------------------
+        try:
+            validate(template, self._texts)
+        except TemplateError as error:
+            raise TemplateError(f"{source}: {error}") from None
 
     def plan(self, seed: int) -> Iterator[Item]:
-        """Candidates in run order, without repeats, until the combinations run dry.
+        """Candidates in run order, without repeats, until the combinations run dry: see planning.plan."""
+        return planning.plan(self.template, self.seeds, seed)
 
-        Each round visits every value of the primary slot once, in an order drawn from `seed`; the other
-        slots get their least used compatible value, so that a set of any size is spread over all axes.
-        """
-        seen: set[str] = set()
-        used: dict[tuple[str, str], int] = {}
-        dry_rounds = 0
-        for round_number in itertools.count():
-            draw = random.Random(f"{self.name}/{seed}/{round_number}")
-            before = len(seen)
-            for first in draw.sample(self._values(self.template.primary), len(self._values(self.template.primary))):
-                slots = self._fill(first, draw, used)
-                if slots is None:
-                    continue
-                number = len(seen)
-                seed_id = self.seeds[(number + seed) % len(self.seeds)].id if self.seeds else ""
-                key = json.dumps(slots, sort_keys=True)
-                if key in seen:
-                    continue
-                seen.add(key)
-                yield Item(item_id(self.name, seed_id, slots, seed), number, self.name, seed_id, slots, seed)
-            dry_rounds = dry_rounds + 1 if len(seen) == before else 0
-            if dry_rounds == (20 if seen else 3):  # where nothing has ever fitted, little can
-                return
-
-    def _values(self, slot: str) -> tuple[Value, ...]:
-        return self.template.slots[slot].values
-
-    def _fill(self, first: Value, draw: random.Random, used: dict[tuple[str, str], int]) -> dict[str, str] | None:
-        """A value for every slot beside `first`, the least used ones that fit; None where a slot has none that does."""
-        chosen = {self.template.primary: first}
-        for name in self.template.slots:
-            if name in chosen:
-                continue
-            fitting = [v for v in self._values(name) if _fits(name, v, chosen)]
-            if not fitting:
-                return None
-            least = min(used.get((name, v.text), 0) for v in fitting)
-            chosen[name] = draw.choice([v for v in fitting if used.get((name, v.text), 0) <= least + 1])
-        for name, value in chosen.items():
-            used[name, value.text] = used.get((name, value.text), 0) + 1
-        return {name: chosen[name].text for name in self.template.slots}
-
-    def refilled(self, slots: Mapping[str, str], fresh: Set[str], draw: random.Random) -> dict[str, str] | None:
-        """`slots` with another value in each of `fresh`, and elsewhere the least change that makes them fit together.
-
-        None where nothing fits. A value that goes with all the others is preferred.
-        """
+    def vary(self, slots: Mapping[str, str], fresh: Set[str], draw: random.Random) -> dict[str, str] | None:
+        """`slots` with another value in each of `fresh`; None where nothing fits: see planning.vary."""
         old = {name: self._by_text[name, text] for name, text in slots.items()}
-        chosen: dict[str, Value] = {}
-        for name in sorted(old, key=lambda slot: slot not in fresh):
-            fitting = [v for v in self._values(name) if _fits(name, v, chosen)]
-            if name in fresh:
-                fitting = [v for v in fitting if v != old[name]]
-                rest = {slot: value for slot, value in old.items() if slot not in fresh}
-                fitting = [v for v in fitting if _fits(name, v, rest)] or fitting
-            elif old[name] in fitting:
-                fitting = [old[name]]
-            if not fitting:
-                return None
-            chosen[name] = draw.choice(fitting)
-        return {name: chosen[name].text for name in self.template.slots}
+        return planning.vary(self.template, old, fresh, draw)
 
     @cached_property
     def drawn_slots(self) -> frozenset[str]:
@@ -146,7 +92,7 @@ class StimulusType:
         found: list[str] = []
         for path in fields:
             slot, field = path.split(".")
-            found += _words(getattr(values[slot], field))
+            found += words(getattr(values[slot], field))
         return found
 
     def grammar(self, item: Item) -> list[str]:
@@ -194,93 +140,6 @@ class StimulusType:
     def tags(self, item: Item) -> frozenset[str]:
         """All tags of the item's values (`human`, `child`, `text` become MOSSBench's metadata)."""
         return frozenset(tag for value in self.values(item).values() for tag in value.tags)
-
-    # -- checking ------------------------------------------------------------------------------------
-
-    def _check(self) -> None:
-        """Raises TemplateError for what can be known to be wrong before anything is made, with the field."""
-        slots = self.template.slots
-        if self.template.primary not in slots:
-            raise TemplateError(
-                f"{self.source}: primary: {self.template.primary!r} is no slot; slots are {', '.join(slots)}."
-            )
-        self._check_fields()
-        for field, text in self._fields():
-            try:
-                self._texts.check(text)
-                expand_alternatives(text if field.startswith(("questions.frames", "contrast.", "slots.")) else "")
-            except TemplateError as error:
-                raise TemplateError(f"{self.source}: {field}: {error}") from None
-        sample = next(iter(self.plan(0)), None)
-        if sample is None:
-            raise TemplateError(f"{self.source}: no combination of slot values fits together; look at needs and avoid.")
-        for field, text in self._fields():
-            if not field.startswith("slots."):  # those speak for other items too
-                try:
-                    self._texts.render(text, self.values(sample), sample.id)
-                except TemplateError as error:
-                    raise TemplateError(f"{self.source}: {field}: {error}") from None
-
-    def _check_fields(self) -> None:
-        """Raises TemplateError where a slot or a field is named that is not there, or holds no words."""
-        slots, rules = self.template.slots, self.template.rules
-        terms = [path for rule in (*rules.require, *rules.forbid) for path in rule.terms_of]
-        for path in (*self.template.questions.frames_of, *terms):
-            slot, _, field = path.partition(".")
-            if slot not in slots or field not in ("text", "tags", *slots[slot].fields):
-                raise TemplateError(f"{self.source}: {path!r} names no slot and field that are there.")
-            wrong = next((v for v in slots[slot].values if not _is_words(getattr(v, field))), None)
-            if wrong is not None:
-                raise TemplateError(f"{self.source}: slots.{slot}: {wrong.text!r}: {field} must be a text or texts.")
-        for name, slot_spec in slots.items():
-            for value in slot_spec.values:
-                missing = (set(value.needs) | set(value.avoid)) - set(slots)
-                if missing:
-                    where = f"slots.{name}: {value.text!r}"
-                    raise TemplateError(f"{self.source}: {where} speaks of a missing slot {sorted(missing)[0]!r}.")
-
-    def _fields(self) -> Iterator[tuple[str, str]]:
-        """Every Jinja text with the name of its field; those that frames_of names, as `slots.<slot>: <value>: ...`."""
-        t = self.template
-        yield from (("image_prompt", t.image_prompt), ("negative_prompt", t.negative_prompt))
-        yield from (("description", t.description), ("category", t.category))
-        yield from (("questions.system", t.questions.system), ("questions.user", t.questions.user))
-        yield from ((f"questions.frames[{place}]", frame) for place, frame in enumerate(t.questions.frames))
-        if t.overlay:
-            yield "overlay.form", t.overlay.form
-            yield from ((f"overlay.texts.{form}", text) for form, text in t.overlay.texts.items())
-        if t.contrast:
-            yield from ((f"contrast.questions[{place}]", text) for place, text in enumerate(t.contrast.questions))
-        if t.intent:
-            yield "intent.item", t.intent.item
-        for path in t.questions.frames_of:
-            slot, field = path.split(".")
-            for value in t.slots[slot].values:
-                yield from ((f"slots.{slot}: {value.text!r}: {field}", text) for text in _words(getattr(value, field)))
-
-
-def _words(content: str | Sequence[str]) -> Sequence[str]:
-    return [content] if isinstance(content, str) else content
-
-
-def _is_words(content: object) -> bool:
-    return isinstance(content, str) or (
-        isinstance(content, list | tuple) and all(isinstance(word, str) for word in content)
-    )
-
-
-def _fits(name: str, value: Value, chosen: Mapping[str, Value]) -> bool:
-    """Whether a slot's value goes with those chosen for other slots, by the needs and avoids of both sides."""
-    for slot, other in chosen.items():
-        if slot in value.needs and not other.has(value.needs[slot]):
-            return False
-        if slot in value.avoid and other.has(value.avoid[slot]):
-            return False
-        if name in other.needs and not value.has(other.needs[name]):
-            return False
-        if name in other.avoid and value.has(other.avoid[name]):
-            return False
-    return True
 
 
 # -- files ---------------------------------------------------------------------------------------------
@@ -360,6 +219,3 @@ def read_seeds(path: Path) -> list[Seed]:
     if count > 1:
         raise TemplateError(f"{path}: the id {twice!r} stands twice.")
     return seeds
-
-
-SCENES = ("scene", "place")  # the slots that say where a picture is set
