@@ -6,12 +6,12 @@ import functools
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import click
 
-from mossgen.errors import MossgenError
+from mossgen.errors import ConfigError, MossgenError
 
 INTERRUPTED = 130
 
@@ -31,6 +31,20 @@ def together(*options: Callable[..., Any]) -> Callable[..., Any]:
         return command
 
     return decorated
+
+
+def parse_options(texts: Sequence[str]) -> dict[str, Any]:
+    """The options that `--set PLUGIN.OPTION=VALUE` gives; a value is JSON where it parses as it, else text."""
+    options: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"`options` {text!r}: write plugin.option=value, such as diffusers.steps=8.")
+        try:
+            options[key] = json.loads(value)
+        except json.JSONDecodeError:
+            options[key] = value
+    return options
 
 
 def answers(command: Callable[..., Any]) -> Callable[..., Any]:

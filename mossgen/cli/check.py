@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, one_line, together
+from mossgen.cli._common import answers, one_line, parse_options, together
 from mossgen.errors import RunError
 
 SHORT = 72  # characters of a question or reason in the table
@@ -24,7 +24,7 @@ checking_options = together(
     click.option("--gate", "gates", multiple=True, metavar="CHECKER", help="Let this checker decide; repeatable."),
     click.option("--signal", "signals", multiple=True, metavar="CHECKER",
                  help="Only record what it says; repeatable."),
-    click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
+    click.option("--set", "options", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
     click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
                  help="Stop when this invocation has spent so much; what is free goes on."),
 )  # fmt: skip
@@ -81,7 +81,7 @@ def _left(done: int, of: int, out: Path | None) -> str:
 
 def prepared(
     set_: Path, console: Any, type_name: str | None, checkers: tuple[str, ...], judge: str | None,
-    gates: tuple[str, ...], signals: tuple[str, ...], settings: tuple[str, ...], max_cost: float | None,
+    gates: tuple[str, ...], signals: tuple[str, ...], options: tuple[str, ...], max_cost: float | None,
 ) -> Any:  # fmt: skip
     """The checkers, loaded, with what the output file says of them. Raises MossgenError.
 
@@ -98,7 +98,7 @@ def prepared(
     from mossgen.stimulus.schema import Roles
     from mossgen.stimulus.types import load_type
 
-    parts = checking_parts(checkers, settings, judge)
+    parts = checking_parts(checkers, parse_options(options), judge)
     policies = load_type(type_name).template.policy if type_name else Roles()
     if (set_ / CONFIG).is_file():
         run = read_config(set_ / CONFIG)

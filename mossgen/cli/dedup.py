@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, one_line
+from mossgen.cli._common import answers, one_line, parse_options
 
 
 @click.command()
@@ -17,11 +17,11 @@ from mossgen.cli._common import answers, one_line
               help="An imported set's name, a run, a MOSSBench folder, an ImageFolder; repeatable.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.csv|FILE.json",
               help="Write the report here too.")  # fmt: skip
-@click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE",
+@click.option("--set", "options", multiple=True, metavar="PLUGIN.OPTION=VALUE",
               help="An option of the embedder, such as open_clip.text=0.8; repeatable.")  # fmt: skip
 @answers
 def dedup(
-    set_: Path, against: tuple[Path, ...], out: Path | None, settings: tuple[str, ...], quiet: bool
+    set_: Path, against: tuple[Path, ...], out: Path | None, options: tuple[str, ...], quiet: bool
 ) -> tuple[Any, str, int]:
     """Report near-duplicates in a set, and the nearest reference of every item, by text, picture and pair.
 
@@ -32,11 +32,11 @@ def dedup(
     from mossgen.cli.console import Console
     from mossgen.duplicates.report import compare
     from mossgen.models import weights
-    from mossgen.plugins.spec import Part, embedded_models, load_embedder, parse_settings
+    from mossgen.plugins.spec import Part, by_plugin, embedded_models, load_embedder
     from mossgen.runs.config import PRESETS
 
     part = PRESETS["embedded"].embedder
-    chosen = parse_settings(settings, [part.plugin]).get(part.plugin, {})
+    chosen = by_plugin(parse_options(options), [part.plugin]).get(part.plugin, {})
     part = Part(plugin=part.plugin, options={**part.options, **chosen})
     if out is not None and out.suffix not in (".csv", ".json"):
         raise click.UsageError(f"--out {out}: give a name that ends in .csv or .json.")

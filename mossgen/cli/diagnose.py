@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import answers, parse_options
 from mossgen.cli.probe import FELL_SHORT, failed, loaded, prompt, subject_options, target_options
 
 STAGES = ("perception", "intent", "judgement")
@@ -29,7 +29,7 @@ SHARES = ("still_refused_with_description", "still_refused_with_intent")
               help="A probe's folder, whose responses are used.  [default: generated/probe-NAME]")  # fmt: skip
 @answers
 def diagnose(
-    set_: Path, targets: tuple[str, ...], settings: tuple[str, ...], system: str, judge: str, model: str | None,
+    set_: Path, targets: tuple[str, ...], options: tuple[str, ...], system: str, judge: str, model: str | None,
     captions: str, out: Path | None, type_name: str | None, max_cost: float | None, max_time: float | None,
     quiet: bool, **which: Any,
 ) -> tuple[Any, str, int]:  # fmt: skip
@@ -46,16 +46,19 @@ def diagnose(
     from mossgen.core.budget import Budget
     from mossgen.diagnosis.diagnosis import PUBLISHED, Diagnoser, summary
     from mossgen.plugins import registry
-    from mossgen.plugins.spec import parse_settings, refusal_judge_parts, target_parts
+    from mossgen.plugins.spec import by_plugin, refusal_judge_parts, target_parts
     from mossgen.probes.probing import Wish
     from mossgen.probes.subjects import read_subjects
     from mossgen.stimulus.types import load_type, untyped
 
-    theirs = [setting for setting in settings if setting.startswith("target")]
+    given = parse_options(options)
+    theirs = {key: value for key, value in given.items() if key.startswith("target")}
     parts = target_parts(targets, theirs)
-    mine = [setting for setting in settings if setting not in theirs]
-    eyes = parse_settings(mine, [judge, "captions"]).get("captions", {})
-    [ruler] = refusal_judge_parts([judge], model, [s for s in mine if not s.startswith("captions.")])
+    mine = {key: value for key, value in given.items() if key not in theirs}
+    eyes = by_plugin(mine, [judge, "captions"]).get("captions", {})
+    [ruler] = refusal_judge_parts(
+        [judge], model, {key: value for key, value in mine.items() if not key.startswith("captions.")}
+    )
     subjects = read_subjects(set_, type_name, **which)
     name = set_.resolve().name
     wish = Wish(1, prompt(system))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import answers, parse_options
 from mossgen.cli.probe import failed, loaded, prompt, target_options
 
 FELL_SHORT, NOTHING_ACCEPTED = 1, 3
@@ -41,7 +41,7 @@ FELL_SHORT, NOTHING_ACCEPTED = 1, 3
 @click.option("--dry-run", is_flag=True, help="Say how many calls it would take at most; ask nothing.")
 @answers
 def evolve(
-    run: Path, targets: tuple[str, ...], held_out: tuple[str, ...], settings: tuple[str, ...], system: str,
+    run: Path, targets: tuple[str, ...], held_out: tuple[str, ...], options: tuple[str, ...], system: str,
     rounds: int, wanted: int, max_cost: float | None, max_time: float | None, judge: str, model: str | None,
     out: Path | None, type_name: str | None, dry_run: bool, quiet: bool, **how: Any,
 ) -> tuple[Any, str, int]:  # fmt: skip
@@ -63,8 +63,9 @@ def evolve(
     from mossgen.plugins.spec import refusal_judge_parts, target_parts
     from mossgen.stimulus.types import load_type
 
-    of_judge = [setting for setting in settings if setting.startswith(f"{judge}.")]
-    parts = target_parts((*targets, *held_out), [s for s in settings if s not in of_judge])
+    given = parse_options(options)
+    of_judge = {key: value for key, value in given.items() if key.startswith(f"{judge}.")}
+    parts = target_parts((*targets, *held_out), {key: value for key, value in given.items() if key not in of_judge})
     [ruler] = refusal_judge_parts([judge], model, of_judge)
     _refuse_recorded(parts)
     parents, config = read_parents(run)

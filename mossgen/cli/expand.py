@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, together, votes_option
+from mossgen.cli._common import answers, parse_options, together, votes_option
 
 NOTHING_ACCEPTED = 3
 
@@ -29,7 +29,7 @@ run_options = together(
                  help="Let this checker decide, where it is only recorded; repeatable."),
     click.option("--signal", "signals", multiple=True, metavar="CHECKER",
                  help="Only record what this checker says; repeatable."),
-    click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
+    click.option("--set", "options", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
     click.option("--against", multiple=True, metavar="REF",
                  help="Nothing near this set is accepted: an imported set's name, a run, a folder; repeatable."),
     click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
@@ -117,7 +117,7 @@ def _configured(options: dict[str, Any]) -> tuple[Any, Any]:
     parts = {role: options[role] for role in ("llm", "imager", "embedder")}
     config = build_config(
         stimulus, options["seed"], options["preset"], parts,
-        options["checkers"], options["settings"], [str(locate(name)) for name in options["against"]],
+        options["checkers"], parse_options(options["options"]), [str(locate(name)) for name in options["against"]],
         parse_roles(options["gates"], options["signals"]), options["judge"],
     )  # fmt: skip
     return stimulus, config

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, votes_option
+from mossgen.cli._common import answers, parse_options, votes_option
 from mossgen.errors import ConfigError
 
 FELL_SHORT = 1
@@ -40,7 +40,7 @@ FELL_SHORT = 1
 @click.option("--hard", is_flag=True, help="Of what `mossgen evolve` made: only what enough targets refuse.")
 @votes_option
 @click.option("--llm", metavar="PLUGIN", help="What writes helpful answers.  [default: the run's own, or transformers]")
-@click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable.")
+@click.option("--set", "options", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable.")
 @click.option("--rejected-from", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
               help="A target's own refusals in place of templates: id, response, label; repeatable.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of refusals and the mixture.")
@@ -48,7 +48,9 @@ FELL_SHORT = 1
 @click.option("--type", "type_name", metavar="FILE", help="The run's own template, where it is not a shipped one.")
 @click.option("--i-know-it-is-held-out", "insist", is_flag=True, help="Train on a side that is held out.")
 @answers
-def export(source: Path, out: Path, format_: str, mix: str | None, quiet: bool, **options: Any) -> tuple[Any, str, int]:
+def export(
+    source: Path, out: Path, format_: str, mix: str | None, options: tuple[str, ...], quiet: bool, **which: Any
+) -> tuple[Any, str, int]:
     """Write a run, or one side of a set, in a format that a trainer or an evaluation harness reads.
 
     \b
@@ -61,7 +63,7 @@ def export(source: Path, out: Path, format_: str, mix: str | None, quiet: bool, 
     from mossgen.exports.export import Wish
     from mossgen.exports.export import export as write
 
-    wish = Wish(format_, contrast=_share(mix), **options)
+    wish = Wish(format_, contrast=_share(mix), options=parse_options(options), **which)
     with Console(quiet) as console:
         made = write(source, out, wish, console.say, console.progress("writing answers"))
     result = {

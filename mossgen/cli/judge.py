@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers, together
+from mossgen.cli._common import answers, parse_options, together
 
 if TYPE_CHECKING:
     from mossgen.files.responses import Row
@@ -34,7 +34,7 @@ rate_options = together(
     help="embedded, keywords (rough), mossbench or strict; repeatable.  [default: embedded]",
 )
 @click.option("--model", metavar="openai:MODEL[@URL]", help="Whom mossbench and strict ask.")
-@click.option("--set", "settings", multiple=True, metavar="JUDGE.OPTION=VALUE", help="An option; repeatable.")
+@click.option("--set", "options", multiple=True, metavar="JUDGE.OPTION=VALUE", help="An option; repeatable.")
 @click.option(
     "--items",
     "set_",
@@ -53,7 +53,7 @@ rate_options = together(
 @rate_options
 @answers
 def judge(
-    responses: tuple[Path, ...], judges: tuple[str, ...], model: str | None, settings: tuple[str, ...],
+    responses: tuple[Path, ...], judges: tuple[str, ...], model: str | None, options: tuple[str, ...],
     set_: Path | None, side: str | None, out: Path | None, max_cost: float | None, empty_refuses: bool, quiet: bool,
 ) -> tuple[Any, str, int]:  # fmt: skip
     """Label responses as compliance, partial or full refusal, and give the rates. Run again to go on.
@@ -74,7 +74,7 @@ def judge(
     from mossgen.plugins.spec import refusal_judge_parts
     from mossgen.probes.subjects import matched
 
-    parts = refusal_judge_parts(judges or ("embedded",), model, settings)
+    parts = refusal_judge_parts(judges or ("embedded",), model, parse_options(options))
     if side is not None and set_ is None:
         raise ConfigError(f"--side {side} is of a set: give it with --items SET.")
     folder, own = _folder(responses, out)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers, together
+from mossgen.cli._common import answers, parse_options, together
 
 if TYPE_CHECKING:
     from mossgen.plugins.spec import Part
@@ -25,7 +25,7 @@ def target_options(each: bool = True) -> Callable[..., Any]:
         click.option("--target", "targets", multiple=True, required=True, metavar="KIND:MODEL[@URL]",
                      help="openai:MODEL[@URL], transformers:PATH, or file:RESPONSES; repeatable."),
         click.option("--system", default="", metavar="TEXT|@FILE", help="A system prompt."),
-        click.option("--set", "settings", multiple=True, metavar="target.OPTION=VALUE",
+        click.option("--set", "options", multiple=True, metavar="target.OPTION=VALUE",
                      help="An option of all targets; of the second with target2.OPTION; repeatable."),
         click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
                      help=f"Stop when this invocation has spent so much{' on a target' if each else ''}."),
@@ -53,7 +53,7 @@ subject_options = together(
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, and at what price; ask nothing.")
 @answers
 def probe(
-    set_: Path, targets: tuple[str, ...], settings: tuple[str, ...], system: str, samples: int, out: Path | None,
+    set_: Path, targets: tuple[str, ...], options: tuple[str, ...], system: str, samples: int, out: Path | None,
     dry_run: bool, max_cost: float | None, max_time: float | None, quiet: bool, **which: Any,
 ) -> tuple[Any, str, int]:  # fmt: skip
     """Ask target models what the items of a set ask, and keep every response. Run again to go on.
@@ -73,7 +73,7 @@ def probe(
     from mossgen.probes.probing import probe as put
     from mossgen.probes.subjects import read_subjects
 
-    parts = target_parts(targets, settings)
+    parts = target_parts(targets, parse_options(options))
     subjects = read_subjects(set_, **which)
     folder = out or Path("generated") / f"probe-{set_.resolve().name}"
     if dry_run:

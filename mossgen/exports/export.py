@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +20,7 @@ from mossgen.exports.answers import Report, answers_file, targets, write_answers
 from mossgen.exports.refusals import Refusal, read_refusals
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import LLM, Checker, Example, SetView
-from mossgen.plugins.spec import Part, parse_settings
+from mossgen.plugins.spec import Part, by_plugin
 from mossgen.reviews.apply import settled_benign
 from mossgen.reviews.votes import REVIEWERS
 from mossgen.runs.config import read_config
@@ -52,7 +52,7 @@ class Wish:
     insist: bool = False
     seed: int = 0
     llm: str | None = None
-    settings: Sequence[str] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
     at: Path | None = None
     type_name: str | None = None
     rejected_from: Sequence[Path] = ()
@@ -150,7 +150,7 @@ def _plugins(wish: Wish) -> tuple[Format, Part | None]:
     if wish.format.replace("_", "-") not in formats():
         raise ConfigError(f"There is no format {wish.format!r}: use one of {', '.join(formats())}.")
     writer = wish.llm or WRITER
-    changes = parse_settings(wish.settings, ["llm", writer, name])
+    changes = by_plugin(wish.options, ["llm", writer, name])
     format: Format = registry.load("exporters", name, changes.get(name, {}))
     options = {**changes.get(writer, {}), **changes.get("llm", {})}
     if format.purpose == "evaluate" and wish.rejected_from:

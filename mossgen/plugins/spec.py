@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,14 +20,14 @@ if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder
 
 
-def target_parts(specs: Sequence[str], settings: Sequence[str]) -> tuple[Part, ...]:
+def target_parts(specs: Sequence[str], options: Mapping[str, Any]) -> tuple[Part, ...]:
     """The targets that `--target kind:name[@base_url]` names, with their options. Raises ConfigError.
 
-    `--set target.option=value` is for all of them, `--set target2.option=value` for the second.
+    The option `target.NAME` is for all of them, `target2.NAME` for the second.
     """
     parts = [parse_spec("--target", spec, ("openai", "transformers", "file")) for spec in specs]
     numbered = [f"target{number}" for number in range(1, len(parts) + 1)]
-    changes = parse_settings(settings, ["target", *numbered])
+    changes = by_plugin(options, ["target", *numbered])
     found = [
         complete("targets", part, {"target": {**changes.get("target", {}), **changes.get(role, {})}}, "target")
         for part, role in zip(parts, numbered, strict=True)
@@ -39,13 +38,13 @@ def target_parts(specs: Sequence[str], settings: Sequence[str]) -> tuple[Part, .
     return tuple(found)
 
 
-def refusal_judge_parts(names: Sequence[str], model: str | None, settings: Sequence[str]) -> tuple[Part, ...]:
+def refusal_judge_parts(names: Sequence[str], model: str | None, options: Mapping[str, Any]) -> tuple[Part, ...]:
     """The judges of refusals that `--judge NAME` names, with their options. Raises ConfigError.
 
     `model`, as `openai:MODEL[@URL]`, is the one that those behind an endpoint ask.
     """
     address = parse_spec("--model", model, ("openai",)).options if model else {}
-    changes = parse_settings(settings, names)
+    changes = by_plugin(options, names)
     found = []
     for name in dict.fromkeys(names):
         asks = "model" in registry.options("judges", name)
@@ -97,22 +96,18 @@ def parse_spec(flag: str, spec: str, kinds: Sequence[str]) -> Part:
     return Part(plugin=found[1], options={"model": found[2], **address})
 
 
-def parse_settings(settings: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`plugin.option=value`s by plugin (or role); values are JSON where they parse as it, else text."""
+def by_plugin(options: Mapping[str, Any], known: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Options named `plugin.option`, by plugin (or role). Raises ConfigError for a plugin that is not among `known`."""
     changes: dict[str, dict[str, Any]] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        plugin, dot, option = key.partition(".")
-        if not (equals and dot and option):
-            raise ConfigError(f"--set {setting!r}: write plugin.option=value, such as diffusers.steps=8.")
+    for key, value in options.items():
+        plugin, _, option = key.partition(".")
+        if not option:
+            raise ConfigError(f"`options` {key!r}: name it plugin.option, such as diffusers.steps.")
         if plugin not in known:
             raise ConfigError(
-                f"--set {setting!r}: this run has no {plugin!r}; it has {', '.join(dict.fromkeys(known))}."
+                f"`options` {key!r}: this run has no {plugin!r}; it has {', '.join(dict.fromkeys(known))}."
             )
-        try:
-            changes.setdefault(plugin, {})[option] = json.loads(value)
-        except json.JSONDecodeError:
-            changes.setdefault(plugin, {})[option] = value
+        changes.setdefault(plugin, {})[option] = value
     return changes
 
 

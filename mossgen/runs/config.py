@@ -23,10 +23,10 @@ from mossgen.errors import ConfigError, StoreError
 from mossgen.files import disk
 from mossgen.plugins.spec import (
     Part,
+    by_plugin,
     complete,
     embedded_models,
     judge_part,
-    parse_settings,
     weights_now,
 )
 from mossgen.stimulus.schema import Roles
@@ -155,12 +155,12 @@ def build_config(
     preset: str = "embedded",
     parts: Mapping[str, str | None] | None = None,
     checkers: Sequence[str] = (),
-    settings: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
     against: Sequence[str] = (),
     policy: Roles | None = None,
     judge: str | None = None,
 ) -> RunConfig:
-    """The configuration that flags ask for: a preset, other plugins in its place, and `plugin.option=value`s.
+    """The configuration that flags ask for: a preset, other plugins in its place, and `plugin.option`s.
 
     `parts` maps llm, imager, embedder to a plugin name (None keeps the preset's). Options are checked by
     their plugin, and its defaults are written out, so that run.json says everything. `policy` are the roles
@@ -176,7 +176,7 @@ def build_config(
         roles[role] = Part(plugin=name) if name and name != mine.plugin else mine
     checks = tuple(Part(plugin=name) for name in checkers) or chosen.checkers
     checks += judge_part(judge)
-    changes = parse_settings(settings, ["draft", *roles, *(p.plugin for p in (*roles.values(), *checks))])
+    changes = by_plugin(options or {}, ["draft", *roles, *(p.plugin for p in (*roles.values(), *checks))])
     whole = {role: complete(ROLES[role], part, changes, role) for role, part in roles.items()}
     checking = tuple(complete("checkers", part, changes, part.plugin) for part in checks)
     refuse_own_judge(whole["llm"], checking)
@@ -327,10 +327,10 @@ def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any
 
 
 def checking_parts(
-    checkers: Sequence[str], settings: Sequence[str], judge: str | None = None, preset: str = "embedded"
+    checkers: Sequence[str], options: Mapping[str, Any], judge: str | None = None, preset: str = "embedded"
 ) -> tuple[Part, ...]:
     """The checkers for a set that exists: those named or the preset's, with their options. Raises ConfigError."""
     parts = tuple(Part(plugin=name) for name in checkers) or PRESETS[preset].checkers
     parts += judge_part(judge)
-    changes = parse_settings(settings, [part.plugin for part in parts])
+    changes = by_plugin(options, [part.plugin for part in parts])
     return tuple(complete("checkers", part, changes, part.plugin) for part in parts)

@@ -78,7 +78,7 @@ def test_a_name_too_long_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_run_that_made_nothing_takes_the_mended_command(tiny: Path, tmp_path: Path) -> None:
     kind, path = load_type(str(tiny)), tmp_path / "run.json"
-    wrong, mended = (build_config(kind, settings=[f"diffusers.model={model}"]) for model in ("./no/such", "t2i"))
+    wrong, mended = (build_config(kind, options={"diffusers.model": model}) for model in ("./no/such", "t2i"))
     freeze(wrong, path)
     with pytest.raises(ConfigError, match=r"`imager.options.model` is './no/such'"):
         freeze(mended, path)

@@ -200,12 +200,12 @@ def test_an_endpoint_that_is_down_is_a_sentence(case):
 
 def test_the_writer_never_judges_its_own_work_unless_told_to(kind):
     url = "http://127.0.0.1:8000/v1"
-    same = {"parts": {"llm": "openai"}, "settings": ["openai.model=m", f"openai.base_url={url}"]}
+    same = {"parts": {"llm": "openai"}, "options": {"openai.model": "m", "openai.base_url": url}}
     for written in (url, f"{url}/"):
         with pytest.raises(ConfigError, match="wrote this run's questions itself"):
             build_config(kind, judge=f"openai:m@{written}", **same)
     assert build_config(kind, judge=f"openai:other@{url}", **same).checkers[-1].plugin == "judge"
-    same["settings"].append("judge.judges_own_work=true")
+    same["options"]["judge.judges_own_work"] = True
     assert build_config(kind, judge=f"openai:m@{url}", **same).checkers[-1].options["model"] == "m"
 
 
