@@ -30,10 +30,13 @@ def test_each_command_parses(command: str) -> None:
     node.make_context(node.name, list(arguments))
 
 
-def test_ci_runs_the_two_commands() -> None:
+def test_ci_runs_the_two_commands_and_then_lint_and_types() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    for command in ("mossgen expand --type negated_harm", "pytest -n 2", "pip install --quiet -e '.[test]'"):
-        assert command in script
+    steps = ("pip install --quiet -e '.[test]'", "mossgen expand --type negated_harm", "pytest -n 2\n", "ruff check\n",
+             "ruff format --check\n", "mypy\n")  # fmt: skip
+    places = [script.find(step) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
     first = LINES[:2]
     assert first == [
         "pip install -e . && mossgen expand --type negated_harm",
