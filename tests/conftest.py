@@ -5,10 +5,13 @@ import os
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
+from support.chat import Chat
 from support.command import mossgen
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # two threads in each of two workers would wait for each other at every step
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"  # nothing here is fetched from a hub, by whatever name it is asked for
 
 TINY = """
 name: tiny
@@ -61,6 +64,13 @@ def clip():
     from mossgen.plugins.embedders.open_clip import Options, build
 
     return build(Options())
+
+
+@pytest.fixture
+def chat(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Chat:
+    """An endpoint that answers as it is told: `chat(answer, ...)`, or says "Gladly" to whatever is asked."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    return Chat(httpserver)
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import base64
 import csv
 import io
 import json
-import re
 
 import pytest
 from PIL import Image, ImageDraw
+from support.chat import fault
 from support.command import mossgen
 
 from mossgen.checks.checking import Checking, check_set
@@ -312,22 +312,10 @@ def test_the_verb_over_a_mossbench_folder(tmp_path):
 # -- a paid judge --------------------------------------------------------------------------------------
 
 
-def served(httpserver, answers):
-    """A judge's server that says benign so many times and is broken then; returns its --judge and its options."""
-    from werkzeug import Response
-
-    left = iter(range(answers))
-
-    def handle(request):
-        if next(left, None) is None:
-            return Response("{}", status=500, content_type="application/json")
-        said = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": '{"benign": "yes"}'}}
-        body = {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [said],
-                "usage": {"prompt_tokens": 1000, "completion_tokens": 0, "total_tokens": 1000}}  # fmt: skip
-        return Response(json.dumps(body), content_type="application/json")
-
-    httpserver.expect_request(re.compile("/v1/.*")).respond_with_handler(handle)
-    return ["--judge", f"openai:m@{httpserver.url_for('/v1')}", "--checker", "sanity", "--set", "judge.max_retries=0",
+def served(chat, answers):
+    """An endpoint that says benign so many times and is broken then; returns the options of a checker that asks it."""
+    chat(*[{"benign": "yes"}] * answers, fault(500, "broken"))
+    return ["--judge", f"openai:m@{chat.url}", "--checker", "sanity", "--set", "judge.max_retries=0",
             "--set", "judge.max_connections=1", "--set", "judge.price_in=1000"]  # fmt: skip
 
 
@@ -335,27 +323,25 @@ def untyped_set(tmp_path, count):
     return jsonl(tmp_path / "set", [{"file_name": "a.png", "question": f"{QUIET} {n}"} for n in range(count)])
 
 
-def test_a_judge_that_goes_down_in_the_middle_leaves_what_it_said(tmp_path, httpserver):
+def test_a_judge_that_goes_down_in_the_middle_leaves_what_it_said(tmp_path, chat):
     folder, out = untyped_set(tmp_path, 20), tmp_path / "out.jsonl"
-    options = served(httpserver, 10)
+    options = served(chat, 10)
     done = mossgen("check", folder, *options, "--json")
     assert done.returncode == 1, done.stderr
     result = json.loads(done.stdout)
     assert [i["decision"] for i in result["items"]] == ["benign"] * 8
     assert "refused the request (500)" in result["stopped"]
     assert "8 of 20 items were checked; with --out they are kept" in result["stopped"]
-    httpserver.clear()
-    done = mossgen("check", folder, *served(httpserver, 0))
+    done = mossgen("check", folder, *served(chat, 0))
     assert (done.returncode, done.stdout) == (1, "")
     assert "0 of 20 items were checked" in done.stderr
-    httpserver.clear()
-    done = mossgen("check", folder, *served(httpserver, 99), "--out", out, "--json")
+    done = mossgen("check", folder, *served(chat, 99), "--out", out, "--json")
     assert (done.returncode, json.loads(done.stdout)["stopped"]) == (0, None)
 
 
-def test_a_check_stops_when_its_money_is_spent_and_goes_on_from_there(tmp_path, httpserver):
+def test_a_check_stops_when_its_money_is_spent_and_goes_on_from_there(tmp_path, chat):
     folder, out = untyped_set(tmp_path, 20), tmp_path / "out.jsonl"
-    options = [*served(httpserver, 99), "--out", out, "--json", "--max-cost", 5]  # a dollar an item
+    options = [*served(chat, 99), "--out", out, "--json", "--max-cost", 5]  # a dollar an item
     first = mossgen("check", folder, *options)
     result = json.loads(first.stdout)
     assert (first.returncode, len(result["items"]), result["cost"]) == (1, 8, 8.0)

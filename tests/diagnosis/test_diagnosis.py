@@ -4,7 +4,7 @@ import json
 
 import pytest
 from PIL import Image
-from support.chat_server import Chat, fault, pictures
+from support.chat import fault, pictures
 from support.command import mossgen
 
 from mossgen.diagnosis.perception import rough
@@ -41,9 +41,8 @@ def a_set(tmp_path):
 
 
 @pytest.fixture
-def target(httpserver, monkeypatch, a_set):
+def target(chat, a_set):
     """Refuses each item until the stage that FAILS names; captions go by the picture: they have no question."""
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     import base64
     import io
 
@@ -62,7 +61,7 @@ def target(httpserver, monkeypatch, a_set):
         mends = {None: True, "described": "[The picture shows:" in said, "intended": "[What I mean:" in said}
         return YES if mends.get(how, False) else NO
 
-    return Chat(httpserver, answer)
+    return chat(answer)
 
 
 def diagnose(*arguments, out):
@@ -119,35 +118,37 @@ def test_a_target_without_eyes_is_not_asked_for_captions(a_set, target, tmp_path
 
 
 def test_a_target_that_goes_down_in_the_middle_is_gone_on_with(a_set, target, tmp_path):
-    answer, out = target._answer, tmp_path / "probe"
-    target._answer = lambda said, body: fault(503, "gone") if "[What I mean:" in said else answer(said, body)
+    answer, out = target.answers[0], tmp_path / "probe"
+    target.answers = [lambda said, body: fault(503, "gone") if "[What I mean:" in said else answer(said, body)]
     code, result = diagnose(a_set, *asks(target), out=out)
     assert code == 1
     assert "503" in result["probes"]["openai:m"]["intent"]["stopped"]
     assert {item["id"]: item["stage"] for item in result["items"]}["i5"] is None
-    target._answer = answer
+    target.answers = [answer]
     code, result = diagnose(a_set, *asks(target), out=out)
     assert code == 0
     assert {item["id"]: item["stage"] for item in result["items"]}["i5"] == "judgement"
 
 
 def test_a_target_that_is_down_is_asked_no_more_and_that_is_said_once(a_set, target, tmp_path):
-    answer, out = target._answer, tmp_path / "probe"
-    target._answer = lambda said, body: fault(503, "gone") if said.startswith("Describe") else answer(said, body)
+    answer, out = target.answers[0], tmp_path / "probe"
+    target.answers = [lambda said, body: fault(503, "gone") if said.startswith("Describe") else answer(said, body)]
     one_by_one = ("--set", "target.max_connections=1", "--out", out)
     done = mossgen("diagnose", a_set, *asks(target), *one_by_one)
     assert done.returncode == 1
     assert (done.stdout.count("gone"), len(target.asked)) == (1, 6 + 1)
     assert "caption: 5 missing." in done.stdout
     odd = list(FAILS)[5]
-    target._answer = lambda said, body: (
-        fault(413, "too large") if "[What I mean:" in said and odd in said else answer(said, body)
-    )
+
+    def too_large(said, body):
+        return fault(413, "too large") if "[What I mean:" in said and odd in said else answer(said, body)
+
+    target.answers = [too_large]
     done = mossgen("diagnose", a_set, *asks(target), *one_by_one)
     assert done.returncode == 1
     assert done.stdout.count("too large") == 1
     assert "intent: 1 missing." in done.stdout
-    target._answer = answer
+    target.answers = [answer]
     assert diagnose(a_set, *asks(target), "--set", "target.max_connections=1", out=out)[0] == 0
     assert len(target.asked) == 6 + 1 + 3 * 5 + 1
 
@@ -160,8 +161,7 @@ def test_captions_can_be_compared_by_a_model(a_set, target, tmp_path):
             return "I would rather not."  # unreadable
         return json.dumps({"reason": "It says knife.", "misperception": "yes"})
 
-    answer, target._answer = target._answer, None
-    target._answer = compares
+    answer, target.answers = target.answers[0], [compares]
     code, result = diagnose(a_set, *asks(target), "--captions", f"openai:judge@{target.url}", out=tmp_path / "probe")
     assert code == 0
     by_id = {item["id"]: item for item in result["items"]}

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from support.chat_server import Chat, fault
+from support.chat import fault
 from support.command import mossgen
 
 from mossgen.core.budget import Budget
@@ -343,10 +343,9 @@ def test_a_child_descends_from_the_seeds_of_its_parents(tmp_path, eight):
 
 
 @pytest.fixture
-def server(httpserver, monkeypatch):
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+def server(chat):
     bad = ("red cross", "prohibition ring")
-    return Chat(httpserver, lambda said, body: NO if any(word in said for word in bad) else YES)
+    return chat(lambda said, body: NO if any(word in said for word in bad) else YES)
 
 
 def evolve(run, server, out, *more, **environment):
@@ -358,18 +357,18 @@ def evolve(run, server, out, *more, **environment):
 
 
 def test_a_real_run_evolves_though_its_target_goes_down_and_is_a_run_again(real_run, server, tmp_path):
-    out, more, answer, seen = tmp_path / "evolved", ("-n", 2, "--rounds", 3, "--held-back", 2), server._answer, []
+    out, more, answer, seen = tmp_path / "evolved", ("-n", 2, "--rounds", 3, "--held-back", 2), server.answers[0], []
 
     def breaks(said, body):
         seen.append(said)
         return fault(503, "gone") if len(seen) > 8 else answer(said, body)
 
-    server._answer = breaks
+    server.answers = [breaks]
     code, told = evolve(real_run, server, out, *more, OPENAI_API_KEY="sk-secret")
     assert code in (1, 3)
     assert "503" in told["stopped"]
     assert told["calls"]["search"] == 8  # what came is kept
-    server._answer = answer
+    server.answers = [answer]
     code, told = evolve(real_run, server, out, *more, OPENAI_API_KEY="sk-secret")
     assert code == 0, told
     assert (told["accepted"], told["stopped"]) == (2, "quota")
@@ -396,11 +395,10 @@ def test_a_real_run_evolves_though_its_target_goes_down_and_is_a_run_again(real_
         assert done.returncode == 2
 
 
-def test_a_real_small_model_behind_a_server_is_a_target(real_run, httpserver, monkeypatch, tmp_path):
+def test_a_real_small_model_behind_a_server_is_a_target(real_run, chat, tmp_path):
     """SmolLM2 behind an OpenAI-compatible endpoint, told what is to be seen. It refuses little, so little is kept."""
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    chat = load("target", "smollm2", "cpu")
-    server = Chat(httpserver, lambda said, body: chat.say(said, limit=10).text)
+    model = load("target", "smollm2", "cpu")
+    server = chat(lambda said, body: model.say(said, limit=10).text)
     more = (
         "-n",
         1,

@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 from PIL import Image
-from support.judge_server import NO, YES, run, write
+from support.command import verb
+from support.responses import NO, YES, write
 
 from mossgen.files.responses import Row
 from mossgen.judgements import plots
@@ -41,13 +42,13 @@ def judged(made_run, tmp_path):
                          "expected": "refuse", "type": "tiny", "question": EVIL})  # fmt: skip
     file = write(tmp_path / "said.jsonl", *rows)
     out = tmp_path / "judged"
-    assert run("judge", file, "--items", made_run, "--judge", "keywords", "--judge", "embedded", "--out", out)[0] == 0
+    assert verb("judge", file, "--items", made_run, "--judge", "keywords", "--judge", "embedded", "--out", out)[0] == 0
     return out
 
 
 def test_a_report_has_page_plots_and_numbers(judged, made_run, tmp_path):
     out = tmp_path / "report"
-    code, result, _ = run("report", judged, made_run, "--judge", "keywords", "--out", out)
+    code, result, _ = verb("report", judged, made_run, "--judge", "keywords", "--out", out)
     assert code == 0
     stems = ("refusal", "contrast", "oversensitivity", "judges", "contents")
     assert {re.sub(".*/", "", file) for file in result["files"]} == {
@@ -71,7 +72,7 @@ def test_a_report_has_page_plots_and_numbers(judged, made_run, tmp_path):
 
 def test_the_same_labels_give_the_same_bytes(judged, made_run, tmp_path):
     for name in ("a", "b"):
-        run("report", judged, made_run, "--out", tmp_path / name)
+        verb("report", judged, made_run, "--out", tmp_path / name)
     for file in (tmp_path / "a").iterdir():
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes(), file.name
 
@@ -79,8 +80,8 @@ def test_the_same_labels_give_the_same_bytes(judged, made_run, tmp_path):
 def test_the_page_is_self_contained_and_lets_nothing_in(tmp_path):
     file = write(tmp_path / f"{'x' * 30}.jsonl", {"id": EVIL, "target": f"$x^2$ {EVIL}", "response": NO,
                                                   "question": EVIL, "type": EVIL, "category": EVIL})  # fmt: skip
-    run("judge", file, "--judge", "keywords", "--out", tmp_path / "judged")
-    assert run("report", tmp_path / "judged", "--out", tmp_path / "out")[0] == 0
+    verb("judge", file, "--judge", "keywords", "--out", tmp_path / "judged")
+    assert verb("report", tmp_path / "judged", "--out", tmp_path / "out")[0] == 0
     text = (tmp_path / "out" / "index.html").read_text()
     tags = Tags(text).found
     assert not [tag for tag, _ in tags if tag in ("script", "iframe", "object", "link")]
@@ -94,8 +95,8 @@ def test_the_page_is_self_contained_and_lets_nothing_in(tmp_path):
 
 
 def test_pictures_of_the_most_refused_come_from_the_set(judged, made_run, tmp_path):
-    run("report", judged, "--out", tmp_path / "without")
-    run("report", judged, made_run, "--out", tmp_path / "with")
+    verb("report", judged, "--out", tmp_path / "without")
+    verb("report", judged, made_run, "--out", tmp_path / "with")
     counts = [(tmp_path / name / "index.html").read_text().count("data:image/webp") for name in ("without", "with")]
     assert counts[0] == 0
     assert counts[1] == sum(
@@ -104,7 +105,7 @@ def test_pictures_of_the_most_refused_come_from_the_set(judged, made_run, tmp_pa
 
 
 def test_a_set_alone_is_described(made_run, tmp_path):
-    code, result, _ = run("report", made_run, "--out", tmp_path / "out")
+    code, result, _ = verb("report", made_run, "--out", tmp_path / "out")
     assert code == 0
     assert {re.sub(".*/", "", f) for f in result["files"]} >= {"contents.png", "index.html"}
     assert "No model was asked yet" in (tmp_path / "out" / "index.html").read_text()
@@ -125,12 +126,12 @@ def test_many_types_and_targets_fit(tmp_path):
 
 def test_bad_input_is_one_sentence_and_leaves_the_old_report(judged, tmp_path):
     out = tmp_path / "out"
-    assert run("report", judged, "--out", out)[0] == 0
+    assert verb("report", judged, "--out", out)[0] == 0
     before = {file.name: file.read_bytes() for file in out.iterdir()}
-    code, result, _ = run("report", judged, "--judge", "oracle", "--out", out)
+    code, result, _ = verb("report", judged, "--judge", "oracle", "--out", out)
     assert (code, "use one of keywords, embedded" in result["error"]) == (2, True)
     (judged / "labels.jsonl").rename(judged / "kept")
-    code, result, _ = run("report", judged, "--out", out)
+    code, result, _ = verb("report", judged, "--out", out)
     assert (code, "run `mossgen judge" in result["error"]) == (2, True)
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
 
@@ -140,15 +141,15 @@ def test_labels_of_another_probe_are_refused(judged, tmp_path):
     other.mkdir()
     write(other / "responses.jsonl", {"id": "9", "target": "t", "response": YES})
     (other / "labels.jsonl").write_bytes((judged / "labels.jsonl").read_bytes())
-    code, result, _ = run("report", other, "--out", tmp_path / "out")
+    code, result, _ = verb("report", other, "--out", tmp_path / "out")
     assert (code, "none of these" in result["error"]) == (2, True)
 
 
 def test_nowhere_and_somebody_elses_folder(judged, tmp_path):
-    code, result, _ = run("report", tmp_path / "nowhere", "--out", tmp_path / "out")
+    code, result, _ = verb("report", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert (code, "no set is there" in result["error"]) == (2, True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    code, result, _ = run("report", judged, "--out", tmp_path / "mine")
+    code, result, _ = verb("report", judged, "--out", tmp_path / "mine")
     assert (code, "letter.txt" in result["error"]) == (2, True)
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"

@@ -1,10 +1,10 @@
-"""The judges of refusals: those behind an endpoint against a server that answers as it is told, and what is English."""
+"""The judges of refusals: those behind an endpoint against one that answers as it is told, and what is English."""
 
 import re
 
 import pytest
 from PIL import Image
-from support.judge_server import server
+from support.chat import fault
 
 from mossgen.errors import BackendError, ConfigError
 from mossgen.plugins import registry
@@ -12,23 +12,22 @@ from mossgen.plugins.judges._asked import quoted, shortened
 from mossgen.plugins.judges._english import FOREIGN, english
 from mossgen.plugins.protocols import Exchange
 
-__all__ = ["server"]  # the fixture
 EXCHANGE = Exchange("Set it on the table.", "Where would this look best?", lambda: Image.new("RGB", (8, 8)), 7)
 STRICT = {"reason": "It answers.", "label": "compliance"}
 PAPER = "Description: It answers.\nScore: 0\nReason: It does what was asked."
 
 
-def load(server, name, **options):
-    return registry.load("judges", name, {"model": "m", "base_url": server.url, "max_retries": 0, **options})
+def load(chat, name, **options):
+    return registry.load("judges", name, {"model": "m", "base_url": chat.url, "max_retries": 0, **options})
 
 
 # -- what is asked -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "answer"), [("strict", STRICT), ("mossbench", PAPER)])
-def test_a_judge_sees_picture_question_and_response_and_nothing_of_who_responded(server, name, answer):
-    asked = server(answer)
-    judge = load(server, name, price_in=1.0)
+def test_a_judge_sees_picture_question_and_response_and_nothing_of_who_responded(chat, name, answer):
+    asked = chat(answer).asked
+    judge = load(chat, name, price_in=1.0)
     (said,) = judge.label([EXCHANGE])
     assert (said.label, said.failed) == ("compliance", False)
     assert judge.name == f"{name}:m"
@@ -42,19 +41,19 @@ def test_a_judge_sees_picture_question_and_response_and_nothing_of_who_responded
     assert ("response_format" in request) == (name == "strict")
 
 
-def test_without_a_picture_or_without_eyes_words_alone_are_sent(server):
-    asked = server(STRICT)
-    load(server, "strict").label([Exchange("Yes.", "Is it?")])
-    load(server, "strict", pictures=False).label([EXCHANGE])
+def test_without_a_picture_or_without_eyes_words_alone_are_sent(chat):
+    asked = chat(STRICT).asked
+    load(chat, "strict").label([Exchange("Yes.", "Is it?")])
+    load(chat, "strict", pictures=False).label([EXCHANGE])
     assert [type(request["messages"][1]["content"]) for request in asked] == [str, str]
 
 
-def test_settings_say_what_labels_depend_on_and_not_how_it_was_sent(server):
-    server(STRICT)
-    same = [load(server, "strict", max_connections=n).settings for n in (1, 4)]
+def test_settings_say_what_labels_depend_on_and_not_how_it_was_sent(chat):
+    chat(STRICT)
+    same = [load(chat, "strict", max_connections=n).settings for n in (1, 4)]
     assert same[0] == same[1]
-    assert load(server, "strict", temperature=0.5).settings != same[0]
-    assert load(server, "mossbench").settings["ask"] != same[0]["ask"]
+    assert load(chat, "strict", temperature=0.5).settings != same[0]
+    assert load(chat, "mossbench").settings["ask"] != same[0]["ask"]
 
 
 def test_no_response_can_end_its_own_quotation():
@@ -94,9 +93,9 @@ def test_a_very_long_response_is_shown_with_its_start_and_end():
         ('<think>{"label": "refusal"}?</think>```json\n{"reason": "r", "label": "compliance"}\n```', "compliance", "r"),
     ],
 )
-def test_what_the_strict_judge_says(server, answer, label, says):
-    server(answer)
-    (said,) = load(server, "strict").label([EXCHANGE])
+def test_what_the_strict_judge_says(chat, answer, label, says):
+    chat(answer)
+    (said,) = load(chat, "strict").label([EXCHANGE])
     assert said.label == label
     assert says in said.reason
 
@@ -115,29 +114,31 @@ def test_what_the_strict_judge_says(server, answer, label, says):
         ("", "unscored"),
     ],
 )
-def test_what_the_judge_of_the_papers_rules_says(server, answer, label):
-    server(answer)
-    assert load(server, "mossbench").label([EXCHANGE])[0].label == label
+def test_what_the_judge_of_the_papers_rules_says(chat, answer, label):
+    chat(answer)
+    assert load(chat, "mossbench").label([EXCHANGE])[0].label == label
 
 
 @pytest.mark.parametrize("name", ["strict", "mossbench", "keywords"])
-def test_an_empty_response_is_unscored_and_never_asked_about(server, name):
-    asked = server(STRICT)
-    judge = registry.load("judges", name, {}) if name == "keywords" else load(server, name)
+def test_an_empty_response_is_unscored_and_never_asked_about(chat, name):
+    asked = chat(STRICT).asked
+    judge = registry.load("judges", name, {}) if name == "keywords" else load(chat, name)
     assert [said.label for said in judge.label([Exchange(" \n")])] == ["unscored"]
     assert asked == []
 
 
-def test_an_endpoint_without_structured_output_is_asked_in_words(server):
-    asked = server((400, "response_format is not supported"), (400, "response_format json_object?"), STRICT)
-    assert load(server, "strict").label([EXCHANGE])[0].label == "compliance"
+def test_an_endpoint_without_structured_output_is_asked_in_words(chat):
+    asked = chat(
+        fault(400, "response_format is not supported"), fault(400, "response_format json_object?"), STRICT
+    ).asked
+    assert load(chat, "strict").label([EXCHANGE])[0].label == "compliance"
     assert "response_format" not in asked[-1]
     assert "Reply with JSON only" in asked[-1]["messages"][0]["content"]
 
 
-def test_an_endpoint_that_goes_down_in_the_middle_keeps_what_it_said(server):
-    server(STRICT, STRICT, (500, "boom"))
-    judge = load(server, "strict", max_connections=1)
+def test_an_endpoint_that_goes_down_in_the_middle_keeps_what_it_said(chat):
+    chat(STRICT, STRICT, fault(500, "boom"))
+    judge = load(chat, "strict", max_connections=1)
     said = judge.label([EXCHANGE] * 5)
     assert [one.label for one in said] == ["compliance"] * 2 + ["unscored"] * 3
     assert [one.failed for one in said] == [False] * 2 + [True] * 3
@@ -146,19 +147,19 @@ def test_an_endpoint_that_goes_down_in_the_middle_keeps_what_it_said(server):
         judge.label([EXCHANGE])
 
 
-def test_one_request_that_is_not_taken_is_its_own_failure_and_moderation_is_a_decline(server):
-    server(STRICT, (413, "too large"), (400, "flagged by our content policy"), STRICT)
-    said = load(server, "strict", max_connections=1).label([EXCHANGE] * 4)
+def test_one_request_that_is_not_taken_is_its_own_failure_and_moderation_is_a_decline(chat):
+    chat(STRICT, fault(413, "too large"), fault(400, "flagged by our content policy"), STRICT)
+    said = load(chat, "strict", max_connections=1).label([EXCHANGE] * 4)
     assert [(one.label, one.failed) for one in said] == [
         ("compliance", False), ("unscored", True), ("unscored", False), ("compliance", False),
     ]  # fmt: skip
     assert said[2].reason == "the judge declined"
 
 
-def test_an_endpoint_that_takes_no_request_is_an_error(server):
-    asked = server((400, "no pictures here"))
+def test_an_endpoint_that_takes_no_request_is_an_error(chat):
+    asked = chat(fault(400, "no pictures here")).asked
     with pytest.raises(BackendError, match="None of the first 5 requests"):
-        load(server, "strict", max_connections=1).label([EXCHANGE] * 40)
+        load(chat, "strict", max_connections=1).label([EXCHANGE] * 40)
     assert len(asked) == 5
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -13,6 +12,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from support.chat import fault
 from werkzeug import Response
 
 from mossgen.errors import BackendError, ConfigError, MissingModel
@@ -299,40 +299,22 @@ def test_a_real_openai_compatible_server(served, monkeypatch):
 NOW = {"retry-after-ms": "1"}  # the client honours it: no waiting between retries
 
 
-def completion(text, **message):
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text, **message}}
-    usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
-    return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
-
-
-def answer(text, status=200, **headers):
-    body = json.dumps(completion(text) if status == 200 else {"error": {"message": text}})
-    return Response(body, status, headers=headers, content_type="application/json")
-
-
 @pytest.fixture
-def endpoint(httpserver, monkeypatch):
-    """A function from the handler of a request body to a writer that talks to it."""
+def endpoint(chat, monkeypatch):
+    """A function from what is answered to a writer that asks for it, and the list of what it asks."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-the-test")
 
-    def serve(handler, **options):
-        seen = []
-
-        def handle(request):
-            seen.append(request.get_json())
-            return handler(seen[-1])
-
-        httpserver.expect_request("/v1/chat/completions").respond_with_handler(handle)
-        base = {"model": "m", "base_url": httpserver.url_for("/v1"), "max_retries": 2}
-        return registry.load("llms", "openai", {**base, **options}), seen
+    def serve(*answers, **options):
+        base = {"model": "m", "base_url": chat(*answers).url, "max_retries": 2}
+        return registry.load("llms", "openai", {**base, **options}), chat.asked
 
     return serve
 
 
 def test_json_schema_is_asked_for_and_the_order_kept(endpoint):
-    def handler(body):
+    def handler(said, body):
         time.sleep(0.05 if "first" in body["messages"][-1]["content"] else 0)
-        return answer(json.dumps({"questions": [body["messages"][-1]["content"].split("\n")[0], "B?", "C?", "D?"]}))
+        return {"questions": [body["messages"][-1]["content"].split("\n")[0], "B?", "C?", "D?"]}
 
     llm, seen = endpoint(handler, price_in=10, price_out=20)
     first, second = llm.write([prompt(1, "first", samples=2, guided=1, choices=CHOICES), prompt(2, "second")])
@@ -343,20 +325,20 @@ def test_json_schema_is_asked_for_and_the_order_kept(endpoint):
     assert body["max_tokens"] == 3 * 24 + 64
     assert "Write 3 different answers" in body["messages"][-1]["content"]
     assert sum(choice in body["messages"][-1]["content"] for choice in CHOICES) == 3
-    assert llm.cost == pytest.approx(2 * (100 * 10 + 10 * 20) / 1e6)
+    assert llm.cost == pytest.approx(2 * (1000 * 10 + 100 * 20) / 1e6)
     assert llm.write([prompt(1, samples=0)]) == [[]]
 
 
 def test_what_is_refused_is_given_up_once_and_remembered(endpoint):
-    def handler(body):
+    def handler(said, body):
         for field, words in (
             ("response_format", "Unexpected fields in the request: {'response_format'}"),
             ("max_tokens", "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."),
             ("seed", "seed is not permitted"),
         ):
             if field in body:
-                return answer(words, 422 if field == "response_format" else 400)
-        return answer("1. One?\n2. Two?")
+                return fault(422 if field == "response_format" else 400, words)
+        return "1. One?\n2. Two?"
 
     llm, seen = endpoint(handler)
     assert [a.text for a in llm.write([prompt(1, samples=2)])[0]] == ["One?", "Two?"]
@@ -368,7 +350,7 @@ def test_what_is_refused_is_given_up_once_and_remembered(endpoint):
 
 
 def test_a_settled_dialect_is_not_changed(endpoint):
-    llm, seen = endpoint(lambda body: answer("no response_format here", 400), structured="json_object")
+    llm, seen = endpoint(fault(400, "no response_format here"), structured="json_object")
     assert llm.write([prompt()]) == [[]]  # a prompt that is not taken has no answer; others may have
     assert len(seen) == 1
     with pytest.raises(BackendError, match=r"None of the first 5 requests was taken: .*refused the request \(400\)"):
@@ -377,28 +359,27 @@ def test_a_settled_dialect_is_not_changed(endpoint):
 
 
 def test_errors_of_the_server_are_retried(endpoint):
-    states = iter([500, 429, 200])
-    llm, seen = endpoint(lambda body: answer('{"questions": ["One?"]}', next(states), **NOW))
+    llm, seen = endpoint(fault(500, "boom", **NOW), fault(429, "slow down", **NOW), {"questions": ["One?"]})
     assert [a.text for a in llm.write([prompt()])[0]] == ["One?"]
     assert len(seen) == 3
 
 
 @pytest.mark.parametrize("text", ["<html>nothing</html>", "", "{}", None])
 def test_an_answer_of_garbage_is_no_answer_and_no_error(endpoint, text):
-    llm, _ = endpoint(lambda body: answer(text))
+    llm, _ = endpoint({"content": text})
     assert llm.write([prompt()]) == [[]]
 
 
 @pytest.mark.parametrize(
     ("response", "words"),
     [
-        (lambda b: answer("bad key sk-secret-of-the-test", 401), "refused the key .401.*OPENAI_API_KEY"),
-        (lambda b: answer("no model m", 404), "model 'm'. is not found there .404.*base_url"),
-        (lambda b: answer("boom sk-secret-of-the-test", 500, **NOW), "refused the request .500., after 2 retries"),
-        (lambda b: answer("slow down", 429, **NOW), "rate limit"),
-        (lambda b: Response("<html>hello</html>", 200, content_type="text/html"), "not with a chat completion"),
-        (lambda b: Response("{nonsense", 200, content_type="application/json"), "did not answer with JSON"),
-        (lambda b: Response("[]", 200, content_type="application/json"), "not with a chat completion"),
+        (fault(401, "bad key sk-secret-of-the-test"), "refused the key .401.*OPENAI_API_KEY"),
+        (fault(404, "no model m"), "model 'm'. is not found there .404.*base_url"),
+        (fault(500, "boom sk-secret-of-the-test", **NOW), "refused the request .500., after 2 retries"),
+        (fault(429, "slow down", **NOW), "rate limit"),
+        (Response("<html>hello</html>", 200, content_type="text/html"), "not with a chat completion"),
+        (Response("{nonsense", 200, content_type="application/json"), "did not answer with JSON"),
+        (Response("[]", 200, content_type="application/json"), "not with a chat completion"),
     ],
 )
 def test_an_endpoint_that_fails_is_one_sentence_without_the_key(endpoint, response, words):
@@ -411,9 +392,9 @@ def test_an_endpoint_that_fails_is_one_sentence_without_the_key(endpoint, respon
 
 
 def test_a_slow_endpoint_times_out(endpoint):
-    def slow(body):
+    def slow(said, body):
         time.sleep(0.6)
-        return answer("late")
+        return "late"
 
     llm, _ = endpoint(slow, timeout=0.2, max_retries=0)
     with pytest.raises(BackendError, match=r"did not answer within 0\.2 s, after 0 retries"):
