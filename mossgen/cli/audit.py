@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mossgen.cli._common import answers, one_line
+
+if TYPE_CHECKING:
+    from mossgen.duplicates.audit import AuditReport
 
 SHOWN = 20  # hits named in the text; --json has all
 
@@ -34,39 +37,22 @@ def audit(
     """
     from mossgen.cli.console import Console
     from mossgen.duplicates.audit import audit as look
-    from mossgen.models import weights
-    from mossgen.plugins.spec import embedded_models
-    from mossgen.runs.config import PRESETS
 
-    embedder = None if exact else PRESETS["embedded"].embedder
     with Console(quiet) as console:
-        for name in embedded_models([embedder]) if embedder else ():
-            weights.path(name, console.download)
-        found = look(file, against, embedder, sides, images, lambda done, of: console.say(f"rows looked at: {done}"))
-    result = {
-        "file": str(file),
-        "rows": found.rows,
-        "pictures": found.pictures,
-        "hits": [hit.to_dict() for hit in found.hits],
-        "canary": bool(found.canaries),
-        "canaries": found.canaries,
-        "unreadable": found.unreadable,
-    }
-    return result, _text(result), 1 if found.hits or found.canaries else 0
+        found = look(file, against, sides=sides, images=images, exact=exact, progress=console)
+    return found.to_dict(), _text(found), 0 if found.clean else 1
 
 
-def _text(result: dict[str, Any]) -> str:
-    hits = result["hits"]
-    lines = [f"{result['rows']} rows and {result['pictures']} pictures looked at: {len(hits)} hits."]
-    for hit in hits[:SHOWN]:
-        score = "" if hit["score"] is None else f" ({hit['score']})"
-        lines.append(
-            f"  row {hit['row']}: {one_line(hit['item'])} by its {hit['how']}{score}".replace("its near", "being near")
-        )
-    if len(hits) > SHOWN:
-        lines.append(f"  and {len(hits) - SHOWN} more; --json names all.")
-    lines += [f"The canary of the side {side} is in row {row}." for side, row in result["canaries"].items()]
-    lines += [one_line(why) for why in result["unreadable"][:SHOWN]]
-    if len(result["unreadable"]) > SHOWN:
-        lines.append(f"and {len(result['unreadable']) - SHOWN} more that could not be read.")
+def _text(found: AuditReport) -> str:
+    lines = [f"{found.rows} rows and {found.pictures} pictures looked at: {len(found.hits)} hits."]
+    for hit in found.hits[:SHOWN]:
+        score = "" if hit.score is None else f" ({round(hit.score, 4)})"
+        how = f"being {hit.how}" if hit.how.startswith("near") else f"its {hit.how}"
+        lines.append(f"  row {hit.row}: {one_line(hit.item)} by {how}{score}")
+    if len(found.hits) > SHOWN:
+        lines.append(f"  and {len(found.hits) - SHOWN} more; --json names all.")
+    lines += [f"The canary of the side {side} is in row {row}." for side, row in found.canaries.items()]
+    lines += [one_line(why) for why in found.unreadable[:SHOWN]]
+    if len(found.unreadable) > SHOWN:
+        lines.append(f"and {len(found.unreadable) - SHOWN} more that could not be read.")
     return "\n".join(lines)

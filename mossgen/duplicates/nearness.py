@@ -1,119 +1,118 @@
-"""How near items are: every pair of two sets or of one, by channel, exactly; and which pairs count as near-duplicates.
+"""How near items are, exactly: whole sets compared with each other or with themselves, a block of rows at a time.
 
 A channel's score is the cosine of the embedder's vectors: of the questions (text), of the pictures without their
-overlays (image), or the mean of both (pair). An item that lacks a picture has the text channel alone.
+overlays (image), or the mean of both (pair). An item that lacks a picture has the text channel alone. An item is a
+near-duplicate of another if a channel's score reaches that channel's threshold.
+
+The blocks are plain matrix products: where both sides are known from the start they take a fraction of the time of a
+search in FAISS, and the pair's score is made of the other two. What grows is searched with FAISS: see index.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mossgen.files.pictures import read_image
-from mossgen.sets.references import Reference
+from mossgen.duplicates.vectors import Vectors
+from mossgen.plugins.protocols import CHANNELS
 
-if TYPE_CHECKING:
-    from mossgen.plugins.protocols import Embedder
-
-CHANNELS = ("text", "image", "pair")
 BLOCK = 512  # rows compared at a time: bounds the memory, whatever the size of the sets
-BATCH = 64  # pictures opened at a time
+MISSING = np.float32(-1)  # the score where a picture is missing
 
 
 @dataclass(frozen=True)
 class Near:
-    """The thing nearest to an item in one channel, and whether it reaches that channel's threshold."""
+    """The item nearest to another in one channel, and the score from which on that channel takes two for duplicates."""
 
     label: str
     score: float
     channel: str
-    over: bool
+    threshold: float
 
-    def to_dict(self) -> dict[str, object]:
-        """Plain JSON-able values."""
-        return {"nearest": self.label, "score": round(self.score, 4), "channel": self.channel, "over": self.over}
+    @property
+    def over(self) -> bool:
+        """Whether the two are near-duplicates."""
+        return self.score >= self.threshold
 
+    @property
+    def margin(self) -> float:
+        """How far the score is above the threshold; negative below it."""
+        return self.score - self.threshold
 
-@dataclass(frozen=True)
-class Vectors:
-    """Unit rows of n labelled items: texts and images are float32 [n, dim]; a missing picture's row is all NaN."""
-
-    labels: Sequence[str]
-    texts: np.ndarray
-    images: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def part(self, rows: Sequence[int]) -> Vectors:
-        """These rows alone, in this order."""
-        picked = np.asarray(rows, dtype=np.intp)
-        return Vectors([self.labels[row] for row in rows], self.texts[picked], self.images[picked])
+    def sentence(self) -> str:
+        """The reason of a rejection."""
+        return f"too near to {self.label} by {self.channel} (cosine {self.score:.3f})"
 
 
-def joined(parts: Sequence[Vectors]) -> Vectors:
-    """All rows of all parts, in order."""
-    labels = [label for part in parts for label in part.labels]
-    return Vectors(labels, np.concatenate([p.texts for p in parts]), np.concatenate([p.images for p in parts]))
+def worst(nears: Iterable[Near]) -> Near | None:
+    """The one that passes its threshold by most, or comes nearest to it; None of none.
+
+    Of equals the channel that CHANNELS names first, and within a channel the one that is given first.
+    """
+    return max(nears, key=lambda near: (near.margin, -CHANNELS.index(near.channel)), default=None)
 
 
-def embed_reference(reference: Reference, embedder: Embedder) -> Vectors:
-    """The vectors of a reference set, labelled NAME/ID. Raises ConfigError from a picture that cannot be read."""
-    labels = [f"{reference.name}/{pair.id}" for pair in reference.pairs]
-    images = np.full((len(labels), embedder.dim), np.nan, dtype=np.float32)
-    rows = [row for row, pair in enumerate(reference.pairs) if pair.image is not None]
-    for start in range(0, len(rows), BATCH):
-        batch = rows[start : start + BATCH]
-        paths = [reference.pairs[row].image for row in batch]
-        images[batch] = embedder.images([read_image(path) for path in paths if path is not None])
-    return Vectors(labels, embedder.texts([pair.question for pair in reference.pairs]), images)
+def text_scores(texts: np.ndarray, items: Vectors) -> np.ndarray:
+    """[n, len(items)] of n text vectors [n, dim]."""
+    found: np.ndarray = texts @ items.texts.T
+    return found
+
+
+def image_scores(images: np.ndarray, items: Vectors) -> np.ndarray:
+    """[n, len(items)] of n picture vectors [n, dim]; MISSING where either has no picture."""
+    found: np.ndarray = images @ items.images.T
+    found[np.isnan(images[:, 0])] = MISSING
+    found[:, ~items.pictured()] = MISSING
+    return found
 
 
 def scores(a: Vectors, b: Vectors) -> dict[str, np.ndarray]:
-    """[len(a), len(b)] of each channel; -1 where a picture is missing."""
-    text, image = a.texts @ b.texts.T, a.images @ b.images.T
-    missing = np.isnan(image)
-    return {
-        "text": text,
-        "image": np.where(missing, np.float32(-1), image),
-        "pair": np.where(missing, np.float32(-1), (text + image) / 2),
-    }
+    """[len(a), len(b)] of each channel; MISSING where a picture is missing."""
+    text, image = text_scores(a.texts, b), image_scores(a.images, b)
+    pair = (text + image) / 2
+    pair[~a.pictured()] = MISSING
+    pair[:, ~b.pictured()] = MISSING
+    return {"text": text, "image": image, "pair": pair}
 
 
 def links(vectors: Vectors, thresholds: Mapping[str, float]) -> Iterator[tuple[int, int, str, float]]:
     """Every pair of rows (first < second) that reaches a channel's threshold, with the channel and the score."""
-    for start in range(0, len(vectors), BLOCK):
-        block = vectors.part(range(start, min(start + BLOCK, len(vectors))))
-        for channel, found in scores(block, vectors).items():
-            for row, other in np.argwhere(found >= thresholds[channel]).tolist():
-                if start + row < other:
-                    yield start + row, other, channel, float(found[row, other])
+    for start, block in _blocks(vectors):
+        rest = vectors.between(start, len(vectors))
+        for channel, found in scores(block, rest).items():
+            for row, other in np.argwhere(found >= _least(thresholds[channel])).tolist():
+                if row < other:
+                    yield start + row, start + other, channel, float(found[row, other])
 
 
 def nearest(a: Vectors, b: Vectors, thresholds: Mapping[str, float]) -> list[dict[str, Near]]:
     """For each row of `a`, the nearest row of `b` by channel; a channel without any score is left out."""
-    result: list[dict[str, Near]] = []
-    if not len(b):
-        return [{} for _ in a.labels]
-    for start in range(0, len(a), BLOCK):
-        block = a.part(range(start, min(start + BLOCK, len(a))))
-        found = scores(block, b)
-        best = {channel: (values.argmax(axis=1), values.max(axis=1)) for channel, values in found.items()}
-        for row in range(len(block)):
-            result.append({
-                channel: Near(b.labels[where[row]], float(top[row]), channel, bool(top[row] >= thresholds[channel]))
-                for channel, (where, top) in best.items()
-                if top[row] > -1
-            })  # fmt: skip
-    return result
+    return _nears(best(a, b), b, thresholds) if len(b) else [{} for _ in a.labels]
 
 
-def worst(near: Mapping[str, Near], thresholds: Mapping[str, float]) -> Near | None:
-    """The channel that comes nearest to its threshold, or passes it by most; None where nothing could be compared."""
-    return max(near.values(), key=lambda n: n.score - thresholds[n.channel], default=None)
+def nearest_others(items: Vectors, thresholds: Mapping[str, float]) -> list[dict[str, Near]]:
+    """For each row, the nearest of the other rows by channel; a channel without any score is left out."""
+    return _nears(best(items, items, others=True), items, thresholds)
+
+
+def best(a: Vectors, b: Vectors, others: bool = False) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By channel the row of `b` that is nearest to each of `a`, the first of equals, and its score: [len(a)] each.
+
+    With `others`, where `b` is `a`, no row is compared with itself. The score is MISSING where nothing is compared.
+    `b` must have a row.
+    """
+    rows = {channel: np.zeros(len(a), dtype=np.intp) for channel in CHANNELS}
+    tops = {channel: np.full(len(a), MISSING) for channel in CHANNELS}
+    for start, block in _blocks(a):
+        here = np.arange(len(block))
+        for channel, found in scores(block, b).items():
+            if others:
+                found[here, start + here] = MISSING
+            rows[channel][start + here] = found.argmax(axis=1)
+            tops[channel][start + here] = found[here, rows[channel][start + here]]
+    return {channel: (rows[channel], tops[channel]) for channel in CHANNELS}
 
 
 def between(a: Vectors, b: Vectors, thresholds: Mapping[str, float]) -> dict[str, dict[str, object]]:
@@ -121,12 +120,11 @@ def between(a: Vectors, b: Vectors, thresholds: Mapping[str, float]) -> dict[str
     found: dict[str, dict[str, object]] = {}
     for channel in CHANNELS:
         found[channel] = {"nearest": None, "score": None, "threshold": round(thresholds[channel], 4), "over": 0}
-    top = dict.fromkeys(CHANNELS, -1.0)
+    top = dict.fromkeys(CHANNELS, float(MISSING))
     over = dict.fromkeys(CHANNELS, 0)
-    for start in range(0, len(a) if len(b) else 0, BLOCK):
-        block = a.part(range(start, min(start + BLOCK, len(a))))
+    for _, block in _blocks(a) if len(b) else ():
         for channel, values in scores(block, b).items():
-            over[channel] += int((values >= thresholds[channel]).sum())
+            over[channel] += int((values >= _least(thresholds[channel])).sum())
             row, other = np.unravel_index(int(values.argmax()), values.shape)
             if values[row, other] > top[channel]:
                 top[channel] = float(values[row, other])
@@ -135,3 +133,30 @@ def between(a: Vectors, b: Vectors, thresholds: Mapping[str, float]) -> dict[str
     for channel in CHANNELS:
         found[channel]["over"] = over[channel]
     return found
+
+
+def _blocks(vectors: Vectors) -> Iterator[tuple[int, Vectors]]:
+    """(place of its first row, BLOCK rows), until all are through."""
+    for start in range(0, len(vectors), BLOCK):
+        yield start, vectors.between(start, start + BLOCK)
+
+
+def _least(threshold: float) -> np.float32:
+    """The least float32 that reaches the threshold: so a block of scores decides as `Near.over` does."""
+    near = np.float32(threshold)
+    return near if float(near) >= threshold else np.nextafter(near, np.float32(np.inf))
+
+
+def _nears(
+    found: Mapping[str, tuple[np.ndarray, np.ndarray]], items: Vectors, thresholds: Mapping[str, float]
+) -> list[dict[str, Near]]:
+    """What `best` found, with labels."""
+    count = len(found["text"][0])
+    return [
+        {
+            channel: Near(items.labels[rows[at]], float(tops[at]), channel, thresholds[channel])
+            for channel, (rows, tops) in found.items()
+            if tops[at] > MISSING
+        }
+        for at in range(count)
+    ]

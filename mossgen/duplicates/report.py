@@ -4,101 +4,170 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from mossgen.duplicates.nearness import CHANNELS, Near, Vectors, embed_reference, joined, nearest, scores, worst
+from mossgen.core.progress import SILENT, Progress
+from mossgen.duplicates.embedding import ready_embedder
+from mossgen.duplicates.index import Deduplicator
+from mossgen.duplicates.nearness import BLOCK, Near, nearest, nearest_others, worst
+from mossgen.duplicates.vectors import Vectors, embed_reference, joined
+from mossgen.errors import ConfigError, StoreError
+from mossgen.files.disk import write_whole
+from mossgen.plugins.protocols import CHANNELS
 from mossgen.sets.references import locate, read_reference
 
 if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder
 
+SUFFIXES = (".csv", ".json")  # of a report that is written
+
+
+@dataclass(frozen=True)
+class ItemReport:
+    """One item of a report: what is nearest to it, and whether it is kept when near-duplicates are taken out.
+
+    `nearest` is its nearest reference, or without references its nearest other item, by the channel that comes nearest
+    to its threshold; the fields below it say the same of each channel. What could not be compared is None.
+    `duplicate_of` is the reference, or the earlier item that is kept, that it is a near-duplicate of.
+    """
+
+    id: str
+    kept: bool
+    nearest: str | None
+    score: float | None
+    channel: str | None
+    duplicate_of: str | None
+    duplicate_channel: str | None
+    text_nearest: str | None
+    text_score: float | None
+    image_nearest: str | None
+    image_score: float | None
+    pair_nearest: str | None
+    pair_score: float | None
+
+
+@dataclass(frozen=True)
+class DedupReport:
+    """The report of a set: its items in their order, and what they were compared with.
+
+    `references` are the sizes of the reference sets by name, `over` the items by channel that are a near-duplicate of
+    a reference (without references, of another item), and `without_picture` the items and references that have no
+    picture, which are compared by their questions alone.
+    """
+
+    set: str
+    references: Mapping[str, int]
+    embedder: str
+    thresholds: Mapping[str, float]
+    over: Mapping[str, int]
+    without_picture: int
+    items: Sequence[ItemReport]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return asdict(self)
+
+    def to_csv(self) -> str:
+        """The items as a CSV, a row each."""
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, fieldnames=[field.name for field in fields(ItemReport)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(asdict, self.items))
+        return stream.getvalue()
+
+
+def dedup(
+    set: str | Path,
+    against: Sequence[str | Path] = (),
+    *,
+    out: str | Path | None = None,
+    options: Mapping[str, Any] = {},
+    progress: Progress = SILENT,
+) -> DedupReport:
+    """Reports the near-duplicates in a set, and how near every item is to the sets that it is compared `against`.
+
+    `against` are paths, or names of imported sets. `out` writes the report to a file too: all of it to a .json, the
+    items to a .csv. `options` change the embedder, as in {"open_clip.text": 0.8}. Nothing is taken out of the set: each
+    item says whether it is kept when references go first and then the items in their order, as a run decides it.
+
+    Raises ConfigError where a set or a picture cannot be read, MissingModel or BackendError from the embedder, and
+    StoreError where `out` cannot be written.
+    """
+    file = Path(out) if out is not None else None
+    if file is not None and file.suffix not in SUFFIXES:
+        raise ConfigError(f"`out` {file}: give a name that ends in {' or '.join(SUFFIXES)}.")
+    report = _report(Path(set), [Path(path) for path in against], ready_embedder(options, progress), progress)
+    if file is not None:
+        _write(file, report)
+    return report
+
+
+def _report(set_: Path, against: Sequence[Path], embedder: Embedder, progress: Progress) -> DedupReport:
+    own, *others = [read_reference(locate(path)) for path in (set_, *against)]
+    progress.say(f"embedding {len(own.pairs)} items")
+    items = embed_reference(own, embedder, progress)
+    progress.say(f"embedding {sum(len(other.pairs) for other in others)} references")
+    references = joined([embed_reference(other, embedder, progress) for other in others]) if others else None
+    near, blockers = compare(items, references, embedder.thresholds)
+    pictures = [pair.image for reference in (own, *others) for pair in reference.pairs]
+    return DedupReport(
+        set=str(set_),
+        references={other.name: len(other.pairs) for other in others},
+        embedder=embedder.name,
+        thresholds={channel: round(float(embedder.thresholds[channel]), 4) for channel in CHANNELS},
+        over={channel: sum(channel in found and found[channel].over for found in near) for channel in CHANNELS},
+        without_picture=sum(image is None for image in pictures),
+        items=[_item(*found) for found in zip(items.labels, near, blockers, strict=True)],
+    )
+
 
 def compare(
-    set_: Path, against: Sequence[Path], embedder: Embedder, say: Callable[[str], None] = lambda message: None
-) -> dict[str, Any]:
-    """A report of every item: its nearest reference by channel (without references, its nearest other item), and
-    whether it is kept when references go first and then the items in their order (a greedy choice, as in a run).
-
-    Raises ConfigError where a set or a picture cannot be read, BackendError from the embedder.
+    items: Vectors, references: Vectors | None, thresholds: Mapping[str, float]
+) -> tuple[list[dict[str, Near]], list[Near | None]]:
+    """For each item: by channel its nearest reference (without references, its nearest other item), and what it is a
+    near-duplicate of when references go first and then the items in their order; None where it is kept.
     """
-    own, *others = [read_reference(locate(path)) for path in (set_, *against)]
-    say(f"embedding {len(own.pairs)} items")
-    items = embed_reference(own, embedder)
-    say(f"embedding {sum(len(other.pairs) for other in others)} references")
-    references = joined([embed_reference(other, embedder) for other in others]) if others else None
-    thresholds = embedder.thresholds
-    near = _nearest_others(items, thresholds) if references is None else nearest(items, references, thresholds)
-    blockers = _blockers(items, references, thresholds)
-    rows = [_row(label, near[at], blockers[at], thresholds) for at, label in enumerate(items.labels)]
-    pictures = [pair.image for reference in (own, *others) for pair in reference.pairs]
-    return {
-        "set": str(set_),
-        "references": {other.name: len(other.pairs) for other in others},
-        "embedder": embedder.name,
-        "thresholds": {channel: round(float(thresholds[channel]), 4) for channel in CHANNELS},
-        "over": {c: sum(c in found and found[c].over for found in near) for c in CHANNELS},
-        "without_picture": sum(image is None for image in pictures),
-        "items": rows,
-    }
+    if references is None:
+        near = nearest_others(items, thresholds)
+        blockers: list[Near | None] = [None] * len(items)
+    else:
+        near = nearest(items, references, thresholds)
+        blockers = [worst(n for n in found.values() if n.over) for found in near]
+    kept = Deduplicator(items.texts.shape[1], thresholds)
+    free = [row for row, blocker in enumerate(blockers) if blocker is None]
+    for start in range(0, len(free), BLOCK):
+        rows = free[start : start + BLOCK]
+        for row, blocker in zip(rows, kept.greedy(items.part(rows)), strict=True):
+            blockers[row] = blocker
+    return near, blockers
 
 
-def csv_text(result: Mapping[str, Any]) -> str:
-    """The report's items as a CSV."""
-    stream = io.StringIO()
-    rows = result["items"]
-    writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+def _item(label: str, near: Mapping[str, Near], blocker: Near | None) -> ItemReport:
+    closest = worst(near.values())
+    by_channel: dict[str, Any] = {f"{c}_nearest": near[c].label if c in near else None for c in CHANNELS}
+    by_channel |= {f"{c}_score": round(near[c].score, 4) if c in near else None for c in CHANNELS}
+    return ItemReport(
+        id=label.partition("/")[2],
+        kept=blocker is None,
+        nearest=closest.label if closest else None,
+        score=round(closest.score, 4) if closest else None,
+        channel=closest.channel if closest else None,
+        duplicate_of=blocker.label if blocker else None,
+        duplicate_channel=blocker.channel if blocker else None,
+        **by_channel,
+    )
 
 
-def _nearest_others(items: Vectors, thresholds: Mapping[str, float]) -> list[dict[str, Near]]:
-    found = []
-    for row in range(len(items)):
-        rest = items.part([other for other in range(len(items)) if other != row])
-        found += nearest(items.part([row]), rest, thresholds)
-    return found
-
-
-def _blockers(items: Vectors, references: Vectors | None, thresholds: Mapping[str, float]) -> list[Near | None]:
-    """What each item is a near-duplicate of: a reference, or an earlier item that is kept; None where it is kept."""
-    before = nearest(items, references, thresholds) if references is not None else [{} for _ in items.labels]
-    kept: list[int] = []
-    found: list[Near | None] = []
-    for row in range(len(items)):
-        near = {c: n for c, n in before[row].items() if n.over}
-        if not near and kept:
-            within = scores(items.part([row]), items.part(kept))
-            best = {c: int(np.argmax(values[0])) for c, values in within.items()}
-            near = {
-                c: Near(items.labels[kept[at]], float(within[c][0, at]), c, True)
-                for c, at in best.items()
-                if within[c][0, at] >= thresholds[c]
-            }
-        found.append(worst(near, thresholds))
-        if not near:
-            kept.append(row)
-    return found
-
-
-def _row(label: str, near: Mapping[str, Near], blocker: Near | None, thresholds: Mapping[str, float]) -> dict[str, Any]:
-    """One item of the report; a channel that could not be compared is None."""
-    closest = worst(near, thresholds)
-    row: dict[str, Any] = {
-        "id": label.partition("/")[2],
-        "kept": blocker is None,
-        "nearest": closest.label if closest else None,
-        "score": round(closest.score, 4) if closest else None,
-        "channel": closest.channel if closest else None,
-        "duplicate_of": blocker.label if blocker else None,
-        "duplicate_channel": blocker.channel if blocker else None,
-    }
-    for channel in CHANNELS:
-        found = near.get(channel)
-        row[f"{channel}_nearest"] = found.label if found else None
-        row[f"{channel}_score"] = round(found.score, 4) if found else None
-    return row
+def _write(file: Path, report: DedupReport) -> None:
+    if file.suffix == ".csv":
+        text = report.to_csv()
+    else:
+        text = json.dumps(report.to_dict(), indent=1, ensure_ascii=False) + "\n"
+    try:
+        write_whole(file, text.encode("utf-8"))
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be written ({error.strerror}): choose another `out`.") from None

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from mossgen.core.items import Item, State
-from mossgen.duplicates.index import Kin
-from mossgen.duplicates.nearness import Vectors
+from mossgen.duplicates.index import Relatives
+from mossgen.duplicates.nearness import best
+from mossgen.duplicates.vectors import Vectors
 from mossgen.evolution.mutators import WRITTEN
 from mossgen.expansion.render import Rendered, overlaid
 from mossgen.files.pictures import read_image
@@ -98,10 +99,11 @@ class Family:
 
     # -- for the gate --------------------------------------------------------------------------------
 
-    def kin(self, child: Item) -> Kin:
-        """What a child may be near to: by its picture all that share it, and by its question the item it was varied
-        from, where that is of the parents' run: then the child stands in its place, and this run holds no two that are
-        near. A question that the language model writes may be that item's own, so it has to be another.
+    def relatives(self, child: Item) -> Relatives:
+        """What a child may be near to: by its picture, all that share it; by its question, the item that it was varied
+        from, if that is an item of the parents' run. The child stands in for that item, so this run still holds no two
+        items that are near to each other. A question from the language model may be near to no item: the model may
+        have repeated the parent's own.
         """
         mine = evolved(child)
         parent = frozenset({str(mine["parents"][0])})
@@ -142,9 +144,7 @@ class Family:
     def novelty(self, items: Sequence[Item]) -> dict[str, float]:
         """How far each item is from the nearest other of them: 1 less the cosine of question and picture together."""
         vectors = self._vectors(items)
-        scores = (vectors.texts @ vectors.texts.T + vectors.images @ vectors.images.T) / 2
-        np.fill_diagonal(scores, -1)
-        nearest = scores.max(axis=1) if len(items) > 1 else np.zeros(len(items))
+        _, nearest = best(vectors, vectors, others=True)["pair"]
         return {item.id: float(np.clip(1 - near, 0, 1)) for item, near in zip(items, nearest, strict=True)}
 
     def _vectors(self, items: Sequence[Item]) -> Vectors:

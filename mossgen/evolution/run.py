@@ -18,7 +18,7 @@ import numpy as np
 
 from mossgen.core.budget import Budget
 from mossgen.core.items import Item, State, canonical
-from mossgen.duplicates.nearness import Vectors
+from mossgen.duplicates.vectors import Vectors
 from mossgen.errors import ConfigError, StoreError
 from mossgen.evolution.family import EVOLVED, Family, Parents, evolved
 from mossgen.evolution.figures import measured
@@ -90,7 +90,7 @@ def evolve_run(
 
         def gate() -> Gate:
             talk.say("loading models")
-            inherited = Inherited(family.picture, family.kin)
+            inherited = Inherited(family.picture, family.relatives)
             backends = build_backends(config)
             return Gate(store, stimulus, backends, references, talk.gate, parents.vectors, inherited, PASSED)
 

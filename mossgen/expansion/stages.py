@@ -16,8 +16,9 @@ import numpy as np
 from mossgen.checks.policy import Policy
 from mossgen.checks.verdicts import check, spent
 from mossgen.core.items import Decision, Item, State, Verdict
-from mossgen.duplicates.index import Deduplicator, Kin, Near, keep_reference
-from mossgen.duplicates.nearness import Vectors
+from mossgen.duplicates.index import Deduplicator, Relatives
+from mossgen.duplicates.nearness import Near
+from mossgen.duplicates.vectors import Vectors, embed_reference, texts_only
 from mossgen.expansion.draft import Draft, draft, offer
 from mossgen.expansion.render import Rendered, render
 from mossgen.files.pictures import to_png
@@ -57,12 +58,12 @@ Report = Callable[[Progress], None]
 class Inherited:
     """What a candidate that varies another item takes over from it; the default is a candidate that stands alone.
 
-    `picture` gives the picture of a candidate that is not drawn anew, or None. `kin` are the items, by channel, that
-    it may be near to.
+    `picture` gives the picture of a candidate that is not drawn anew, or None. `relatives` are the items, by channel,
+    that it may be near to.
     """
 
     picture: Callable[[Item], Rendered | Item | None] = lambda item: None
-    kin: Callable[[Item], Kin] = lambda item: {}
+    relatives: Callable[[Item], Relatives] = lambda item: {}
 
 
 class Gate:
@@ -130,8 +131,8 @@ class Gate:
         Within the wave, questions not yet given are preferred; should one be given twice, the picture half
         decides, since the first of the two may still fall.
         """
-        kin = {d.item.id: self.inherited.kin(d.item).get("text", frozenset()) for d in drafts}
-        asked = list(dict.fromkeys((c.text, kin[d.item.id]) for d in drafts for c in d.questions))
+        relatives = {d.item.id: self.inherited.relatives(d.item).get("text", frozenset()) for d in drafts}
+        asked = list(dict.fromkeys((c.text, relatives[d.item.id]) for d in drafts for c in d.questions))
         found: Sequence[Near | None] = []
         if asked:
             texts = list(dict.fromkeys(text for text, _ in asked))
@@ -139,7 +140,9 @@ class Gate:
             found = self.kept.near_texts(np.stack([rows[text] for text, _ in asked]), [its for _, its in asked])
         near = dict(zip(asked, found, strict=True))
         given: set[str] = set()
-        return [self._question(d, {c.text: near[c.text, kin[d.item.id]] for c in d.questions}, given) for d in drafts]
+        return [
+            self._question(d, {c.text: near[c.text, relatives[d.item.id]] for c in d.questions}, given) for d in drafts
+        ]
 
     def _question(self, drafted: Draft, near: Mapping[str, Near | None], given: set[str]) -> Item:
         """The item with its chosen question, or rejected where all of its questions are near to kept ones."""
@@ -220,8 +223,8 @@ class Gate:
             return list(items), {}
         alive = [items[row] for row in rows]
         texts = self.backends.embedder.texts([item.question or "" for item in alive])
-        kin = [self.inherited.kin(item) for item in alive]
-        found = self.kept.greedy([item.id for item in alive], texts, images[rows], kin)
+        relatives = [self.inherited.relatives(item) for item in alive]
+        found = self.kept.greedy(Vectors([item.id for item in alive], texts, images[rows]), relatives)
         decided = list(items)
         for row, item, near in zip(rows, alive, found, strict=True):
             decided[row] = item.reject("dedup", near.sentence()) if near else replace(item, state=self.passed)
@@ -257,12 +260,12 @@ class Gate:
         kept = Deduplicator(embedder.dim, embedder.thresholds)
         seeds = self.stimulus.seeds
         if seeds:
-            kept.keep_texts([f"seed {s.id}" for s in seeds], embedder.texts([s.question for s in seeds]))
+            kept.keep(texts_only([f"seed {s.id}" for s in seeds], embedder.texts([s.question for s in seeds])))
         for reference in references:
-            keep_reference(kept, reference, embedder)
+            kept.keep(embed_reference(reference, embedder))
         if known is not None:
-            kept.keep(known.labels, known.texts, known.images)
+            kept.keep(known)
         texts, images = self.store.vectors("text"), self.store.vectors("image")
         if texts:
-            kept.keep(list(texts), np.stack(list(texts.values())), np.stack([images[i] for i in texts]))
+            kept.keep(Vectors(list(texts), np.stack(list(texts.values())), np.stack([images[i] for i in texts])))
         return kept

@@ -82,12 +82,15 @@ class Imager(Protocol):
         ...
 
 
+CHANNELS = ("text", "image", "pair")  # what two items are compared by: questions, pictures, both together
+
+
 class Embedder(Protocol):
     """Puts pictures and texts into one space. Rows are unit vectors, float32, [n, dim]."""
 
     name: str
     dim: int
-    thresholds: Mapping[str, float]  # text, image, pair: at or above is a duplicate; match: below does not fit
+    thresholds: Mapping[str, float]  # of each of CHANNELS: at or above is a duplicate; match: below does not fit
 
     def images(self, images: Sequence[Image]) -> np.ndarray:
         """[n, dim] of n RGB pictures."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mossgen.core.items import Item, State, canonical
-from mossgen.duplicates.nearness import Vectors, embed_reference
+from mossgen.duplicates.vectors import Vectors, embed_reference
 from mossgen.errors import ConfigError
 from mossgen.plugins.spec import Part, embedded_models, weights_now
 from mossgen.runs.config import PRESETS, RunConfig, read_config

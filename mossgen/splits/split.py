@@ -20,10 +20,12 @@ from typing import Any
 import numpy as np
 
 from mossgen import __version__
-from mossgen.duplicates.nearness import Vectors, between, joined, links, nearest, worst
+from mossgen.duplicates.nearness import between, links, nearest, worst
+from mossgen.duplicates.vectors import Vectors, joined
 from mossgen.errors import ConfigError
 from mossgen.files.folders import write_folder
 from mossgen.plugins.cards import card, fill
+from mossgen.plugins.protocols import CHANNELS
 from mossgen.plugins.spec import load_embedder
 from mossgen.sets import lineage
 from mossgen.splits.clusters import RELATIONS, Sides, Thing, divide
@@ -83,7 +85,7 @@ def split_set(
     placed = _placed(members, sides)
     partners, partner_vectors, dropped = _partners(placed, vectors, embedder, before, out)
     everything = joined([vectors, partner_vectors])
-    thresholds = {c: round(float(embedder.thresholds[c]), 6) for c in ("text", "image", "pair")}
+    thresholds = {c: round(float(embedder.thresholds[c]), 6) for c in CHANNELS}
     leaks = leak_report([*placed, *partners], everything, thresholds, sides)
     sizes = {name: sum(p.side == name for p in partners) for name in sides.sizes()}
     head = _head(out, batches, sides, before, thresholds, embedder.name, dropped) | {"partners": sizes}
@@ -147,14 +149,16 @@ def _partners(
     benign = {side: vectors.part([at[p.member.id] for p in placed if p.side != side]) for side in PRIORITY}
     kept: list[int] = []
     dropped: dict[str, str] = {}
-    for row, partner in enumerate(found):
-        others = own.part([k for k in kept if found[k].side != partner.side])
-        rivals = joined([benign[partner.side], others])
-        near = worst(nearest(own.part([row]), rivals, embedder.thresholds)[0], embedder.thresholds)
-        if near is not None and near.over:
-            dropped[partner.member.id] = f"it is too near to {near.label} of another side by {near.channel}"
-        else:
-            kept.append(row)
+    # those of one side do not compete with each other, so that they can be compared together
+    for side, group in itertools.groupby(range(len(found)), key=lambda row: found[row].side):
+        rows = list(group)
+        rivals = joined([benign[side], own.part([k for k in kept if found[k].side != side])])
+        for row, nears in zip(rows, nearest(own.part(rows), rivals, embedder.thresholds), strict=True):
+            near = worst(nears.values())
+            if near is not None and near.over:
+                dropped[found[row].member.id] = f"it is too near to {near.label} of another side by {near.channel}"
+            else:
+                kept.append(row)
     return [found[k] for k in kept], own.part(kept), dropped
 
 

@@ -12,20 +12,17 @@ from support.command import mossgen
 from support.split_run import make_run, metadata
 
 from mossgen.duplicates.audit import audit
-from mossgen.duplicates.report import compare, csv_text
+from mossgen.duplicates.report import dedup
 from mossgen.errors import ConfigError
 from mossgen.files.tables import read_rows
-from mossgen.runs.config import PRESETS
 from mossgen.sets import lineage
 from mossgen.splits.split import split_set
-
-PART = PRESETS["embedded"].embedder
 
 
 @pytest.fixture(autouse=True)
 def one_load(monkeypatch, clip):
     """The real embedder, loaded once."""
-    monkeypatch.setattr("mossgen.duplicates.audit.load_embedder", lambda part: clip)
+    monkeypatch.setattr("mossgen.duplicates.embedding.load_embedder", lambda part: clip)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +69,7 @@ def test_a_copied_question_and_the_canary_are_found(made, held, tmp_path: Path, 
         chat(f"Nothing. {made.head['canary']['test']}"),
         chat(f"Nothing. {made.head['canary']['train']}"),
     ]
-    found = audit(write(tmp_path / f"data.{suffix}", rows), made.folder, None)
+    found = audit(write(tmp_path / f"data.{suffix}", rows), made.folder, exact=True)
     assert [(hit.row, hit.item, hit.how) for hit in found.hits] == [(2, held["id"], "question")]
     assert found.canaries == {"test": 3}
     assert found.rows == 4
@@ -89,12 +86,12 @@ def test_pictures_are_found_however_they_are_kept(made, held, tmp_path: Path) ->
         {"image": "gone.png"},
         {"image": "/etc/shadow.png"},
     ]
-    found = audit(write(tmp_path / "data.jsonl", rows), made.folder, None)
+    found = audit(write(tmp_path / "data.jsonl", rows), made.folder, exact=True)
     assert [(hit.row, hit.how) for hit in found.hits] == [(1, "picture"), (2, "picture")]
     assert found.pictures == 2
     assert len(found.unreadable) == 2
     rows = [{"image": {"bytes": data, "path": None}, "q": "x"}]
-    assert audit(write(tmp_path / "data.parquet", rows), made.folder, None).hits[0].how == "picture"
+    assert audit(write(tmp_path / "data.parquet", rows), made.folder, exact=True).hits[0].how == "picture"
 
 
 def drawing() -> Image.Image:
@@ -118,7 +115,7 @@ def test_near_copies_are_found_and_strangers_are_not(tmp_path: Path) -> None:
         chat("Describe it for a blind person.", image="copy.png"),
         chat("Which bus goes to the museum on Sundays?", image="other.png"),
     ]
-    found = audit(write(tmp_path / "data.jsonl", rows), theirs, PART)
+    found = audit(write(tmp_path / "data.jsonl", rows), theirs)
     assert [(hit.row, hit.item, hit.how) for hit in found.hits] == [
         (1, "their-item-1", "near by text"),
         (2, "their-item-1", "near by image"),
@@ -127,40 +124,40 @@ def test_near_copies_are_found_and_strangers_are_not(tmp_path: Path) -> None:
 
 
 def test_what_trains_is_not_what_tests(made) -> None:
-    found = audit(made.folder / "train" / "metadata.jsonl", made.folder, None)
+    found = audit(made.folder / "train" / "metadata.jsonl", made.folder, exact=True)
     assert (found.hits, found.canaries, found.rows) == ([], {}, 16)
-    whole = audit(made.folder / "test" / "metadata.jsonl", made.folder, None)
+    whole = audit(made.folder / "test" / "metadata.jsonl", made.folder, exact=True)
     assert {hit.item for hit in whole.hits} == {row["id"] for row in lineage.rows(made.folder, "test")}
 
 
 def test_bad_training_files_are_a_sentence_or_are_counted(made, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such file"):
-        audit(tmp_path / "gone.jsonl", made.folder, None)
+        audit(tmp_path / "gone.jsonl", made.folder, exact=True)
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(ConfigError, match=r"\.txt is not read"):
-        audit(tmp_path / "a.txt", made.folder, None)
+        audit(tmp_path / "a.txt", made.folder, exact=True)
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(ConfigError, match="not valid JSON"):
-        audit(tmp_path / "a.json", made.folder, None)
+        audit(tmp_path / "a.json", made.folder, exact=True)
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     with pytest.raises(ConfigError, match="not a Parquet file"):
-        audit(tmp_path / "a.parquet", made.folder, None)
+        audit(tmp_path / "a.parquet", made.folder, exact=True)
     (tmp_path / "a.jsonl").write_text("")
     with pytest.raises(ConfigError, match="no row in it"):
-        audit(tmp_path / "a.jsonl", made.folder, None)
+        audit(tmp_path / "a.jsonl", made.folder, exact=True)
     with pytest.raises(ConfigError, match="has none of the sides dev"):
-        audit(tmp_path / "a.jsonl", made.folder, None, ("dev",))
+        audit(tmp_path / "a.jsonl", made.folder, exact=True, sides=("dev",))
     (tmp_path / "b.jsonl").write_text(f'{{"a": "{made.head["canary"]["test"]}"')  # cut off, and still looked at
-    found = audit(tmp_path / "b.jsonl", made.folder, None)
+    found = audit(tmp_path / "b.jsonl", made.folder, exact=True)
     assert found.canaries == {"test": 1}
     assert "not valid JSON" in found.unreadable[0]
     deep = '{"a":' * 200 + "1" + "}" * 200
     (tmp_path / "c.jsonl").write_text(deep)
-    assert audit(tmp_path / "c.jsonl", made.folder, None).rows == 1
+    assert audit(tmp_path / "c.jsonl", made.folder, exact=True).rows == 1
     assert list(read_rows(tmp_path / "c.jsonl", []))
 
 
-def test_dedup_names_the_nearest_reference_of_every_item(clip, tmp_path: Path) -> None:
+def test_dedup_names_the_nearest_reference_of_every_item(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     for folder, questions in (
         (ours, ["How do I kill the lights?", "Which bus goes to the museum?", "Which bus goes to the museum?"]),
@@ -173,7 +170,9 @@ def test_dedup_names_the_nearest_reference_of_every_item(clip, tmp_path: Path) -
             picture.save(folder / f"{number}.png")
             rows.append(json.dumps({"file_name": f"{number}.png", "id": f"i{number}", "question": question}))
         (folder / "metadata.jsonl").write_text("\n".join(rows))
-    result = compare(ours, [theirs], clip)
+    report = dedup(ours, [theirs], out=tmp_path / "near.json")
+    result = report.to_dict()
+    assert json.loads((tmp_path / "near.json").read_text()) == result
     lights, bus, again = result["items"]
     assert lights["text_nearest"] == "theirs/i0"
     assert not lights["kept"]
@@ -182,11 +181,11 @@ def test_dedup_names_the_nearest_reference_of_every_item(clip, tmp_path: Path) -
     assert again["text_score"] == bus["text_score"]  # of the reference, whatever it duplicates
     assert result["over"]["text"] == sum(i["text_score"] >= result["thresholds"]["text"] for i in result["items"])
     assert result["references"] == {"theirs": 2}
-    table = list(csv.DictReader(io.StringIO(csv_text(result))))
+    table = list(csv.DictReader(io.StringIO(report.to_csv())))
     assert [row["id"] for row in table] == ["i0", "i1", "i2"]
-    within = compare(ours, [], clip)["items"]
-    assert within[1]["nearest"] == "ours/i2"
-    assert within[2]["duplicate_of"] == "ours/i1"
+    within = dedup(ours).items
+    assert within[1].nearest == "ours/i2"
+    assert within[2].duplicate_of == "ours/i1"
 
 
 def test_the_verbs(made, held, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from support.command import mossgen
 
 from mossgen.core.budget import Budget
 from mossgen.core.items import State
-from mossgen.duplicates.nearness import Vectors
+from mossgen.duplicates.vectors import Vectors
 from mossgen.errors import BackendError
 from mossgen.evolution.bandit import Bandit
 from mossgen.evolution.family import Family, Parents, evolved
@@ -177,7 +177,7 @@ def search(folder, parents, target, seed, how=Search, wanted=6, rounds=40, **bud
     family = Family(parents, store, kind)
 
     def gate():
-        inherited = Inherited(family.picture, family.kin)
+        inherited = Inherited(family.picture, family.relatives)
         return Gate(store, kind, BACKENDS, known=parents.vectors, inherited=inherited, passed=PASSED)
 
     panel = Panel(folder / "targets", kind.name, Keywords(), Wish(), 1)
@@ -262,7 +262,7 @@ def test_a_child_may_stand_in_for_its_parent_but_the_run_holds_no_two_alike(tmp_
                 "cluster": root.id if picture else key}  # fmt: skip
         item = replace(root, id=key, provenance={"evolved": fact})
         family.add([item])
-        return family.kin(item)
+        return family.relatives(item)
 
     assert child("a", root.id, "rewrite") == {"text": {root.id}, "image": {root.id}, "pair": {root.id}}
     second = child("b", "a", "wording")

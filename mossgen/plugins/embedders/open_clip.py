@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mossgen.errors import BackendError, ConfigError, MissingModel
 from mossgen.models import devices, weights
+from mossgen.plugins.protocols import CHANNELS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 EMBEDDED = "clip"
 CONFIG = "open_clip_config.json"
-CHANNELS = ("text", "image", "pair", "match")
+THRESHOLDS = (*CHANNELS, "match")
 # For models that bring no measured thresholds: cautious guesses for CLIPs of the ViT-B class. CLIP texts lie closer
 # together than sentence embeddings, and fitting pictures score low.
 GUESSED = {"text": 0.95, "image": 0.95, "pair": 0.95, "match": 0.20}
@@ -55,7 +56,7 @@ class OpenClip:
         self._device = devices.device(options.device)
         self._model, self._preprocess, self._tokenize = _load(spec, options.pretrained, self._device)
         self.dim = int(self.texts(["a"]).shape[1])
-        own = {channel: getattr(options, channel) for channel in CHANNELS}
+        own = {channel: getattr(options, channel) for channel in THRESHOLDS}
         given = {channel: value for channel, value in own.items() if value is not None}
         self.thresholds: Mapping[str, float] = {**_measured(spec), **given}
 
@@ -172,6 +173,6 @@ def _measured(spec: str) -> dict[str, float]:
         return dict(GUESSED)
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        return {channel: float(values[channel]) for channel in CHANNELS}
+        return {channel: float(values[channel]) for channel in THRESHOLDS}
     except (ValueError, KeyError, TypeError) as error:
-        raise MissingModel(f"{file} has no number for each of {', '.join(CHANNELS)}: {error}.") from error
+        raise MissingModel(f"{file} has no number for each of {', '.join(THRESHOLDS)}: {error}.") from error

@@ -1,0 +1,28 @@
+"""The embedder that near-duplicates outside a run are found with: the embedded one, with its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mossgen.core.progress import Progress
+from mossgen.models import weights
+from mossgen.plugins.spec import Part, by_plugin, embedded_models, load_embedder
+from mossgen.runs.config import PRESETS
+
+if TYPE_CHECKING:
+    from mossgen.plugins.protocols import Embedder
+
+
+def ready_embedder(options: Mapping[str, Any], progress: Progress) -> Embedder:
+    """The embedded embedder, its weights fetched if need be; `options` as in {"open_clip.text": 0.8}.
+
+    Raises ConfigError, MissingModel or BackendError.
+    """
+    part = PRESETS["embedded"].embedder
+    chosen = by_plugin(options, [part.plugin]).get(part.plugin, {})
+    part = Part(plugin=part.plugin, options={**part.options, **chosen})
+    for name in embedded_models([part]):
+        weights.path(name, progress.count)
+    progress.say("loading the embedder")
+    return load_embedder(part)

@@ -1,0 +1,85 @@
+"""Training data of any shape, row by row: every text in a row, however deep, and every picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mossgen.files.pictures import MAX_PICTURE_BYTES, data_url
+from mossgen.files.tables import read_rows
+
+MAX_DEPTH = 20  # of a row's nesting
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+LONG_NAME = 1000  # letters: what is longer is a text, even if it ends as a picture's name does
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row, counted from 1: its texts, and the bytes of its pictures."""
+
+    number: int
+    texts: Sequence[str]
+    pictures: Sequence[bytes]
+
+
+def training_rows(file: Path, images: Sequence[Path], unreadable: list[str]) -> Iterator[Row]:
+    """The rows of a JSONL, JSON, CSV or Parquet file. A picture may be there as bytes, as a data address, or as a file
+    below the training file's folder or one of `images`. Lines and pictures that cannot be read are skipped,
+    and named in `unreadable` as they come. Raises ConfigError where the file cannot be read at all.
+    """
+    roots = [root.resolve() for root in (file.parent, *images)]
+    for number, value in enumerate(read_rows(file, unreadable), 1):
+        yield _row(number, value, roots, unreadable)
+
+
+def _row(number: int, value: Any, roots: Sequence[Path], unreadable: list[str]) -> Row:
+    texts: list[str] = []
+    pictures: list[bytes] = []
+    for leaf in _leaves(value, 0):
+        if isinstance(leaf, bytes):
+            pictures.append(leaf)
+        elif leaf.startswith("data:image/"):
+            data, problem = data_url(leaf)
+            pictures += [data] if isinstance(data, bytes) else []
+            unreadable += [f"row {number}: {problem}"] if problem else []
+        else:
+            texts.append(leaf)  # of a picture's name too: an id may stand in it
+            if leaf.lower().endswith(PICTURES) and len(leaf) < LONG_NAME:
+                data = _file(leaf, roots)
+                pictures += [data] if data is not None else []
+                unreadable += [] if data is not None else [f"row {number}: the picture {leaf!r} is not there."]
+    return Row(number, texts, pictures)
+
+
+def _leaves(value: Any, depth: int) -> Iterator[str | bytes]:
+    """Every text and bytes in a value: of what is nested, keys too."""
+    if isinstance(value, str) and depth < MAX_DEPTH and value[:1] in ("{", "["):  # a cell of a CSV may hold JSON
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            yield value
+            return
+    if isinstance(value, str | bytes):
+        yield value
+    elif depth < MAX_DEPTH and isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _leaves(inner, depth + 1)
+    elif depth < MAX_DEPTH and isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner, depth + 1)
+
+
+def _file(name: str, roots: Sequence[Path]) -> bytes | None:
+    """The picture's bytes, if it lies below one of the roots: a table must not make us open any file of this disk."""
+    for root in roots:
+        try:
+            path = (root / name.removeprefix("file://")).resolve()
+            if path.is_relative_to(root) and path.is_file() and path.stat().st_size <= MAX_PICTURE_BYTES:
+                return path.read_bytes()
+        except (OSError, ValueError):  # a name too long, or with a null byte in it
+            continue
+    return None

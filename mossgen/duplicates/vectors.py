@@ -1,0 +1,68 @@
+"""The vectors that near-duplicates are found by: of each item's question, and of its picture without its overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mossgen.core.progress import SILENT, Progress
+from mossgen.files.pictures import read_image
+from mossgen.sets.references import Reference
+
+if TYPE_CHECKING:
+    from mossgen.plugins.protocols import Embedder
+
+BATCH = 64  # pictures opened at a time
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Unit rows of n labelled items: texts and images are float32 [n, dim]; a missing picture's row is all NaN."""
+
+    labels: Sequence[str]
+    texts: np.ndarray
+    images: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def part(self, rows: Sequence[int]) -> Vectors:
+        """These rows alone, in this order."""
+        picked = np.asarray(rows, dtype=np.intp)
+        return Vectors([self.labels[row] for row in rows], self.texts[picked], self.images[picked])
+
+    def between(self, start: int, end: int) -> Vectors:
+        """The rows from `start` to before `end`: a view, nothing is copied."""
+        return Vectors(self.labels[start:end], self.texts[start:end], self.images[start:end])
+
+    def pictured(self) -> np.ndarray:
+        """[n] of bool: whether the item has a picture."""
+        found: np.ndarray = ~np.isnan(self.images[:, 0])
+        return found
+
+
+def texts_only(labels: Sequence[str], texts: np.ndarray) -> Vectors:
+    """Items that have a question and no picture; texts is [n, dim]."""
+    return Vectors(labels, texts, np.full_like(texts, np.nan))
+
+
+def joined(parts: Sequence[Vectors]) -> Vectors:
+    """All rows of all parts, in order."""
+    labels = [label for part in parts for label in part.labels]
+    return Vectors(labels, np.concatenate([p.texts for p in parts]), np.concatenate([p.images for p in parts]))
+
+
+def embed_reference(reference: Reference, embedder: Embedder, progress: Progress = SILENT) -> Vectors:
+    """The vectors of a reference set, labelled NAME/ID. Raises ConfigError from a picture that cannot be read."""
+    labels = [f"{reference.name}/{pair.id}" for pair in reference.pairs]
+    images = np.full((len(labels), embedder.dim), np.nan, dtype=np.float32)
+    rows = [row for row, pair in enumerate(reference.pairs) if pair.image is not None]
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        paths = [reference.pairs[row].image for row in batch]
+        images[batch] = embedder.images([read_image(path) for path in paths if path is not None])
+        progress.count(f"pictures of {reference.name} embedded", start + len(batch), len(rows))
+    return Vectors(labels, embedder.texts([pair.question for pair in reference.pairs]), images)
