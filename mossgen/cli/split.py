@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from mossgen.cli._common import answers
-
-RELATIONS = ("question", "scene", "seed")
+from mossgen.splits.clusters import RELATIONS
 
 
 @click.command()

@@ -1,12 +1,13 @@
 """Which items belong together, and which side each group goes to. Pure: no models, no files.
 
-Everything that items share is a knot, and items tied to the same knot form one cluster: near-duplicates always,
-and the relations that are bound (same question frame, same scene, same seed). Taken literally, all relations at once
-chain: with 50 seeds dealt out in turn over 50 scenes, 200 items are one single cluster, and no split exists that has
-no shared value across sides. So the relations are tried in the order of what a leak through them is worth, QUESTION
-(the wording a model was trained on), SCENE (the background it has seen), SEED (an example that only the writer saw,
-and which no question may be near to), and one that leaves no room for the sides that were asked for is not bound:
-the split says so, and counts what is shared through it. `--bind` insists instead, and fails where it cannot be done.
+Items that share something form one cluster, and so do those that share something with one of them. Near-duplicates
+always count; a relation (same question frame, same scene, same seed) counts where it is bound. All relations at once
+would chain: with 50 seeds dealt out in turn over 50 scenes, 200 items are one single cluster, and then there is no
+split. So the relations are tried one after the other, those through which a leak would tell most first: QUESTION (the
+wording that a model was trained on), SCENE (the background that it has seen), SEED (an example that only the writer
+saw, and that no question may be near to). A relation that leaves no room for the sides that were asked for is not
+bound: the split says so, and counts the values that sides share. Relations that the caller names are bound in any
+case, and where that cannot be done the split fails.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ TOLERANCE = 0.25  # of a side's target (at least one item): farther off, the clu
 
 
 @dataclass(frozen=True)
-class Thing:
-    """What the split needs to know of an item: its strata and what it shares, by relation."""
+class Traits:
+    """What the split needs to know of an item: its type and category, and by relation what it shares with others."""
 
     id: str
     type: str
@@ -52,48 +53,48 @@ class Sides:
 
 
 def divide(
-    things: Sequence[Thing],
+    items: Sequence[Traits],
     near: Sequence[tuple[str, str]],
     shares: Mapping[str, float],
     bind: Sequence[str] | None = None,
     pinned: Mapping[str, str] | None = None,
 ) -> Sides:
-    """The side of every item: `shares` of test and dev, the rest train; `near` are pairs of near-duplicates.
+    """The side of every item: `shares` of test and dev, the rest train; `near` are pairs of ids of near-duplicates.
 
     `pinned` items keep their side. An item that would join two sides is left out. With `bind` None, relations are
     bound as far as they leave room. Raises ConfigError where a side would be empty, or far from what was asked for.
     """
     pinned = pinned or {}
-    targets = _targets(len(things), shares)
+    targets = _targets(len(items), shares)
     if bind is not None:
-        sides = _divided(things, near, targets, tuple(bind), pinned, {})
+        sides = _divided(items, near, targets, tuple(bind), pinned, {})
         _refuse_misfit(sides)
         return sides
     unbound: dict[str, str] = {}
-    best = _divided(things, near, targets, (), pinned, unbound)
+    best = _divided(items, near, targets, (), pinned, unbound)
     _refuse_misfit(best)
     for relation in RELATIONS:
-        if not any(relation in thing.shares for thing in things):
+        if not any(relation in item.shares for item in items):
             continue
-        tried = _divided(things, near, targets, (*best.bound, relation), pinned, unbound)
+        tried = _divided(items, near, targets, (*best.bound, relation), pinned, unbound)
         if _misfit(tried):
             largest = max(map(len, tried.clusters))
-            unbound[relation] = f"with it the items chain: one cluster would hold {largest} of {len(things)}"
+            unbound[relation] = f"with it the items chain: one cluster would hold {largest} of {len(items)}"
         else:
             best = tried
     return best
 
 
 def _divided(
-    things: Sequence[Thing],
+    items: Sequence[Traits],
     near: Sequence[tuple[str, str]],
     targets: Mapping[str, int],
     bound: tuple[str, ...],
     pinned: Mapping[str, str],
     unbound: Mapping[str, str],
 ) -> Sides:
-    clusters, left_out = tie(things, near, bound, pinned)
-    side = assign(clusters, {thing.id: thing for thing in things}, targets, pinned)
+    clusters, left_out = make_clusters(items, near, bound, pinned)
+    side = assign(clusters, {item.id: item for item in items}, targets, pinned)
     return Sides(side, clusters, left_out, targets, bound, unbound)
 
 
@@ -125,72 +126,81 @@ def _refuse_misfit(sides: Sides) -> None:
     raise ConfigError(
         f"The clusters allow no such split: {name} should have {sides.targets[name]} items and can have "
         f"{sides.sizes()[name]}, since {largest} of {len(sides.side)} items belong together (by {by}): "
-        "ask for other shares, bind fewer relations with --bind, or make more items."
+        "ask for other shares, bind fewer relations (`bind`), or make more items."
     )
 
 
 # -- clusters ------------------------------------------------------------------------------------------
 
 
-def tie(
-    things: Sequence[Thing], near: Sequence[tuple[str, str]], bound: Sequence[str], pinned: Mapping[str, str]
+def make_clusters(
+    items: Sequence[Traits], near: Sequence[tuple[str, str]], bound: Sequence[str], pinned: Mapping[str, str]
 ) -> tuple[list[list[str]], dict[str, str]]:
-    """(clusters, items left out with the reason): clusters of ids, in the order of their keys.
+    """(clusters, items left out with the reason): clusters of ids, ids and clusters in hash order.
 
-    Pinned items are tied first; another that would tie clusters of two sides together is left out.
+    Pinned items come first; another item that would join clusters of two sides is left out.
     """
-    knots: dict[str, list[Hashable]] = defaultdict(list)
-    for thing in things:
-        knots[thing.id] += [(relation, thing.shares[relation]) for relation in bound if relation in thing.shares]
+    shared: dict[str, list[Hashable]] = defaultdict(list)
+    for item in items:
+        shared[item.id] += [(relation, item.shares[relation]) for relation in bound if relation in item.shares]
     for pair in near:
-        for end in pair:
-            knots[end].append(("near", *sorted(pair)))
-    forest = _Forest()
+        for key in pair:
+            shared[key].append(("near", *sorted(pair)))
+    clusters = _Clusters()
     left_out: dict[str, str] = {}
-    for key in sorted((thing.id for thing in things), key=lambda i: (i not in pinned, spread(i))):
-        sides = {forest.side[root] for root in map(forest.root, knots[key]) if root in forest.side}
+    for key in sorted((item.id for item in items), key=lambda key: (key not in pinned, hash_order(key))):
+        sides = {side for value in shared[key] if (side := clusters.side(value))}
         if key not in pinned and len(sides) > 1:
             left_out[key] = f"it is too close to items of {' and of '.join(sorted(sides))}"
             continue
-        forest.tie(key, knots[key], pinned.get(key))
+        clusters.add(key, pinned.get(key))
+        for value in shared[key]:
+            clusters.join(key, value)
     groups: dict[Hashable, list[str]] = defaultdict(list)
-    for thing in things:
-        if thing.id not in left_out:
-            groups[forest.root(thing.id)].append(thing.id)
-    return sorted((sorted(group, key=spread) for group in groups.values()), key=lambda g: spread(g[0])), left_out
+    for item in items:
+        if item.id not in left_out:
+            groups[clusters.of(item.id)].append(item.id)
+    found = [sorted(group, key=hash_order) for group in groups.values()]
+    return sorted(found, key=lambda group: hash_order(group[0])), left_out
 
 
-class _Forest:
-    """Union-find over items and knots; a tree that holds a pinned item knows its side."""
+class _Clusters:
+    """Items and the values that they share, in disjoint sets; a set that holds a pinned item has that item's side."""
 
     def __init__(self) -> None:
-        self._parent: dict[Hashable, Hashable] = {}
-        self.side: dict[Hashable, str] = {}
+        from scipy.cluster.hierarchy import DisjointSet
 
-    def root(self, node: Hashable) -> Hashable:
-        """What stands for the tree of a node; a new node is a tree of its own."""
-        self._parent.setdefault(node, node)
-        while self._parent[node] != node:
-            self._parent[node] = self._parent[self._parent[node]]
-            node = self._parent[node]
-        return node
+        self._sets = DisjointSet()
+        self._sides: dict[Hashable, str] = {}  # by what `of` says of the set
 
-    def tie(self, item: str, knots: Sequence[Hashable], side: str | None) -> None:
-        """One tree of an item and its knots. Trees that are pinned to different sides already stay apart."""
-        root = self.root(item)
+    def add(self, item: str, side: str | None) -> None:
+        """Takes an item in, with its side if it is pinned."""
+        self._sets.add(item)
         if side is not None:
-            self.side[root] = side
-        for knot in knots:
-            other = self.root(knot)
-            mine, theirs = self.side.get(root), self.side.get(other)
-            if other != root and (mine is None or theirs is None or mine == theirs):
-                self._parent[other] = root
-                if theirs is not None:
-                    self.side[root] = theirs
+            self._sides[self.of(item)] = side
+
+    def of(self, node: Hashable) -> Hashable:
+        """The node that stands for the set that this one is in; a node that is new has a set of its own."""
+        self._sets.add(node)
+        found: Hashable = self._sets[node]
+        return found
+
+    def side(self, node: Hashable) -> str | None:
+        """The side of the set that the node is in."""
+        return self._sides.get(self.of(node))
+
+    def join(self, item: str, value: Hashable) -> None:
+        """Makes one set of two, unless they are pinned to different sides: such ones were published apart."""
+        one, other = self.side(item), self.side(value)
+        if one and other and one != other:
+            return
+        self._sets.merge(item, value)
+        if side := one or other:
+            self._sides[self.of(item)] = side
 
 
-def spread(key: str) -> str:
-    """The place of an item in the order of drawing: by hash, so that it depends on nothing but the item."""
+def hash_order(key: str) -> str:
+    """The place of an item in the order of drawing: a hash, so that it depends on nothing but the item."""
     return hashlib.sha256(f"mossgen split {key}".encode()).hexdigest()
 
 
@@ -199,7 +209,7 @@ def spread(key: str) -> str:
 
 def assign(
     clusters: Sequence[Sequence[str]],
-    things: Mapping[str, Thing],
+    traits: Mapping[str, Traits],
     targets: Mapping[str, int],
     pinned: Mapping[str, str],
 ) -> dict[str, str]:
@@ -216,24 +226,23 @@ def assign(
             free.append(cluster)
         else:
             side |= {key: pinned.get(key, held) for key in cluster}
-    everything = [things[key] for cluster in clusters for key in cluster]
+    everything = [traits[key] for cluster in clusters for key in cluster]
     for name in (name for name in FILLED if name in targets):
-        have = [things[key] for key, its in side.items() if its == name]
-        chosen = _fill(free, things, targets[name], everything, have)
-        side |= {key: name for cluster in chosen for key in cluster}
-        free = [cluster for cluster in free if cluster not in chosen]
+        have = [traits[key] for key, its in side.items() if its == name]
+        side |= dict.fromkeys(_fill(free, traits, targets[name], everything, have), name)
+        free = [cluster for cluster in free if cluster[0] not in side]
     return side | {key: LEFT_OVER for cluster in free for key in cluster}
 
 
 def _fill(
     free: Sequence[Sequence[str]],
-    things: Mapping[str, Thing],
+    traits: Mapping[str, Traits],
     target: int,
-    everything: Sequence[Thing],
-    have: Sequence[Thing],
-) -> list[Sequence[str]]:
-    """The clusters for one side that has some already."""
-    chosen: list[Sequence[str]] = []
+    everything: Sequence[Traits],
+    have: Sequence[Traits],
+) -> set[str]:
+    """The items that a side gets beside those that it has: whole clusters, all items of each."""
+    chosen: set[str] = set()
     left = target - len(have)
     share = target / len(everything)
     taken = list(have)
@@ -241,29 +250,29 @@ def _fill(
         quota = _quotas(Counter(map(stratum, everything)), share, target)
         quota.subtract(map(stratum, taken))
         for cluster in free:
-            members = [things[key] for key in cluster]
+            members = [traits[key] for key in cluster]
             wanted = Counter(map(stratum, members))
-            if cluster in chosen or len(cluster) > left or any(quota[s] < n for s, n in wanted.items()):
+            if cluster[0] in chosen or len(cluster) > left or any(quota[s] < n for s, n in wanted.items()):
                 continue
-            chosen.append(cluster)
+            chosen.update(cluster)
             taken += members
             left -= len(cluster)
             quota.subtract(wanted)
-    spare = min((cluster for cluster in free if cluster not in chosen), key=len, default=())
+    spare = min((cluster for cluster in free if cluster[0] not in chosen), key=len, default=())
     if spare and len(spare) - left < left:
-        chosen.append(spare)
+        chosen.update(spare)
     return chosen
 
 
-def _both(thing: Thing) -> Hashable:
-    return thing.type, thing.category
+def _both(item: Traits) -> Hashable:
+    return item.type, item.category
 
 
-def _type(thing: Thing) -> Hashable:
-    return thing.type
+def _type(item: Traits) -> Hashable:
+    return item.type
 
 
-def _one(thing: Thing) -> Hashable:
+def _one(item: Traits) -> Hashable:
     return ""
 
 
@@ -271,7 +280,7 @@ def _quotas(sizes: Counter[Hashable], share: float, target: int) -> Counter[Hash
     """Whole numbers that add up to the target, each stratum's share of it rounded by largest remainder."""
     exact = {stratum: size * share for stratum, size in sizes.items()}
     quota = Counter({stratum: int(value) for stratum, value in exact.items()})
-    order = sorted(exact, key=lambda s: (quota[s] - exact[s], spread(repr(s))))
+    order = sorted(exact, key=lambda s: (quota[s] - exact[s], hash_order(repr(s))))
     for stratum in order[: max(target - quota.total(), 0)]:
         quota[stratum] += 1
     return quota

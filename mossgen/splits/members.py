@@ -77,7 +77,7 @@ def read_batches(paths: Sequence[Path]) -> list[Batch]:
             if other != batch.path:
                 raise ConfigError(
                     f"The id {member.id} is in {other} and in {batch.path}: give each run once, or make one of them "
-                    "again with another --seed."
+                    "again with another seed."
                 )
     return batches
 

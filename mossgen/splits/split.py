@@ -1,4 +1,4 @@
-"""mossgen split: whole clusters to sides, written as a set that people can publish, with the proof that it leaks not.
+"""mossgen split: whole clusters go to sides, written as a set to publish, with a report that shows that nothing leaks.
 
 A set that is there already grows: what is in it keeps its side, its canary stays, and an item that would join two
 sides is left out with the reason. What lies where is in `lineage`; what is grouped and why in `clusters`.
@@ -28,7 +28,7 @@ from mossgen.plugins.cards import card, fill
 from mossgen.plugins.protocols import CHANNELS
 from mossgen.plugins.spec import load_embedder
 from mossgen.sets import lineage
-from mossgen.splits.clusters import RELATIONS, Sides, Thing, divide
+from mossgen.splits.clusters import RELATIONS, Sides, Traits, divide
 from mossgen.splits.members import Batch, Member, common_embedder, embed, read_batches
 
 FORMAT = 1
@@ -78,10 +78,11 @@ def split_set(
     embedder = load_embedder(part)
     say("comparing items")
     vectors = embed(batches, embedder, stored)
-    near = [(vectors.labels[a], vectors.labels[b]) for a, b, _, _ in links(vectors, embedder.thresholds)]
+    tied = dict.fromkeys((a, b) for a, b, _, _ in links(vectors, embedder.thresholds))  # once, whatever the channel
+    near = [(vectors.labels[a], vectors.labels[b]) for a, b in tied]
     if bind is None and before:
         bind = tuple(lineage.head(out)["bound"])
-    sides = divide([_thing(member) for member in members], near, shares, bind, pinned)
+    sides = divide([_traits(member) for member in members], near, shares, bind, pinned)
     placed = _placed(members, sides)
     partners, partner_vectors, dropped = _partners(placed, vectors, embedder, before, out)
     everything = joined([vectors, partner_vectors])
@@ -108,12 +109,12 @@ def _refuse_lost(pinned: Mapping[str, str], members: Sequence[Member], out: Path
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         raise ConfigError(
             f"{out} holds {lost[0]}{more}, which none of the runs has: a set only grows, so give all the runs that it "
-            "was made from, or another --out."
+            "was made from, or another `out`."
         )
 
 
-def _thing(member: Member) -> Thing:
-    return Thing(member.id, member.row["type"], member.row.get("category", ""), member.shares)
+def _traits(member: Member) -> Traits:
+    return Traits(member.id, member.row["type"], member.row.get("category", ""), member.shares)
 
 
 def _placed(members: Sequence[Member], sides: Sides) -> list[_Placed]:
