@@ -49,10 +49,10 @@ class Console:
 
     def count(self, what: str, done: int, of: int, note: str = "") -> None:
         """A bar of its own for each `what`; where there is no terminal a line now and then. See core.progress."""
-        if self._bars is None and 0 < done < of and time.monotonic() - self._told < PAUSE:
+        if self._bars is None and 0 < done != of and time.monotonic() - self._told < PAUSE:
             return
         self._told = time.monotonic()
-        self._show(what, f"{what}: {done} of {of}" + (f", {note}" if note else ""), done, of)
+        self._show(what, f"{what}: {done}" + (f" of {of}" if of else "") + (f", {note}" if note else ""), done, of)
 
     def progress(self, what: str) -> Callable[[int, int], None]:
         """A bar over items done of items in all."""

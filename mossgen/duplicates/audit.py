@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder
 
 BATCH = 64  # rows embedded at a time
-SHORTEST, LONGEST = 3, 60  # words of a text that may be a copy of a question
+SHORTEST, LONGEST = 3, 60  # words of a text that may be nearly a question
+ENOUGH = 4  # words of a question that is found within a longer text too
 HELD_OUT = ("test", "dev")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -149,26 +151,45 @@ class _Exact:
 
     def __init__(self, reference: Reference) -> None:
         self._ids = {pair.id for pair in reference.pairs if len(pair.id) >= 8}  # "12" says nothing
-        self._questions: dict[str, str] = {}
-        for pair in reference.pairs:
-            self._questions.setdefault(_words(pair.question), pair.id)
+        self._questions = _Questions((pair.question, pair.id) for pair in reference.pairs)
         self._pictures = {
             hashlib.sha256(pair.image.read_bytes()).hexdigest(): pair.id for pair in reference.pairs if pair.image
         }
 
     def of(self, row: Row) -> Iterator[tuple[str, str]]:
         """(item, how) of what the row holds; the most certain last."""
-        words = [_words(text) for text in row.texts]
-        for question, key in self._questions.items():
-            enough = question.count(" ") > SHORTEST + 1
-            if any(question == text or (enough and question in text) for text in words):
-                yield key, "question"
+        yield from ((key, "question") for key in self._questions.held_by(row.texts))
         for data in row.pictures:
             key = self._pictures.get(hashlib.sha256(data).hexdigest(), "")
             if key:
                 yield key, "picture"
         stems = {part for text in row.texts for part in re.findall(r"[\w-]{8,}", text)}
         yield from ((key, "id") for key in sorted(self._ids & stems))
+
+
+class _Questions:
+    """Finds the questions that texts hold word by word; one of few words only where it is the whole text."""
+
+    def __init__(self, questions: Iterable[tuple[str, str]]) -> None:
+        self._ids: dict[str, str] = {}  # by the question's words
+        self._by_start: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for question, key in questions:
+            words = _words(question)
+            if words not in self._ids and len(words.split()) >= ENOUGH:
+                self._by_start[tuple(words.split()[:ENOUGH])].append(words)
+            self._ids.setdefault(words, key)
+        self._order = {words: place for place, words in enumerate(self._ids)}
+
+    def held_by(self, texts: Iterable[str]) -> list[str]:
+        """The ids of the questions that are in any of the texts, in the order of the questions."""
+        found = set()
+        for text in map(_words, texts):
+            found |= {text} & self._ids.keys()
+            words = text.split()
+            for place in range(len(words) - ENOUGH + 1):
+                starting = self._by_start.get(tuple(words[place : place + ENOUGH]), ())
+                found.update(question for question in starting if question in text)
+        return [self._ids[question] for question in sorted(found, key=self._order.__getitem__)]
 
 
 # -- what is alike -------------------------------------------------------------------------------------

@@ -130,6 +130,27 @@ def test_what_trains_is_not_what_tests(made) -> None:
     assert {hit.item for hit in whole.hits} == {row["id"] for row in lineage.rows(made.folder, "test")}
 
 
+def test_a_question_is_found_within_a_text_if_it_has_words_enough(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    questions = ["Can I kill it?", "Kill it!", "Can I kill it or not?", "", "can i KILL it"]
+    rows = [{"file_name": "a.png", "id": f"q{n}", "question": q} for n, q in enumerate(questions)]
+    drawing().save(theirs / "a.png")
+    (theirs / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    texts = [
+        "Say, can I kill it or not?",
+        "Can I kill it, or no?",
+        "so kill it",
+        "kill it",
+        "Scan I kill it",
+        "...",
+        "I kill it can I kill",
+    ]
+    data = write(tmp_path / "data.jsonl", [{"a": text} for text in texts])
+    found = audit(data, theirs, exact=True)
+    assert [(hit.row, hit.item) for hit in found.hits] == [(1, "q0"), (1, "q2"), (2, "q0"), (4, "q1"), (6, "q3")]
+
+
 def test_bad_training_files_are_a_sentence_or_are_counted(made, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such file"):
         audit(tmp_path / "gone.jsonl", made.folder, exact=True)
