@@ -27,24 +27,17 @@ def push(folder: Path, repo: str, public: bool, dry_run: bool, quiet: bool) -> t
     mossgen push my-set --repo my-org/my-set --dry-run
     mossgen push out/parquet --repo my-org/my-set --public
     """
-    from mossgen.exports.push import parcel
     from mossgen.exports.push import push as send
 
-    found = parcel(folder, repo)
-    url = None if dry_run else send(found, private=not public)
-    size = sum(found.files.values())
-    result = {
-        "repository": repo,
-        "private": not public,
-        "pushed": not dry_run,
-        "url": url,
-        "bytes": size,
-        "files": dict(found.files),
-        "licence": found.card.get("license"),
-        "configs": [config["config_name"] for config in found.card.get("configs", [])],
-    }
-    lines = [f"  {name} ({bytes_:,} bytes)" for name, bytes_ in list(found.files.items())[:SHOWN]]
-    more = [f"  and {len(found.files) - SHOWN} more; --json names all."] if len(found.files) > SHOWN else []
-    what = f"{len(found.files)} files, {size:,} bytes, {result['licence']}"
-    head = f"Would push {what} to {repo}:" if dry_run else f"Pushed {what}: {url}"
-    return result, "\n".join([head, *lines, *more] if dry_run else [head]), 0
+    result = send(folder, repo, public=public, dry_run=dry_run).to_dict()
+    return result, _text(result), 0
+
+
+def _text(result: dict[str, Any]) -> str:
+    files = list(result["files"].items())
+    what = f"{len(files)} files, {result['bytes']:,} bytes, {result['licence']}"
+    if result["pushed"]:
+        return f"Pushed {what}: {result['url']}"
+    lines = [f"  {name} ({size:,} bytes)" for name, size in files[:SHOWN]]
+    more = [f"  and {len(files) - SHOWN} more; --json names all."] if len(files) > SHOWN else []
+    return "\n".join([f"Would push {what} to {result['repository']}:", *lines, *more])

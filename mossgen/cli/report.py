@@ -30,8 +30,7 @@ def report(
     mossgen report generated/probe-negated_harm-0 generated/negated_harm-0
     mossgen report generated/probe-a generated/probe-b --judge embedded --out my-report
     """
-    from mossgen.reports.report import Wish, write_report
+    from mossgen.reports.report import report as write
 
-    folder = out or Path("generated") / f"report-{sources[0].resolve().name}"
-    files = write_report(sources, folder, Wish(judge, empty_refuses))
-    return {"out": str(folder), "files": [str(file) for file in files]}, f"{folder / 'index.html'}", 0
+    made = write(sources, judge=judge, empty_refuses=empty_refuses, out=out)
+    return made.to_dict(), str(made.page), 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +21,52 @@ MAX_FILES = 100_000  # of one repository, as the hub advises
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """What is to be pushed: the folder, the repository, its files with their bytes, and what the card's head says."""
+class Upload:
+    """What goes to a hub: the folder, the repository, its files with their bytes, and what the card's head says.
+
+    `url` is the address of the commit, None as long as nothing was sent.
+    """
 
     folder: Path
     repository: str
+    private: bool
     files: Mapping[str, int]
     card: Mapping[str, Any]
+    url: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return {
+            "repository": self.repository,
+            "private": self.private,
+            "pushed": self.url is not None,
+            "url": self.url,
+            "bytes": sum(self.files.values()),
+            "files": dict(self.files),
+            "licence": self.card.get("license"),
+            "configs": [config["config_name"] for config in self.card.get("configs", [])],
+        }
 
 
-def parcel(folder: Path, repository: str) -> Parcel:
-    """What `folder` would push. Raises ConfigError: not ours, altered, without a card, or no name of a repository."""
+def push(folder: Path | str, repo: str, *, public: bool = False, dry_run: bool = False) -> Upload:
+    """Uploads an export, or a set with sides, to the dataset `repo` (ORG/NAME) in one commit.
+
+    The repository is made where it is not there, private unless `public`; with `dry_run` nothing is asked of the
+    network. Raises ConfigError for a folder that is not ours, was altered or has no card, and BackendError where the
+    hub refuses; what lies there then stays as it was.
+
+    >>> mossgen.push("my-set", "my-org/my-set", dry_run=True).to_dict()["pushed"]  # doctest: +SKIP
+    False
+    """
+    upload = _collect(Path(folder), repo, private=not public)
+    return upload if dry_run else replace(upload, url=_send(upload))
+
+
+def _collect(folder: Path, repository: str, private: bool) -> Upload:
+    """What `folder` would send. Raises ConfigError."""
     from huggingface_hub import DatasetCard
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-    try:
-        validate_repo_id(repository)
-    except HFValidationError as error:
-        raise ConfigError(f"--repo {repository!r} names no repository ({error}): give ORG/NAME.") from None
+    _refuse_no_name(repository)
     names = written(folder)
     if CARD not in names:
         raise ConfigError(
@@ -53,21 +80,31 @@ def parcel(folder: Path, repository: str) -> Parcel:
         card = DatasetCard.load(folder / CARD).data.to_dict()
     except ValueError as error:
         raise ConfigError(f"{folder / CARD}: its head is no dataset card ({error}): export again.") from None
-    return Parcel(folder, repository, {name: (folder / name).stat().st_size for name in names}, card)
+    return Upload(folder, repository, private, {name: (folder / name).stat().st_size for name in names}, card)
 
 
-def push(parcel: Parcel, private: bool = True) -> str:
-    """Uploads the files in one commit, and returns its address. Raises BackendError; what is there stays as it was."""
+def _refuse_no_name(repository: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+    try:
+        validate_repo_id(repository)
+    except HFValidationError as error:
+        raise ConfigError(f"`repo` {repository!r} names no repository ({error}): give ORG/NAME.") from None
+
+
+def _send(upload: Upload) -> str:
+    """Sends the files in one commit, and returns its address. Raises BackendError."""
     from huggingface_hub import CommitOperationAdd, HfApi
 
     api = HfApi()
-    with _hub_errors(parcel.repository):
-        api.create_repo(parcel.repository, repo_type="dataset", private=private, exist_ok=True)
+    with _hub_errors(upload.repository):
+        api.create_repo(upload.repository, repo_type="dataset", private=upload.private, exist_ok=True)
         commit = api.create_commit(
-            parcel.repository,
-            [CommitOperationAdd(name, str(parcel.folder / name)) for name in parcel.files],
+            upload.repository,
+            [CommitOperationAdd(name, str(upload.folder / name)) for name in upload.files],
             repo_type="dataset",
-            commit_message=f"mossgen: {parcel.folder.resolve().name}",
+            commit_message=f"mossgen: {upload.folder.resolve().name}",
         )
     return str(commit.commit_url)
 

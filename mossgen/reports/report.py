@@ -24,28 +24,58 @@ from mossgen.judgements import plots
 from mossgen.judgements.rates import ALL, Cell, by_judge, cells, figures, sides
 from mossgen.probes.subjects import Subject
 from mossgen.reports import page
-from mossgen.reports.sources import Refused, read_sources, refused
+from mossgen.reports.sources import Refused, Sources, read_sources, refused
+
+FOLDER = Path("generated")  # where a report goes that nobody gave a place
+PAGE = "index.html"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """How a report is made: which judge it goes by (empty: the first), and whether empty responses refuse."""
+class Report:
+    """A report that was written: its folder and its files."""
 
-    judge: str = ""
-    empty_refuses: bool = False
+    folder: Path
+    files: Sequence[Path]
+
+    @property
+    def page(self) -> Path:
+        """The page to open."""
+        return self.folder / PAGE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return {"out": str(self.folder), "files": [str(file) for file in self.files]}
 
 
-def write_report(paths: Sequence[Path], out: Path, wish: Wish) -> list[Path]:
-    """Writes the report of these probes, runs and sets into `out`, whole or not at all; returns its files.
+def report(
+    sources: Path | str | Sequence[Path | str],
+    *,
+    judge: str = "",
+    empty_refuses: bool = False,
+    out: Path | str | None = None,
+) -> Report:
+    """Writes what was measured as a page, plots and tables, whole or not at all.
+
+    `sources` are folders of responses with labels (of `probe` and `judge`), runs and sets. The plots go by the labels
+    of `judge`, if none is named by those of the first. With `empty_refuses` a response without a text counts as a
+    refusal, as MOSSBench counts it. `out` is the folder, generated/report-NAME if none is given.
 
     Raises ConfigError (nothing there, no labels, no such judge, somebody else's folder), StoreError.
+
+    >>> mossgen.report(["generated/probe-negated_harm-0", "generated/negated_harm-0"]).page  # doctest: +SKIP
+    PosixPath('generated/report-probe-negated_harm-0/index.html')
     """
-    sources = read_sources(paths)
-    judged = by_judge(sources.rows, sources.labels, wish.empty_refuses)
-    judge = wish.judge or next(iter(judged), "")
+    paths = [Path(path) for path in ([sources] if isinstance(sources, Path | str) else sources)]
+    folder = Path(out) if out is not None else FOLDER / f"report-{paths[0].resolve().name}"
+    return Report(folder, _write(read_sources(paths), judge, empty_refuses, folder))
+
+
+def _write(sources: Sources, judge: str, empty_refuses: bool, out: Path) -> list[Path]:
+    judged = by_judge(sources.rows, sources.labels, empty_refuses)
+    judge = judge or next(iter(judged), "")
     if judged and judge not in judged:
-        raise ConfigError(f"--judge {judge!r} labelled nothing there: use one of {', '.join(judged)}.")
-    told = figures(judged, wish.empty_refuses)
+        raise ConfigError(f"`judge` {judge!r} labelled nothing there: use one of {', '.join(judged)}.")
+    told = figures(judged, empty_refuses)
     table = cells({judge: judged[judge]}) if judged else []
     items = refused(judged.get(judge, []), sources.items)
     contents = _contents(sources.items)
@@ -58,7 +88,7 @@ def write_report(paths: Sequence[Path], out: Path, wish: Wish) -> list[Path]:
                  "contents": contents}  # fmt: skip
         (stage / "report.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         text = page.render(stage, page.Content(sources, judge, judged, table, told, items, contents))
-        (stage / "index.html").write_text(text, encoding="utf-8", errors="replace")
+        (stage / PAGE).write_text(text, encoding="utf-8", errors="replace")
 
     return write_folder(out, "report", fill)
 

@@ -9,7 +9,7 @@ from support.command import mossgen
 from support.export_set import write_export
 
 from mossgen.errors import BackendError, ConfigError
-from mossgen.exports.push import parcel, push
+from mossgen.exports.push import push
 from mossgen.files.folders import MARKER
 
 
@@ -38,7 +38,7 @@ def hub(monkeypatch):
 
 
 def test_everything_but_the_marker_goes_in_one_private_commit(out, hub):
-    assert push(parcel(out, "org/demo")).startswith("https://hub/datasets/org/demo")
+    assert str(push(out, "org/demo").url).startswith("https://hub/datasets/org/demo")
     assert hub.repositories == [("org/demo", {"repo_type": "dataset", "private": True, "exist_ok": True})]
     [(name, files)] = hub.commits
     assert name == "org/demo"
@@ -69,25 +69,25 @@ def test_what_the_hub_refuses_is_said(out, hub, status, mend):
     response = SimpleNamespace(status_code=status, headers={}, request=request)
     hub.answers = HfHubHTTPError("no", response=response, server_message="not today")
     with pytest.raises(BackendError, match=rf"refused org/demo \({status} not today\): {mend}") as caught:
-        push(parcel(out, "org/demo"))
+        push(out, "org/demo")
     assert "hf_secret" not in str(caught.value)
 
 
 def test_only_what_was_written_whole_is_pushed(out, tmp_path):
     with pytest.raises(ConfigError, match="names no repository"):
-        parcel(out, "a/b/c")
+        push(out, "a/b/c", dry_run=True)
     (out / "notes.txt").write_text("mine")
     with pytest.raises(ConfigError, match=r"notes\.txt was added, lost or is a link"):
-        parcel(out, "org/demo")
+        push(out, "org/demo", dry_run=True)
     (out / "notes.txt").unlink()
     card = (out / "README.md").read_bytes()
     (out / "README.md").write_bytes(card + b"mine")
     with pytest.raises(ConfigError, match=r"README\.md was altered since this was written: export again"):
-        parcel(out, "org/demo")
+        push(out, "org/demo", dry_run=True)
     (out / "README.md").unlink()
     (tmp_path / "secret").write_bytes(card)
     (out / "README.md").symlink_to(tmp_path / "secret")
     with pytest.raises(ConfigError, match=r"README\.md was added, lost or is a link"):
-        parcel(out, "org/demo")
+        push(out, "org/demo", dry_run=True)
     with pytest.raises(ConfigError, match="is no export and no set with sides"):
-        parcel(tmp_path, "org/demo")
+        push(tmp_path, "org/demo", dry_run=True)
