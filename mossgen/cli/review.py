@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,14 @@ from mossgen.cli.expand import NOTHING_ACCEPTED
 from mossgen.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mossgen.runs.store import RunStore
+    from mossgen.reviews.review import Review
 
-WAYS = ("report", "apply_votes", "export_html", "export_csv", "export_label_studio", "export_crowd", "import_file")
-
-
+Done = tuple[dict[str, Any], str]  # what --json says of it, and a sentence
+GOES_WITH = {
+    "reviewed": ("apply_votes",),
+    "type": ("apply_votes",),
+    "images_at": ("export_label_studio", "export_crowd"),
+}
 _PATH = click.Path(path_type=Path)
 # the options of `review`, in the order of use
 _options = together(
@@ -29,7 +33,7 @@ _options = together(
     click.option("--apply", "apply_votes", is_flag=True,
                  help="Reject what people settled as not benign, and write the outputs anew."),
     click.option("--reviewed", is_flag=True, help="With --apply: also what people have not settled yet."),
-    click.option("--type", "type_name", metavar="FILE", help="With --apply: the template of a type of your own."),
+    click.option("--type", metavar="FILE", help="With --apply: the template of a type of your own."),
     click.option("--export-html", type=_PATH, metavar="FILE", help="The page as one file; votes leave it as a CSV."),
     click.option("--export-csv", type=_PATH, metavar="FILE", help="All votes there are."),
     click.option("--export-label-studio", type=_PATH, metavar="DIR", help="Tasks with predictions, and a config."),
@@ -54,13 +58,13 @@ def review(run: Path, quiet: bool, **options: Any) -> tuple[Any, str, int]:
     mossgen review generated/negated_harm-0 --import votes-Ada.csv
     mossgen review generated/negated_harm-0 --apply --reviewed
     """
-    from mossgen.reviews.report import review_report, text
-    from mossgen.runs.store import RunStore
+    from mossgen.reviews.report import text
+    from mossgen.reviews.review import review as begin
 
     way = _way(options)
-    done, said = _do(way, run, options)
-    with RunStore.read(run) as store:
-        figures = review_report(store, options["votes"])
+    its = begin(run, votes=options["votes"], rejected=options["rejected"])
+    done, said = _WAYS[way](its, options)
+    figures = its.report()
     if way == "report":
         return figures, text(figures), 0
     brief = {key: figures[key] for key in ("items", "votes", "settled", "queue", "open", "alpha")}
@@ -71,40 +75,19 @@ def review(run: Path, quiet: bool, **options: Any) -> tuple[Any, str, int]:
 
 def _way(options: dict[str, Any]) -> str:
     """The one thing that is asked for. Raises ConfigError where options do not go together."""
-    chosen = [way for way in WAYS if options[way]]
+    chosen = [way for way in _WAYS if options.get(way)]
     if len(chosen) > 1:
-        names = " and ".join(
-            f"--{way.removesuffix('_votes').removesuffix('_file').replace('_', '-')}" for way in chosen
-        )
-        raise ConfigError(f"{names} cannot go together: give one at a time.")
+        raise ConfigError(f"{' and '.join(f'`{way}`' for way in chosen)} cannot go together: give one at a time.")
     way = chosen[0] if chosen else "serve"
-    for option, ways in (("reviewed", ["apply_votes"]), ("type_name", ["apply_votes"]),
-                         ("images_at", ["export_label_studio", "export_crowd"])):  # fmt: skip
+    for option, ways in GOES_WITH.items():
         if options[option] and way not in ways:
-            name = option.removesuffix("_name").replace("_", "-")
-            raise ConfigError(f"--{name} goes with --{ways[0].removesuffix('_votes').replace('_', '-')} alone.")
+            raise ConfigError(f"`{option}` goes with {' or '.join(f'`{way}`' for way in ways)} alone.")
     return way
 
 
-def _do(way: str, run: Path, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Does it; returns what `--json` says of it, and a sentence."""
-    from mossgen.runs.store import RunStore
-
-    if way == "apply_votes":
-        return _apply(run, options)
-    with (RunStore.open if way in ("serve", "import_file") else RunStore.read)(run) as store:
-        return _WAYS[way](store, options) if way != "report" else ({}, "")
-
-
-def _serve(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.reviews.pool import pool
-    from mossgen.reviews.server import ReviewServer
-    from mossgen.reviews.session import Session
-
-    items = pool(store, options["rejected"])
-    session = Session(store.folder, options["votes"], options["rejected"])
-    with ReviewServer(session, items[0].type, options["port"], options["reviewer"]) as server:
-        click.echo(f"Review {len(items)} items at {server.url} (Ctrl-C ends it; every vote is kept at once)", err=True)
+def _serve(its: Review, options: dict[str, Any]) -> Done:
+    with its.serve(options["port"], options["reviewer"]) as server:
+        click.echo(f"Review the items at {server.url} (Ctrl-C ends it; every vote is kept at once)", err=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -112,73 +95,48 @@ def _serve(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], st
     return {}, "The page is closed."
 
 
-def _apply(run: Path, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.reviews.apply import apply_to_run
-    from mossgen.stimulus.types import load_type
-
-    kind = load_type(options["type_name"]) if options["type_name"] else None
-    applied = apply_to_run(run, kind, options["votes"], options["reviewed"])
-    done = {"rejected": list(applied.rejected), "restored": list(applied.restored), "accepted": applied.accepted}
-    said = (
-        f"{len(applied.rejected)} items rejected, {len(applied.restored)} accepted again; "
-        f"{applied.accepted} are accepted now."
+def _apply(its: Review, options: dict[str, Any]) -> Done:
+    made = its.apply(reviewed=options["reviewed"], type=options["type"])
+    done = {"rejected": list(made.rejected), "restored": list(made.restored), "accepted": made.accepted}
+    return done, (
+        f"{len(made.rejected)} items rejected, {len(made.restored)} accepted again; {made.accepted} are accepted now."
     )
-    return done, said
 
 
-def _export_html(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.files.folders import write_file
-    from mossgen.reviews.page import GENERATOR, file_page
-    from mossgen.reviews.pool import pool
-
-    path = options["export_html"]
-    write_file(path, file_page(store, pool(store, options["rejected"])), ours=GENERATOR)
+def _export_html(its: Review, options: dict[str, Any]) -> Done:
+    path = its.export_html(options["export_html"])
     return {"files": [str(path)]}, f"{path}: send it to reviewers, and `--import` the CSV that each of them saves."
 
 
-def _export_csv(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.files.folders import write_file
-    from mossgen.reviews.csv_votes import COLUMNS, write_csv
-    from mossgen.reviews.pool import pictured
-
-    path, votes = options["export_csv"], store.votes()
-    write_file(path, write_csv(votes, pictured(store)), ours='"item","image","reviewer"')
-    return {"files": [str(path)]}, f"{path}: {len(votes)} votes, those taken back too ({', '.join(COLUMNS)})."
+def _export_csv(its: Review, options: dict[str, Any]) -> Done:
+    path = options["export_csv"]
+    return {"files": [str(path)]}, f"{path}: {its.export_csv(path)} votes, those taken back too."
 
 
-def _export_label_studio(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.reviews.label_studio import export_label_studio
-    from mossgen.reviews.pool import pool
-
-    items = pool(store, options["rejected"])
-    files = export_label_studio(store, items, options["export_label_studio"], options["images_at"])
-    said = (
-        f"{options['export_label_studio']}: make a project with config.xml, turn off its setting that shows "
-        "predictions to annotators (people vote blind), import tasks.json."
+def _export_label_studio(its: Review, options: dict[str, Any]) -> Done:
+    folder = options["export_label_studio"]
+    files = its.export_label_studio(folder, options["images_at"])
+    return {"files": [str(file) for file in files]}, (
+        f"{folder}: make a project with config.xml, turn off its setting that shows predictions to annotators (people "
+        "vote blind), import tasks.json."
     )
-    return {"files": [str(file) for file in files]}, said
 
 
-def _export_crowd(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.reviews.crowd import export_crowd
-    from mossgen.reviews.pool import pool
-
-    files = export_crowd(store, pool(store, options["rejected"]), options["export_crowd"], options["images_at"])
-    return {
-        "files": [str(file) for file in files]
-    }, f"{options['export_crowd']}: put images/ at {options['images_at']}."
+def _export_crowd(its: Review, options: dict[str, Any]) -> Done:
+    folder, images_at = options["export_crowd"], options["images_at"]
+    files = its.export_crowd(folder, images_at)
+    return {"files": [str(file) for file in files]}, f"{folder}: put images/ at {images_at}."
 
 
-def _import(store: RunStore, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    from mossgen.reviews.transfer import import_votes
-
-    imported = import_votes(store, options["import_file"])
-    said = f"{imported.added} votes added, {imported.known} were there already."
-    return {"added": imported.added, "known": imported.known}, said
+def _import(its: Review, options: dict[str, Any]) -> Done:
+    made = its.import_votes(options["import_file"])
+    return {"added": made.added, "known": made.known}, f"{made.added} votes added, {made.known} were there already."
 
 
-_WAYS = {
+_WAYS: dict[str, Callable[[Review, dict[str, Any]], Done]] = {
     "serve": _serve,
+    "report": lambda its, options: ({}, ""),
+    "apply_votes": _apply,
     "export_html": _export_html,
     "export_csv": _export_csv,
     "export_label_studio": _export_label_studio,

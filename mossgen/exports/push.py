@@ -55,7 +55,7 @@ def push(folder: Path | str, repo: str, *, public: bool = False, dry_run: bool =
     network. Raises ConfigError for a folder that is not ours, was altered or has no card, and BackendError where the
     hub refuses; what lies there then stays as it was.
 
-    >>> mossgen.push("my-set", "my-org/my-set", dry_run=True).to_dict()["pushed"]  # doctest: +SKIP
+    >>> mossgen.push("my-set", "my-org/my-set", dry_run=True).to_dict()["pushed"]
     False
     """
     upload = _collect(Path(folder), repo, private=not public)

@@ -62,7 +62,7 @@ def report(
 
     Raises ConfigError (nothing there, no labels, no such judge, somebody else's folder), StoreError.
 
-    >>> mossgen.report(["generated/probe-negated_harm-0", "generated/negated_harm-0"]).page  # doctest: +SKIP
+    >>> mossgen.report(["generated/probe-negated_harm-0", "generated/negated_harm-0"]).page
     PosixPath('generated/report-probe-negated_harm-0/index.html')
     """
     paths = [Path(path) for path in ([sources] if isinstance(sources, Path | str) else sources)]

@@ -26,7 +26,7 @@ class Applied:
 
 
 def settled_benign(store: RunStore, reviewers: int = REVIEWERS) -> frozenset[str]:
-    """The ids of the items that people settled as benign: what `--reviewed` lets through."""
+    """The ids of the items that people settled as benign: all that counts where only reviewed items do."""
     ruled = rulings(store.votes(), reviewers)
     return frozenset(key for key, ruling in ruled.items() if ruling.label is Label.BENIGN)
 
@@ -61,13 +61,12 @@ def apply_to_run(
     `stimulus` is its type, where that is not one that comes with mossgen. Raises ConfigError, TemplateError,
     StoreError.
     """
-    from mossgen.files.disk import locked
     from mossgen.runs.config import read_config
     from mossgen.runs.outputs import write_outputs
     from mossgen.runs.store import CONFIG
     from mossgen.stimulus.types import load_type
 
-    with RunStore.open(folder) as store, locked(folder):
+    with RunStore.change(folder) as store:
         config = read_config(folder / CONFIG)
         kind = stimulus or load_type(config.type)
         applied = apply_votes(store, reviewers, only_reviewed)

@@ -30,8 +30,8 @@ def export_crowd(store: RunStore, items: Sequence[Item], out: Path, images_at: s
 
     if not images_at or not images_at.startswith(("https://", "http://")):
         raise ConfigError(
-            f"A crowd platform loads pictures from the web and {images_at or 'no --images-at'} is no address: "
-            "give --images-at https://…, where you will put the folder `images`."
+            f"A crowd platform loads pictures from the web and {images_at or 'nothing'} is no web address: "
+            "give `images_at` https://…, where you will put the folder `images`."
         )
 
     def fill(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Votes as a CSV: what the one-file page saves, what `--export-csv` writes, and both read back."""
+"""Votes as a CSV: what the one-file page saves, what Review.export_csv writes, and both read back."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def pool(store: RunStore, rejected: int = 0) -> list[Item]:
     if not items:
         raise ConfigError(
             f"{store.folder}: no accepted item has a picture, so there is nothing to review: "
-            "make some with `mossgen expand`, or look at rejected ones with --rejected 20."
+            "make some with `mossgen expand`, or look at some that were rejected, with `rejected` 20."
         )
     for item in items:
         if not store.blob(item.image or "").is_file():

@@ -50,7 +50,7 @@ class ReviewServer(ThreadingHTTPServer):
             super().__init__((HOST, port), _Handler)
         except OSError as error:
             raise ConfigError(
-                f"Port {port} cannot be used ({error.strerror}): choose another --port, or none for any free one."
+                f"Port {port} cannot be used ({error.strerror}): choose another `port`, or none for any free one."
             ) from None
         self.url = f"http://{HOST}:{self.server_address[1]}/{self.token}/"
 

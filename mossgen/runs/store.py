@@ -8,6 +8,7 @@ names.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,56 +21,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from mossgen.core.items import Item, Label, State, Vote, canonical, item_id
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files import disk
+from mossgen.runs.schema import FORMAT, NEW, TABLES, refuse_other_format
 
 if TYPE_CHECKING:
     import numpy as np
 
 DATABASE = "run.db"
 CONFIG = "run.json"
-
-# Applied in order; PRAGMA user_version counts those done. Never edit one that was released: add the next.
-MIGRATIONS = (
-    """
-    CREATE TABLE items (
-        id TEXT PRIMARY KEY,
-        number INTEGER NOT NULL UNIQUE,
-        state TEXT NOT NULL,
-        data TEXT NOT NULL,      -- canonical JSON of the item
-        digest TEXT NOT NULL     -- sha256 of data: `verify` recomputes it
-    );
-    CREATE INDEX items_state ON items (state);
-    CREATE TABLE vectors (
-        id TEXT NOT NULL REFERENCES items (id),
-        channel TEXT NOT NULL,   -- text or image
-        vector BLOB NOT NULL,    -- float32, unit length
-        PRIMARY KEY (id, channel)
-    );
-    CREATE TABLE spent (
-        stage TEXT PRIMARY KEY,
-        seconds REAL NOT NULL,
-        usd REAL NOT NULL
-    );
-    """,
-    """
-    CREATE TABLE votes (         -- of people; only ever added to
-        number INTEGER PRIMARY KEY,
-        item TEXT NOT NULL REFERENCES items (id),
-        reviewer TEXT NOT NULL,
-        label TEXT,              -- NULL takes the earlier vote back
-        flags TEXT NOT NULL,     -- JSON list
-        note TEXT NOT NULL,
-        at TEXT NOT NULL         -- UTC, ISO 8601
-    );
-    """,
-    """
-    CREATE TABLE outputs (
-        only INTEGER PRIMARY KEY CHECK (only = 1),
-        state TEXT NOT NULL,     -- of class Outputs
-        manifest TEXT NOT NULL   -- sha256 of the manifest last written, empty before the first
-    );
-    INSERT INTO outputs VALUES (1, 'old', '');
-    """,
-)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -117,7 +75,7 @@ class RunStore:
         try:
             (folder / "blobs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{folder}: cannot be made ({error.strerror}): choose another --run folder.") from error
+            raise StoreError(f"{folder}: cannot be made ({error.strerror}): choose another `run` folder.") from error
         return RunStore._connect(folder)
 
     @staticmethod
@@ -125,6 +83,14 @@ class RunStore:
         """The store of a run that is there. Raises ConfigError if it is none."""
         _refuse_no_run(folder)
         return RunStore._connect(folder)
+
+    @staticmethod
+    @contextmanager
+    def change(folder: Path) -> Iterator[RunStore]:
+        """The store of a run that is there, which no other mossgen writes meanwhile. Raises ConfigError, StoreError."""
+        _refuse_no_run(folder)
+        with disk.locked(folder), RunStore._connect(folder) as store:
+            yield store
 
     @staticmethod
     def read(folder: Path) -> RunStore:
@@ -156,33 +122,33 @@ class RunStore:
             raise StoreError(
                 f"{path}: cannot be read where nothing may be written ({error}): copy the folder to where you may."
             ) from error
-        if done != len(MIGRATIONS):
-            raise ConfigError(
-                f"{folder} was made by another mossgen (schema {done}, this one has {len(MIGRATIONS)}): "
-                "install that version, or copy the folder to where it may be written."
-            )
+        refuse_other_format(done, folder)
         return RunStore(folder, db)
 
     @staticmethod
     def _connect(folder: Path) -> RunStore:
-        """A connection that writes; the tables are made, or brought up to this version's."""
+        """A connection that writes; of a new database the tables are made."""
         try:
             db = sqlite3.connect(folder / DATABASE, timeout=30, isolation_level=None)  # a batch may hold it
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             done = db.execute("PRAGMA user_version").fetchone()[0]
-            for number, script in enumerate(MIGRATIONS[done:], done + 1):
-                db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+            if done == NEW:
+                db.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
         except sqlite3.Error as error:
             raise StoreError(f"{folder / DATABASE}: cannot be opened ({error}).") from error
-        if done > len(MIGRATIONS):
-            raise ConfigError(f"{folder} was made by a newer mossgen (schema {done}): install that version.")
+        if done != NEW:
+            refuse_other_format(done, folder)
         return RunStore(folder, db)
 
     def __enter__(self) -> RunStore:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the database; what was committed stays."""
         self._db.close()
 
     # -- writing -------------------------------------------------------------------------------------
@@ -285,8 +251,6 @@ class RunStore:
     @_stored
     def items(self, *states: State, after: int = -1, below: int | None = None) -> list[Item]:
         """Items in plan order: of these states (default all), with `after` < number < `below`."""
-        import json
-
         sql = "SELECT data FROM items WHERE number > ?"
         values: list[object] = [after]
         if below is not None:
@@ -301,8 +265,6 @@ class RunStore:
     @_stored
     def item(self, key: str) -> Item | None:
         """One item by its id, if it is there."""
-        import json
-
         row = self._db.execute("SELECT data FROM items WHERE id = ?", (key,)).fetchone()
         return Item.from_dict(json.loads(row[0])) if row else None
 
@@ -336,8 +298,6 @@ class RunStore:
     @_stored
     def votes(self) -> list[Vote]:
         """Every vote ever given, in the order of time; votes of the same instant in the order of their arrival."""
-        import json
-
         rows = self._db.execute("SELECT item, reviewer, label, flags, note, at FROM votes ORDER BY at, number")
         return [
             Vote(item, reviewer, Label(label) if label else None, tuple(json.loads(flags)), note, at)
@@ -359,8 +319,6 @@ class RunStore:
     @_stored
     def problems(self) -> list[str]:
         """What was altered or lost: every id, row hash and picture hash is recomputed."""
-        import json
-
         found: list[str] = []
         expected = 0  # candidates are numbered without gaps
         for key, number, state, data, digest in self._db.execute("SELECT * FROM items ORDER BY number"):

@@ -212,7 +212,7 @@ def test_crowd_there_and_back(run: Path, tmp_path: Path) -> None:
 
 
 def test_crowd_needs_an_address_and_an_answer(run: Path, tmp_path: Path) -> None:
-    with RunStore.open(run) as store, pytest.raises(ConfigError, match="--images-at"):
+    with RunStore.open(run) as store, pytest.raises(ConfigError, match="images_at"):
         export_crowd(store, pool(store), tmp_path / "crowd", None)
     file = tmp_path / "batch.csv"
     file.write_text(f"WorkerId,Input.id,Answer.note\nW1,{ids(run)[0]},x\n", encoding="utf-8")

@@ -117,11 +117,14 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
         assert len(store.items()) == 2
 
 
-def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
-    with RunStore.create(tmp_path) as store:
-        store._db.execute("PRAGMA user_version = 99")
-    with pytest.raises(ConfigError, match="newer mossgen"):
-        RunStore.open(tmp_path)
+@pytest.mark.parametrize("version", [3, 99])
+def test_a_run_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
+    RunStore.create(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    for open_ in (RunStore.open, RunStore.read, RunStore.create):
+        with pytest.raises(ConfigError, match=f"{tmp_path}.*format {version}.*make the run again"):
+            open_(tmp_path)
 
 
 def test_changed_items_make_the_outputs_old(tmp_path: Path) -> None:
