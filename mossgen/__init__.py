@@ -1,3 +1,53 @@
-"""mossgen: makes benign image+text queries that look alarming, to measure and mend oversensitivity."""
+"""mossgen makes benign image+text queries that look alarming, to measure and mend the oversensitivity of models.
+
+    import mossgen
+
+    run = mossgen.expand("negated_harm", n=4)          # or the folder of one: mossgen.open_run("generated/…")
+    run[0].image, run[0].question, run[0].verdicts
+    mossgen.split([run], test=0.25, out="my-set")
+    mossgen.export("my-set", "trl-sft", out="out/sft")
+
+Each name below is a verb of the command line, which calls it and shows what it returns. Names are loaded when they are
+first used: importing mossgen imports nothing else. Errors are those of `mossgen.errors`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mossgen import errors as errors
 
 __version__ = "0.1.0"
+
+# each public name, and the module that has it
+_HOMES = {
+    "audit": "mossgen.duplicates.audit",
+    "dedup": "mossgen.duplicates.report",
+    "load_type": "mossgen.stimulus.types",
+    "push": "mossgen.exports.push",
+    "report": "mossgen.reports.report",
+    "review": "mossgen.reviews.review",
+}
+__all__ = ["__version__", "errors", *_HOMES]
+
+if TYPE_CHECKING:
+    from mossgen.duplicates.audit import audit as audit
+    from mossgen.duplicates.report import dedup as dedup
+    from mossgen.exports.push import push as push
+    from mossgen.reports.report import report as report
+    from mossgen.reviews.review import review as review
+    from mossgen.stimulus.types import load_type as load_type
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, loaded when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mossgen' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
