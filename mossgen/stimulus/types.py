@@ -157,7 +157,11 @@ def type_names() -> list[str]:
 
 
 def load_type(name: str) -> StimulusType:
-    """A type by name, or by the path of its YAML (seeds beside it or in ../seeds). Raises TemplateError."""
+    """A type by name, or by the path of its YAML (seeds beside it or in ../seeds). Raises TemplateError.
+
+    >>> mossgen.load_type("negated_harm").template.title
+    'Negated harm'
+    """
     path = Path(name) if name.endswith((".yaml", ".yml")) else _shipped(name)
     if not path.is_file():
         raise TemplateError(f"There is no template {path}: give a type ({', '.join(type_names())}) or a YAML file.")
