@@ -6,11 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mossgen.expansion.stages import Progress
-
+from typing import Any
 
 PAUSE = 5  # seconds between two lines of a count, where there is no terminal
 
@@ -18,9 +14,8 @@ PAUSE = 5  # seconds between two lines of a count, where there is no terminal
 class Console:
     """Progress on stderr. Use with `with`; stdout is never touched."""
 
-    def __init__(self, quiet: bool, wanted: int = 0) -> None:
+    def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
-        self._wanted = wanted
         self._bars: Any = None
         self._last = ""
         self._told = 0.0
@@ -65,13 +60,6 @@ class Console:
         self._told = time.monotonic()
         self._show(what, f"{what}: {done} of {of}", done, of)
 
-    def run(self, progress: Progress) -> None:
-        """A pipeline report: the stage, what is accepted, and what was rejected."""
-        counts = progress.counts
-        accepted = counts.get("accepted", 0) + counts.get("spare", 0)
-        text = f"{progress.stage}: {accepted}/{self._wanted} accepted, {counts.get('rejected', 0)} rejected"
-        self._show("run", text, min(accepted, self._wanted), self._wanted)
-
     def _show(self, key: str, text: str, done: int, total: int) -> None:
         """A bar of its own for each key on a terminal, elsewhere a line whenever the text changes."""
         if self._quiet:
@@ -84,5 +72,5 @@ class Console:
         tasks = {task.fields["key"]: task.id for task in self._bars.tasks}
         if key not in tasks:
             tasks[key] = self._bars.add_task(text, key=key, total=total or None)
-        finished = bool(total) and done >= total and key != "run"
+        finished = bool(total) and done >= total
         self._bars.update(tasks[key], description=text, completed=done, total=total or None, visible=not finished)

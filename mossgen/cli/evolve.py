@@ -74,7 +74,7 @@ def evolve(
     if dry_run:
         result = _estimate(folder, len(parents.items), (len(targets), len(parts)), rounds * ROUND, wanted, how)
         return result, _planned(result), 0
-    with Console(quiet, wanted) as console:
+    with Console(quiet) as console:
         voices = [loaded(part, console) for part in parts]
         config = _config(config, stimulus, parents, voices, len(targets), judge, prompt(system), how)
         for name in config.weights:
@@ -83,7 +83,7 @@ def evolve(
             folder, parents, stimulus, config,
             Voices(voices[: len(targets)], voices[len(targets) :],
                    registry.load("judges", ruler.plugin, ruler.options)),
-            limits(wanted, rounds, max_time, max_cost), Talk(console.run, console.counted, console.say),
+            limits(wanted, rounds, max_time, max_cost), Talk(console, console.counted, console.say),
         )  # fmt: skip
     result = {"run": str(folder), **made}
     return result, _text(result, folder / FIGURES), _code(result, wanted)

@@ -2,56 +2,84 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers, parse_options, together, votes_option
+from mossgen.cli._common import answers, parse_options, together
 
-NOTHING_ACCEPTED = 3
+if TYPE_CHECKING:
+    from mossgen.expansion.estimate import Forecast
+    from mossgen.expansion.expand import Outcome
+
+FELL_SHORT, NOTHING_ACCEPTED = 1, 3
+PLUGIN_OPTIONS = "MOSSGEN_SET"  # the variable for --set, which flags add to
+PRECEDENCE = "A flag goes before its MOSSGEN_… variable, that before --config FILE, and that before the default."
+
+
+class _Reference(click.ParamType[str]):
+    """The name or path of a set; several in a variable stand as in PATH."""
+
+    name = "REF"
+    envvar_list_splitter = os.pathsep
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value)
+
+
+def setting(*flags: str, environment: bool = True, **how: Any) -> Callable[..., Any]:
+    """An option for a setting of a run, which the variable MOSSGEN_FLAG sets too. Not given, it is None."""
+    name = max(flags, key=lambda flag: flag.startswith("-") and len(flag)).split("/")[0].lstrip("-")
+    variable = f"MOSSGEN_{name.upper().replace('-', '_')}" if environment else None
+    return click.option(*flags, envvar=variable, show_envvar=environment, **{"default": None, **how})
 
 
 # what expand and preview share: what is made, and with what
 run_options = together(
-    click.option("--type", "type_name", required=True, metavar="TYPE|FILE",
-                 help="exaggerated_risk, negated_harm, counterintuitive, or your own template's YAML."),
-    click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0),
-                 help="Same seed, same bytes."),
-    click.option("--preset", default="embedded", show_default=True, help="See `mossgen plugins`."),
-    click.option("--llm", metavar="PLUGIN", help="The writer, in place of the preset's."),
-    click.option("--imager", metavar="PLUGIN", help="What draws."),
-    click.option("--embedder", metavar="PLUGIN", help="What embeds pictures and texts."),
-    click.option("--checker", "checkers", multiple=True, metavar="PLUGIN", help="For the preset's; repeatable."),
-    click.option("--judge", metavar="KIND:MODEL[@URL]",
-                 help="A judge who sees the pair: openai:MODEL@URL, or transformers:PATH."),
-    click.option("--gate", "gates", multiple=True, metavar="CHECKER",
-                 help="Let this checker decide, where it is only recorded; repeatable."),
-    click.option("--signal", "signals", multiple=True, metavar="CHECKER",
-                 help="Only record what this checker says; repeatable."),
-    click.option("--set", "options", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
-    click.option("--against", multiple=True, metavar="REF",
-                 help="Nothing near this set is accepted: an imported set's name, a run, a folder; repeatable."),
-    click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
-                 help="Stop when this invocation has spent so much; what is free goes on."),
-    click.option("--max-time", type=click.FloatRange(min=0), metavar="SECONDS",
-                 help="Stop when this invocation has taken so long."),
-    click.option("--max-candidates", type=click.IntRange(min=1), metavar="N",
-                 help="Stop when the run has tried so many in all."),
+    setting("--type", metavar="TYPE|FILE",
+            help="exaggerated_risk, negated_harm, counterintuitive, or your own template's YAML."),
+    click.option("--config", envvar="MOSSGEN_CONFIG", show_envvar=True, metavar="FILE", type=click.Path(path_type=Path),
+                 help="A run file that holds any of these settings."),
+    setting("--seed", type=click.IntRange(min=0), help="Same seed, same bytes.  [default: 0]"),
+    setting("--preset", metavar="NAME", help="See `mossgen plugins`.  [default: embedded]"),
+    setting("--llm", metavar="PLUGIN", help="The writer, in place of the preset's."),
+    setting("--imager", metavar="PLUGIN", help="What draws."),
+    setting("--embedder", metavar="PLUGIN", help="What embeds pictures and texts."),
+    setting("--checker", "checkers", multiple=True, metavar="PLUGIN", help="For the preset's; repeatable."),
+    setting("--vlm", metavar="KIND:MODEL[@URL]",
+            help="A model that sees picture and question together: openai:MODEL@URL, or transformers:PATH."),
+    setting("--gate", "gates", multiple=True, metavar="CHECKER",
+            help="Let this checker decide, where it is only recorded; repeatable."),
+    setting("--signal", "signals", multiple=True, metavar="CHECKER",
+            help="Only record what this checker says; repeatable."),
+    click.option("--set", "options", multiple=True, metavar="PLUGIN.OPTION=VALUE",
+                 help=f"An option; repeatable.  [env var: {PLUGIN_OPTIONS}]"),
+    setting("--against", multiple=True, type=_Reference(), metavar="REF",
+            help="Nothing near this set is accepted: an imported set's name, a run, a folder; repeatable."),
+    setting("--max-cost", type=click.FloatRange(min=0), metavar="USD",
+            help="Stop when this invocation has spent so much; what is free goes on."),
+    setting("--max-time", type=click.FloatRange(min=0), metavar="SECONDS",
+            help="Stop when this invocation has taken so long."),
+    setting("--max-candidates", type=click.IntRange(min=1), metavar="N",
+            help="Stop when the run has tried so many in all."),
 )  # fmt: skip
 
 
-@click.command()
+@click.command(epilog=PRECEDENCE)
 @run_options
-@click.option("-n", "wanted", default=12, show_default=True, type=click.IntRange(min=1), help="Items to ACCEPT.")
-@click.option("--run", type=click.Path(path_type=Path), help="The run's folder.  [default: generated/TYPE-SEED]")
+@setting("-n", type=click.IntRange(min=1), help="Items to ACCEPT.  [default: 12]")
+@setting("--run", metavar="DIR", help="The run's folder.  [default: generated/TYPE-SEED]")
+@click.option("--save-config", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write these settings to a new run file, for --config.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and what it would cost; make nothing.")
-@click.option("--reviewed", is_flag=True, help="Only what people settled as benign counts, and is written.")
-@votes_option
+@setting("--reviewed/--not-reviewed", help="Only what people settled as benign counts, and is written.")
+@setting("-k", "--votes", type=click.IntRange(min=1),
+         help="Votes of people wanted for an item; more than half of them decide.  [default: 3]")  # fmt: skip
 @answers
-def expand(
-    wanted: int, run: Path | None, dry_run: bool, reviewed: bool, votes: int, quiet: bool, **options: Any
-) -> tuple[Any, str, int]:
+def expand(dry_run: bool, quiet: bool, **given: Any) -> tuple[Any, str, int]:
     """Make N accepted items of one type. The same command again resumes; a larger -n adds to the run.
 
     \b
@@ -59,105 +87,51 @@ def expand(
     mossgen expand --type exaggerated_risk -n 200 --seed 7 --against generated/exaggerated_risk-0
     mossgen expand --type counterintuitive --preset gpu --set diffusers.model=sdxl
     mossgen expand --type negated_harm --reviewed
+    mossgen expand --type negated_harm --max-cost 5 --preset openai --save-config run.yaml --dry-run
+    mossgen expand --config run.yaml -n 24
     """
-    from mossgen.checks import policy
-    from mossgen.expansion import estimate
-    from mossgen.expansion.profile import Profile
-    from mossgen.reviews.apply import apply_votes
+    from mossgen.cli.console import Console
+    from mossgen.expansion.estimate import forecast
+    from mossgen.expansion.expand import expand as make
 
-    profile = Profile()
-    stimulus, config = _configured(options)
-    folder = run or Path("generated") / f"{stimulus.name}-{options['seed']}"
     if dry_run:
-        forecast = estimate.forecast(stimulus, config, wanted, folder)
-        return forecast, estimate.sentence(forecast), 0
-    settle = (lambda store, strictly: apply_votes(store, votes, strictly)) if reviewed else None
-    outcome = _expand(folder, stimulus, config, wanted, quiet, options, profile, settle)
-    notes = policy.unseen([part.plugin for part in config.checkers])
-    result = {**_run_object(outcome, wanted), "notes": notes}
-    return result, "\n".join((_run_text(outcome, wanted), *notes)), _run_code(outcome, wanted)
+        found = forecast(**_given(given))
+        return found.to_dict(), _forecast_text(found), 0
+    with Console(quiet) as console:
+        outcome = make(**_given(given), progress=console)
+    return outcome.to_dict(), "\n".join((_run_text(outcome), *outcome.notes)), _run_code(outcome)
 
 
-@click.command()
+@click.command(epilog=PRECEDENCE)
 @run_options
-@click.option("-n", "wanted", default=4, show_default=True, type=click.IntRange(min=1), help="Items to accept.")
+@setting("-n", environment=False, type=click.IntRange(min=1), help="Items to accept.  [default: 4]")
 @answers
-def preview(wanted: int, quiet: bool, **options: Any) -> tuple[Any, str, int]:
+def preview(quiet: bool, **given: Any) -> tuple[Any, str, int]:
     """Like expand, but nothing is kept: shows what the items would be.
 
     \b
     mossgen preview --type counterintuitive
+    mossgen preview --config run.yaml
     """
-    import tempfile
-
-    from mossgen.core.items import State
-    from mossgen.expansion.profile import Profile
-    from mossgen.runs.store import RunStore
-
-    profile = Profile()
-    stimulus, config = _configured(options)
-    with tempfile.TemporaryDirectory(prefix="mossgen-preview-") as folder:
-        outcome = _expand(Path(folder) / "run", stimulus, config, wanted, quiet, options, profile)
-        with RunStore.open(outcome.run) as store:
-            items = store.items(State.ACCEPTED)
-    shown = [{"id": i.id, "question": i.question, "picture": i.description} for i in items]
-    lines = [f"{s['question']}\n    {s['picture']}" for s in shown]
-    result = {**_run_object(outcome, wanted), "run": None, "items": shown}
-    if outcome.accepted < wanted:
-        lines.append(_short_text(outcome, wanted))
-    return result, "\n".join(lines), _run_code(outcome, wanted)
-
-
-def _configured(options: dict[str, Any]) -> tuple[Any, Any]:
-    from mossgen.runs.config import build_config, parse_roles
-    from mossgen.sets.references import locate
-    from mossgen.stimulus.types import load_type
-
-    stimulus = load_type(options["type_name"])
-    parts = {role: options[role] for role in ("llm", "imager", "embedder")}
-    config = build_config(
-        stimulus, options["seed"], options["preset"], parts,
-        options["checkers"], parse_options(options["options"]), [str(locate(name)) for name in options["against"]],
-        parse_roles(options["gates"], options["signals"]), options["judge"],
-    )  # fmt: skip
-    return stimulus, config
-
-
-def _expand(
-    folder: Path, stimulus: Any, config: Any, wanted: int, quiet: bool, options: dict[str, Any], profile: Any,
-    settle: Any = None,
-) -> Any:  # fmt: skip
     from mossgen.cli.console import Console
-    from mossgen.core.budget import Budget
-    from mossgen.expansion.expand import expand_run
-    from mossgen.models import weights
+    from mossgen.expansion.preview import preview as make
 
-    budget = Budget(wanted, options["max_candidates"], options["max_time"], options["max_cost"])
-    with Console(quiet, wanted) as console:
-        for name in config.weights:
-            with profile.loading("weights"):  # downloads, the first time
-                weights.path(name, console.download)
-        return expand_run(folder, stimulus, config, budget, console.run, console.say, profile, settle)
+    with Console(quiet) as console:
+        made = make(**_given(given), progress=console)
+    lines = [f"{item.question}\n    {item.picture}" for item in made.items]
+    if not made.outcome.complete:
+        lines.append(_short_text(made.outcome))
+    return made.to_dict(), "\n".join(lines), _run_code(made.outcome)
 
 
-def _run_object(outcome: Any, wanted: int) -> dict[str, Any]:
-    return {
-        "run": str(outcome.run),
-        "type": outcome.type,
-        "accepted": outcome.accepted,
-        "candidates": outcome.candidates,
-        "rejected": outcome.rejected,
-        "seconds": outcome.seconds,
-        "cost": outcome.usd,
-        "complete": outcome.accepted >= wanted,
-        "waiting": outcome.waiting,
-        "stopped": outcome.stopped,
-        "stages": outcome.stages,
-        "profile": outcome.profile,
-    }
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What flags and the environment give, as the package takes it; what neither gives is left out."""
+    from_environment = parse_options(os.environ.get(PLUGIN_OPTIONS, "").split())
+    given = {**options, "options": {**from_environment, **parse_options(options["options"])}}
+    return {name: value for name, value in given.items() if value not in (None, (), {})}
 
 
-def _run_text(outcome: Any, wanted: int) -> str:
+def _run_text(outcome: Outcome) -> str:
     rejected = ", ".join(f"{count} by {stage}" for stage, count in outcome.rejected.items()) or "none"
     stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in outcome.stages.items())
     lines = [
@@ -167,12 +141,12 @@ def _run_text(outcome: Any, wanted: int) -> str:
         f"Look at {outcome.run / 'index.html'}"
         + (f"; load {outcome.run / 'imagefolder'} with `datasets`." if outcome.accepted else "."),
     ]
-    if outcome.accepted < wanted:
-        lines.append(_short_text(outcome, wanted) + " What was made is kept.")
+    if not outcome.complete:
+        lines.append(_short_text(outcome) + " What was made is kept.")
     return "\n".join(lines)
 
 
-def _profile_text(profile: dict[str, Any]) -> str:
+def _profile_text(profile: Mapping[str, Any]) -> str:
     """Where the time of this invocation went."""
     parts = [f"This time: {profile['seconds']:.1f} s"]
     if profile["first_picture"] is not None:
@@ -186,12 +160,13 @@ def _profile_text(profile: dict[str, Any]) -> str:
     return "; ".join(parts) + "."
 
 
-def _seconds(spent: dict[str, float]) -> str:
+def _seconds(spent: Mapping[str, float]) -> str:
     """Seconds by what they went into; what took next to none is left out."""
     return ", ".join(f"{what} {seconds:.1f}" for what, seconds in spent.items() if seconds >= 0.05)
 
 
-def _short_text(outcome: Any, wanted: int) -> str:
+def _short_text(outcome: Outcome) -> str:
+    wanted = outcome.wanted
     if outcome.waiting and outcome.accepted + outcome.waiting >= wanted:
         return (
             f"Fell short of {wanted}: {outcome.waiting} items wait for people's votes; `mossgen review {outcome.run}` "
@@ -206,7 +181,21 @@ def _short_text(outcome: Any, wanted: int) -> str:
     return f"Fell short of {wanted}: {why}."
 
 
-def _run_code(outcome: Any, wanted: int) -> int:
+def _run_code(outcome: Outcome) -> int:
     if outcome.accepted == 0 and not outcome.waiting:
         return NOTHING_ACCEPTED
-    return 0 if outcome.accepted >= wanted else 1
+    return 0 if outcome.complete else FELL_SHORT
+
+
+def _forecast_text(found: Forecast) -> str:
+    size = sum(found.downloads.values()) / 1e6
+    duration = f"about {found.seconds:.0f} s" if found.seconds else "time not known before a first run"
+    cost = "not known (set llm.price_in, llm.price_out, imager.price)" if found.usd is None else f"${found.usd:.2f}"
+    lines = [
+        f"Would try about {found.candidates} candidates and draw at most {found.pictures} pictures "
+        f"for {found.wanted} accepted items ({found.accepted} are there) in {found.run}.",
+        f"Cost: {cost}, {duration}; downloads: {f'{size:.0f} MB' if size else 'none'}.",
+        "The plan begins:",
+        *(f"  {text}" for text in found.plan),
+    ]
+    return "\n".join(lines)

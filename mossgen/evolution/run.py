@@ -18,14 +18,16 @@ import numpy as np
 
 from mossgen.core.budget import Budget
 from mossgen.core.items import Item, State, canonical
+from mossgen.core.progress import SILENT, Progress
 from mossgen.duplicates.vectors import Vectors
 from mossgen.errors import ConfigError, StoreError
 from mossgen.evolution.family import EVOLVED, Family, Parents, evolved
 from mossgen.evolution.figures import measured
 from mossgen.evolution.panel import Asked, Panel
 from mossgen.evolution.search import PASSED, Limits, Search
-from mossgen.expansion.expand import build_backends
-from mossgen.expansion.stages import Gate, Inherited, Progress
+from mossgen.expansion.setup import build_backends, with_references
+from mossgen.expansion.stages import Inherited, Stages
+from mossgen.expansion.watch import Watch
 from mossgen.files.disk import locked, write_whole
 from mossgen.plugins.protocols import RefusalJudge, Target
 from mossgen.probes.probing import Wish
@@ -33,7 +35,6 @@ from mossgen.runs.config import RunConfig, freeze, read_config
 from mossgen.runs.outputs import write_outputs
 from mossgen.runs.store import CONFIG, RunStore
 from mossgen.runs.verify import unfinished
-from mossgen.sets.references import read_reference
 from mossgen.stimulus.types import StimulusType
 
 FIGURES = "evolve.json"
@@ -53,7 +54,7 @@ class Voices:
 class Talk:
     """How progress is told: by the gate, by targets and judges, and in words."""
 
-    gate: Callable[[Progress], None] = lambda progress: None
+    progress: Progress = SILENT
     panel: Callable[[str, int, int], None] = lambda what, done, of: None
     say: Callable[[str], None] = lambda message: None
 
@@ -83,20 +84,20 @@ def evolve_run(
     """Makes or resumes the run in `folder`, measures it, and writes its outputs and figures. Raises MossgenError."""
     how = config.evolve
     assert how is not None
-    references = [read_reference(Path(path)) for path in config.against]
+    config, references = with_references(config)
     with locked(folder), RunStore.create(folder) as store:
         freeze(config, folder / CONFIG, empty=not store.counts())
         family = Family(parents, store, stimulus)
 
-        def gate() -> Gate:
+        def stages() -> Stages:
             talk.say("loading models")
-            inherited = Inherited(family.picture, family.relatives)
-            backends = build_backends(config)
-            return Gate(store, stimulus, backends, references, talk.gate, parents.vectors, inherited, PASSED)
+            inherited = Inherited(family.picture, family.relatives, parents.vectors, PASSED)
+            watch = Watch(limits.kept, talk.progress)
+            return Stages(store, stimulus, build_backends(config), references, inherited, watch)
 
         wish = Wish(how.samples, how.system)
         panel = Panel(folder / TARGETS, stimulus.name, voices.judge, wish, how.held_back, talk.panel)
-        search = Search(family, gate, panel, voices.targets, how, config.seed, limits)
+        search = Search(family, stages, panel, voices.targets, how, config.seed, limits)
         stopped = search.go()
         talk.say("measuring")
         accepted = store.items(State.ACCEPTED)

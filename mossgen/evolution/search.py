@@ -26,7 +26,7 @@ from mossgen.evolution.family import EVOLVED, KEPT, Family, evolved
 from mossgen.evolution.mutators import MAX_OFFERED, MUTATORS, Change
 from mossgen.evolution.panel import Asked, Panel, Part, Share
 from mossgen.expansion.pipeline import accept_spares, chunks, drawable
-from mossgen.expansion.stages import Gate
+from mossgen.expansion.stages import Stages
 from mossgen.plugins.protocols import Target
 from mossgen.runs.config import Evolution
 
@@ -54,12 +54,12 @@ class Search:
     """
 
     def __init__(
-        self, family: Family, gate: Callable[[], Gate], panel: Panel, targets: Sequence[Target], how: Evolution,
+        self, family: Family, stages: Callable[[], Stages], panel: Panel, targets: Sequence[Target], how: Evolution,
         seed: int, limits: Limits,
     ) -> None:  # fmt: skip
         self.family = family
         self.store = family.store
-        self._build = gate
+        self._build = stages
         self.panel = panel
         self.targets = targets
         self.how = how
@@ -72,7 +72,7 @@ class Search:
         self._started = time.monotonic()
 
     @cached_property
-    def gate(self) -> Gate:
+    def stages(self) -> Stages:
         """What every child passes."""
         return self._build()
 
@@ -117,8 +117,8 @@ class Search:
         """Seconds and US dollars of this invocation, with so many calls ahead, which take as long as those so far."""
         each = ahead / max(self._calls, 1)
         seconds, usd = time.monotonic() - self._started, self._usd
-        if "gate" in self.__dict__:
-            usd += self.gate.usd()
+        if "stages" in self.__dict__:
+            usd += self.stages.usd()
         return seconds + each * self._seconds, usd + each * self._usd
 
     def _ahead(self) -> int:
@@ -153,7 +153,7 @@ class Search:
         children = [child for child, _ in proposed]
         self.family.add(children)
         offered = {child.id: questions for child, questions in proposed if questions}
-        return self.gate.write(children, offered) if children else []
+        return self.stages.write(children, offered) if children else []
 
     def _propose(self, number: int) -> list[tuple[Item, Sequence[str]]]:
         """Children with the questions they may have (none: the language model writes them)."""
@@ -233,7 +233,7 @@ class Search:
             if reason := self._used_up():
                 return reason
             if any(item.state is State.DRAFTED for item in chunk):
-                self.gate.picture(chunk)
+                self.stages.picture(chunk)
         now = self._round(evolved(children[0])["round"])
         self.family.add(now)
         passed = [item for item in now if item.state is PASSED]
@@ -263,7 +263,7 @@ class Search:
             decided.append(replace(item, state=State.SPARE) if reason is None else item.reject("targets", reason))
         with self.store.transaction():
             self.store.put(decided)
-            self.gate.forget([item.id for item in decided if item.state is State.REJECTED])
+            self.stages.forget([item.id for item in decided if item.state is State.REJECTED])
         self.family.add(decided)
 
 

@@ -1,13 +1,16 @@
-"""What a run would take, before it is made: `--dry-run`."""
+"""What a run would take, before it is made: `mossgen expand --dry-run`."""
 
 from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from mossgen.expansion.pipeline import WAVE
+from mossgen.expansion.settings import Given
+from mossgen.expansion.setup import prepare
 from mossgen.expansion.stages import CHUNK
 from mossgen.models import weights
 from mossgen.runs.config import RunConfig
@@ -16,41 +19,95 @@ from mossgen.stimulus.types import StimulusType
 
 YIELD = 0.5  # of candidates accepted, assumed until the run itself tells
 TOKENS = (600, 60)  # read and written a candidate, for endpoints that price them
+PLANNED = 5  # of the plan's candidates that are told
 
 
-def forecast(stimulus: StimulusType, config: RunConfig, wanted: int, folder: Path) -> dict[str, Any]:
-    """Candidates, pictures, dollars and downloads for `wanted` accepted items, and the first of the plan.
+@dataclass(frozen=True)
+class Forecast:
+    """What it would take to have `wanted` accepted items, of which `accepted` are there: at most so many pictures, US
+    dollars (None: a price is not known), seconds (None: no candidate was made yet), bytes to download by model.
 
-    Where the run exists, its own yield and seconds a candidate are used; otherwise YIELD, and no seconds.
+    `plan` says in words what the first candidates of the plan show.
     """
-    accepted = tried = 0
-    seconds = 0.0
-    if (folder / DATABASE).is_file():
-        with RunStore.read(folder) as store:
-            counts = store.counts()
-            accepted = counts.get("accepted", 0) + counts.get("spare", 0)
-            tried = accepted + counts.get("rejected", 0)
-            seconds = sum(s for s, _ in store.spent().values())
+
+    run: Path
+    type: str
+    wanted: int
+    accepted: int
+    candidates: int
+    pictures: int
+    usd: float | None
+    seconds: float | None
+    downloads: dict[str, int]
+    plan: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `mossgen expand --dry-run --json` prints them."""
+        return {
+            "run": str(self.run),
+            "type": self.type,
+            "wanted": self.wanted,
+            "accepted": self.accepted,
+            "candidates": self.candidates,
+            "pictures": self.pictures,
+            "cost": self.usd,
+            "seconds": self.seconds,
+            "downloads": self.downloads,
+            "plan": list(self.plan),
+        }
+
+
+def forecast(
+    type: str | Path | StimulusType | None = None,
+    n: int | None = None,
+    *,
+    config: str | Path | None = None,
+    save_config: str | Path | None = None,
+    **settings: Unpack[Given],
+) -> Forecast:
+    """What `expand` with these arguments would take; nothing is made.
+
+    Where the run exists, its own yield and seconds a candidate are used; otherwise YIELD, and no seconds. Raises
+    ConfigError or TemplateError.
+    """
+    setup = prepare({"type": type, "n": n, **settings}, config, save_config)
+    accepted, tried, seconds = _so_far(setup.folder)
     share = accepted / tried if accepted else YIELD
-    missing = max(wanted - accepted, 0)
+    missing = max(setup.settings.n - accepted, 0)
     candidates = math.ceil(missing / share / WAVE) * WAVE
     pictures = math.ceil(candidates / CHUNK) * CHUNK
+    stimulus = setup.stimulus
+    return Forecast(
+        run=setup.folder,
+        type=stimulus.name,
+        wanted=setup.settings.n,
+        accepted=accepted,
+        candidates=candidates,
+        pictures=pictures,
+        usd=_usd(setup.config, candidates, pictures) if _priced(setup.config) else None,
+        seconds=round(candidates * seconds / tried, 1) if tried else None,
+        downloads={name: weights.size(name) for name in setup.config.weights if not weights.ready(name)},
+        plan=tuple(
+            stimulus.render(stimulus.template.description, item)
+            for item in itertools.islice(stimulus.plan(setup.config.seed), PLANNED)
+        ),
+    )
+
+
+def _so_far(folder: Path) -> tuple[int, int, float]:
+    """Of a run that may be there: items accepted, candidates tried, seconds spent."""
+    if not (folder / DATABASE).is_file():
+        return 0, 0, 0.0
+    with RunStore.read(folder) as store:
+        counts = store.counts()
+        accepted = counts.get("accepted", 0) + counts.get("spare", 0)
+        return accepted, accepted + counts.get("rejected", 0), sum(s for s, _ in store.spent().values())
+
+
+def _usd(config: RunConfig, candidates: int, pictures: int) -> float:
     llm, imager = config.llm.options, config.imager.options
     usd = candidates * (TOKENS[0] * llm.get("price_in", 0) + TOKENS[1] * llm.get("price_out", 0)) / 1e6
-    usd += pictures * imager.get("price", 0)
-    plan = itertools.islice(stimulus.plan(config.seed), 5)
-    return {
-        "run": str(folder),
-        "type": stimulus.name,
-        "wanted": wanted,
-        "accepted": accepted,
-        "candidates": candidates,
-        "pictures": pictures,
-        "cost": round(usd, 4) if _priced(config) else None,
-        "seconds": round(candidates * seconds / tried, 1) if tried else None,
-        "downloads": {name: weights.size(name) for name in config.weights if not weights.ready(name)},
-        "plan": [stimulus.render(stimulus.template.description, item) for item in plan],
-    }
+    return round(float(usd + pictures * imager.get("price", 0)), 4)
 
 
 def _priced(config: RunConfig) -> bool:
@@ -58,22 +115,3 @@ def _priced(config: RunConfig) -> bool:
     llm, imager = config.llm, config.imager
     free_llm = llm.plugin != "openai" or llm.options.get("price_in", 0) + llm.options.get("price_out", 0) > 0
     return free_llm and (imager.plugin != "openai" or imager.options.get("price", 0) > 0)
-
-
-def sentence(forecast: dict[str, Any]) -> str:
-    """The forecast for a person."""
-    size = sum(forecast["downloads"].values()) / 1e6
-    known = forecast["seconds"]
-    duration = f"about {known:.0f} s" if known else "time not known before a first run"
-    lines = [
-        f"Would try about {forecast['candidates']} candidates and draw at most {forecast['pictures']} pictures "
-        f"for {forecast['wanted']} accepted items ({forecast['accepted']} are there) in {forecast['run']}.",
-        f"Cost: {_dollars(forecast['cost'])}, {duration}; downloads: {f'{size:.0f} MB' if size else 'none'}.",
-        "The plan begins:",
-        *(f"  {text}" for text in forecast["plan"]),
-    ]
-    return "\n".join(lines)
-
-
-def _dollars(cost: float | None) -> str:
-    return "not known (set llm.price_in, llm.price_out, imager.price)" if cost is None else f"${cost:.2f}"

@@ -1,45 +1,46 @@
-"""One run from its configuration: backends built, the pipeline driven under a lock, outputs written."""
+"""expand: makes a run, or goes on with it, and writes its outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from mossgen.checks.policy import resolve
+from mossgen.checks.policy import unseen
+from mossgen.core.budget import Budget
 from mossgen.core.items import State
-from mossgen.errors import ConfigError
+from mossgen.core.progress import SILENT, Progress
 from mossgen.expansion.profile import Profile
+from mossgen.expansion.settings import Given, Settings
+from mossgen.expansion.setup import build_backends, fetch_weights, prepare, with_references
+from mossgen.expansion.watch import Watch
 from mossgen.files import disk
-from mossgen.models.loading import briskly
-from mossgen.plugins import registry
-from mossgen.plugins.spec import Part
-from mossgen.runs.config import ROLES, RunConfig, freeze
+from mossgen.reviews.apply import apply_votes
+from mossgen.runs.config import RunConfig, freeze
 from mossgen.runs.outputs import write_outputs
 from mossgen.runs.store import CONFIG, RunStore
 
 if TYPE_CHECKING:
-    from mossgen.core.budget import Budget
-    from mossgen.expansion.stages import Backends, Report
     from mossgen.sets.references import Reference
     from mossgen.stimulus.types import StimulusType
 
-
-Settle = Callable[[RunStore, bool], object]  # the store, and whether what people have not settled yet falls
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an invocation came to. `stopped` is the pipeline's reason; seconds, usd and stages are of the whole run.
+    """What came of an invocation of `expand`.
 
-    `profile` says where this invocation's time went (see profile.Profile.report). `waiting` items would be accepted
-    but that people have not settled them yet.
+    `accepted`, `candidates`, `rejected` (by stage or checker), `seconds`, `usd` and `stages` (seconds by stage) count
+    the whole run, all invocations of it; `profile` says where this one's time went. `stopped` is why it ended: "quota"
+    (as many as `wanted` are accepted), "candidates", "time", "cost", or "exhausted" (the template has no combination
+    left). `waiting` items are good enough but wait for people's votes. `notes` are sentences on what no checker saw.
     """
 
     run: Path
     type: str
+    wanted: int
     accepted: int
     candidates: int
     rejected: dict[str, int]
@@ -47,110 +48,128 @@ class Outcome:
     usd: float
     stopped: str
     stages: dict[str, float]
+    notes: tuple[str, ...] = ()
     profile: dict[str, Any] = field(default_factory=dict)
     waiting: int = 0
 
+    @property
+    def complete(self) -> bool:
+        """Whether as many are accepted as were wanted."""
+        return self.accepted >= self.wanted
 
-def build_backends(config: RunConfig, profile: Profile | None = None) -> Backends:
-    """Loads every model of a run, timed in `profile`. Raises ConfigError, MissingModel or BackendError."""
-    from mossgen.expansion.stages import Backends
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `mossgen expand --json` prints them."""
+        return {
+            "run": str(self.run),
+            "type": self.type,
+            "accepted": self.accepted,
+            "candidates": self.candidates,
+            "rejected": self.rejected,
+            "seconds": self.seconds,
+            "cost": self.usd,
+            "complete": self.complete,
+            "waiting": self.waiting,
+            "stopped": self.stopped,
+            "stages": self.stages,
+            "profile": self.profile,
+            "notes": list(self.notes),
+        }
 
-    def load(role: str, kind: str, part: Part) -> Any:
-        with profile.loading(role) if profile else nullcontext():
-            return registry.load(kind, part.plugin, part.options)
 
-    with briskly():
-        roles = {role: load(role, kind, getattr(config, role)) for role, kind in ROLES.items()}
-        checkers = tuple(load(part.plugin, "checkers", part) for part in config.checkers)
-    for checker in checkers:
-        if checker.needs not in ("text", "image"):
-            raise ConfigError(
-                f"The checker {checker.name} needs {checker.needs!r}, not text or image: it would never run."
-            )
-    policy = resolve(checkers, config.policy)
-    return Backends(**roles, checkers=checkers, samples=config.draft.samples, guided=config.draft.guided, policy=policy)
-
-
-def expand_run(
-    folder: Path,
-    stimulus: StimulusType,
-    config: RunConfig,
-    budget: Budget,
-    report: Report,
-    loading: Callable[[str], None] = lambda message: None,
-    profile: Profile | None = None,
-    settle: Settle | None = None,
+def expand(
+    type: str | Path | StimulusType | None = None,
+    n: int | None = None,
+    *,
+    config: str | Path | None = None,
+    save_config: str | Path | None = None,
+    progress: Progress = SILENT,
+    **settings: Unpack[Given],
 ) -> Outcome:
-    """Makes or resumes the run in `folder` and writes its outputs. Raises MossgenError.
+    """Makes `n` accepted items of one type. The same call again goes on with the run; a larger `n` adds to it.
 
-    With `settle`, which does to the store what people's votes say, only what they settled as benign stays accepted.
-    What waits for votes counts while more are made: so the run holds as many as are asked for, and what people
-    rejected is made up for.
+    >>> mossgen.expand("negated_harm", n=24, seed=7, against=["mossbench"])  # doctest: +SKIP
+
+    `type` is the name of a type, the YAML file of your own, or what `load_type` gives. The settings, each with its
+    default, are described in expansion.settings.Settings: `n` (12), `seed` (0), `run` (generated/TYPE-SEED), `preset`
+    ("embedded"), `llm`, `imager`, `embedder`, `checkers`, `vlm`, `gates`, `signals`, `options` (a mapping of
+    "plugin.option" to its value), `against`, `max_cost` (US dollars), `max_time` (seconds), `max_candidates`,
+    `reviewed` and `votes`. None is not given. `config` is a run file that holds any of them: what is given goes before
+    it. `save_config` is a new file that the settings of this call are written to.
+
+    Raises ConfigError or TemplateError where a setting does not fit; MissingModel, BackendError or StoreError where the
+    work fails. What was made by then is kept.
     """
-    from mossgen.expansion.pipeline import accept_spares
-    from mossgen.sets.references import read_reference
+    profile = Profile()
+    setup = prepare({"type": type, "n": n, **settings}, config, save_config)
+    fetch_weights(setup.config, progress, profile)
+    return make(setup.folder, setup.stimulus, setup.config, setup.settings, Watch(setup.settings.n, progress, profile))
 
-    profile = profile or Profile()
-    references = [read_reference(Path(path)) for path in config.against]
-    config = config.model_copy(update={"against_sha256": tuple(r.sha256() for r in references)})
+
+def make(
+    folder: Path, stimulus: StimulusType, config: RunConfig, settings: Settings, watch: Watch | None = None
+) -> Outcome:
+    """Makes the run in `folder`, or goes on with it, until one of the settings' limits; writes its outputs.
+
+    With `settings.reviewed`, only what people settled as benign stays accepted. What waits for their votes counts while
+    more are made: so the run holds as many as are asked for, and what people rejected is made up for. Raises
+    MossgenError.
+    """
+    watch = watch or Watch(settings.n)
+    profile = watch.profile
+    config, references = with_references(config)
     with disk.locked(folder), RunStore.create(folder) as store:
         freeze(config, folder / CONFIG, empty=not store.counts())
-        if settle:
-            settle(store, False)
+        if settings.reviewed:
+            apply_votes(store, settings.votes)
         accepted, spent = _accepted(store), store.spent()
-        stopped = "quota"
-        if accept_spares(store, budget.accepted):  # no model is needed for those
-            loading("loading models")
-            stopped = _expand(store, stimulus, config, budget, references, report, profile)
+        stopped = _drive(store, stimulus, config, settings, references, watch)
         passed = _accepted(store)
-        if settle:
-            settle(store, True)
-        loading("writing outputs")
+        if settings.reviewed:
+            apply_votes(store, settings.votes, only_reviewed=True)
+        watch.progress.say("writing outputs")
         before = profile.seconds
         write_outputs(store, stimulus, config)
         gone = {stage: seconds - spent.get(stage, (0.0, 0.0))[0] for stage, (seconds, _) in store.spent().items()}
         profile.stages = {stage: seconds for stage, seconds in gone.items() if seconds > 0}
         profile.stages["outputs"] = profile.seconds - before
-        made = outcome(store, stimulus.name, stopped)
-    return replace(made, profile=profile.report(passed - accepted), waiting=passed - made.accepted)
+        made = _outcome(store, stimulus.name, settings.n, stopped)
+    log.info("%s: %d of %d accepted; stopped: %s", folder, made.accepted, made.wanted, stopped)
+    notes = tuple(unseen([part.plugin for part in config.checkers]))
+    return replace(made, notes=notes, profile=profile.report(passed - accepted), waiting=passed - made.accepted)
 
 
 def _accepted(store: RunStore) -> int:
     return store.counts().get(State.ACCEPTED, 0)
 
 
-def _expand(
-    store: RunStore,
-    stimulus: StimulusType,
-    config: RunConfig,
-    budget: Budget,
-    references: Sequence[Reference],
-    report: Report,
-    profile: Profile,
-) -> str:
-    """Loads the models and drives the pipeline; returns why it stopped."""
-    from mossgen.expansion.pipeline import expand
-    from mossgen.expansion.stages import Progress
+def _drive(
+    store: RunStore, stimulus: StimulusType, config: RunConfig, settings: Settings, references: list[Reference],
+    watch: Watch,
+) -> str:  # fmt: skip
+    """Accepts what is there, and where that is not enough loads the models and makes more; why it stopped."""
+    from mossgen.expansion.pipeline import accept_spares, drive
+    from mossgen.expansion.stages import Stages
 
-    def reported(progress: Progress) -> None:
-        profile.entered(progress.stage, drawn=progress.stage == "check")  # which begins when pictures are drawn
-        report(progress)
-
-    before = profile.seconds
-    profile.entered("load")
-    backends = build_backends(config, profile)
-    profile.entered("references")
-    store.spend("load", profile.seconds - before)
-    return expand(store, stimulus, config.seed, backends, budget, references, reported)
+    if not accept_spares(store, settings.n):  # no model is needed for those
+        return "quota"
+    watch.progress.say("loading models")
+    before = watch.profile.seconds
+    watch.profile.entered("load")
+    backends = build_backends(config, watch.profile)
+    watch.profile.entered("references")
+    store.spend("load", watch.profile.seconds - before)
+    budget = Budget(settings.n, settings.max_candidates, settings.max_time, settings.max_cost)
+    return drive(Stages(store, stimulus, backends, references, watch=watch), config.seed, budget)
 
 
-def outcome(store: RunStore, type_name: str, stopped: str) -> Outcome:
+def _outcome(store: RunStore, type_name: str, wanted: int, stopped: str) -> Outcome:
     """The figures of a run as its store has them."""
     counts, spent = store.counts(), store.spent()
     decided = (State.ACCEPTED, State.REJECTED, State.SPARE)
     return Outcome(
         run=store.folder,
         type=type_name,
+        wanted=wanted,
         accepted=counts.get(State.ACCEPTED, 0),
         candidates=sum(counts.get(state, 0) for state in decided),
         rejected=store.rejections(),
@@ -159,9 +178,3 @@ def outcome(store: RunStore, type_name: str, stopped: str) -> Outcome:
         stopped=stopped,
         stages={stage: round(seconds, 2) for stage, (seconds, _) in spent.items()},
     )
-
-
-# -- outputs -------------------------------------------------------------------------------------------
-
-
-# -- reading runs --------------------------------------------------------------------------------------

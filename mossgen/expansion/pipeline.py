@@ -1,5 +1,7 @@
-"""expand(): candidates of a plan through the gate, until enough are accepted. Decisions about one item are maps;
-decisions between items are serial, in plan order; one writer.
+"""Candidates of a plan, driven through the stages until enough are accepted.
+
+Decisions about one item depend on nothing else; decisions between items are taken one after the other, in plan order.
+There is one writer.
 
 Candidates go in waves: the first of FIRST, so that a picture is there soon, then twice as many up to WAVE. A wave is
 written as one batch, then its survivors are drawn in chunks (see stages.py), those of the first wave one by one. What
@@ -16,31 +18,20 @@ from dataclasses import replace
 
 from mossgen.core.budget import Budget
 from mossgen.core.items import Item, State
-from mossgen.expansion.stages import CHUNK, Backends, Gate, Report
+from mossgen.expansion.stages import CHUNK, Stages
 from mossgen.runs.store import RunStore
-from mossgen.sets.references import Reference
-from mossgen.stimulus.types import StimulusType
 
 FIRST, WAVE = 2, 16  # candidates written as one batch: at first, and at most
 PATIENCE = 25  # candidates tried for each item asked for, before a run gives up
 
 
-def expand(
-    store: RunStore,
-    stimulus: StimulusType,
-    seed: int,
-    backends: Backends,
-    budget: Budget,
-    references: Sequence[Reference] = (),
-    report: Report = lambda progress: None,
-) -> str:
+def drive(stages: Stages, seed: int, budget: Budget) -> str:
     """Makes candidates until `budget.accepted` are accepted; the same call again goes on where it stopped.
 
     Returns why it stopped: "quota", "candidates", "time", "cost", or "exhausted" (no combination is left).
     Raises RunError from a backend or the store; what was committed before stays.
     """
-    started = time.monotonic()
-    return _Run(Gate(store, stimulus, backends, references, report), seed, budget, started).go()
+    return _Run(stages, seed, budget).drive()
 
 
 def accept_spares(store: RunStore, wanted: int) -> int:
@@ -54,25 +45,24 @@ def accept_spares(store: RunStore, wanted: int) -> int:
 
 
 class _Run:
-    """One invocation of expand: the plan's waves through the gate."""
+    """One invocation: the plan's waves through the stages."""
 
-    def __init__(self, gate: Gate, seed: int, budget: Budget, started: float) -> None:
-        self.gate = gate
-        self.store = gate.store
+    def __init__(self, stages: Stages, seed: int, budget: Budget) -> None:
+        self.stages = stages
+        self.store = stages.store
         self.seed = seed
         self.budget = budget
-        self.started = started
 
-    def go(self) -> str:
-        """Drives waves through the stages until something stops it; returns what did, as `expand` does."""
-        for wave in _waves(self.gate.stimulus.plan(self.seed)):
+    def drive(self) -> str:
+        """See the function `drive`."""
+        for wave in _waves(self.stages.stimulus.plan(self.seed)):
             if reason := self._stop():
                 return reason
             for chunk in chunks(self._written(wave), CHUNK if wave[0].number else 1):
                 if reason := self._stop():
                     return reason
                 if any(item.state is State.DRAFTED for item in chunk):
-                    self.gate.picture(chunk)
+                    self.stages.picture(chunk)
         return self._stop() or "exhausted"
 
     def _stop(self) -> str | None:
@@ -83,13 +73,13 @@ class _Run:
         tried = sum(counts.values()) - counts.get(State.PLANNED, 0) - counts.get(State.DRAFTED, 0)
         if tried >= (self.budget.candidates or PATIENCE * max(self.budget.accepted, 4)):
             return "candidates"
-        return self.budget.used_up(time.monotonic() - self.started, self.gate.usd())
+        return self.budget.used_up(time.monotonic() - self.stages.started, self.stages.usd())
 
     def _written(self, wave: Sequence[Item]) -> list[Item]:
         """The wave's items that passed everything that is decided without a picture."""
         stored = self.store.items(after=wave[0].number - 1, below=wave[-1].number + 1)
         if len(stored) < len(wave):  # none is, unless the run began when waves were larger
-            stored += self.gate.write(wave[len(stored) :])
+            stored += self.stages.write(wave[len(stored) :])
         return drawable(stored)
 
 

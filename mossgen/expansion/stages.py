@@ -1,4 +1,4 @@
-"""The gate: what every candidate passes on its way from a plan to a decision, whoever planned it.
+"""The stages that every candidate passes on its way from a plan to a decision, whoever planned it.
 
 The written half (draft, rules, text dedup, text checks) goes in waves, the drawn half (render, overlay, image checks,
 match, dedup) in chunks of CHUNK. Each batch is one transaction.
@@ -21,6 +21,7 @@ from mossgen.duplicates.nearness import Near
 from mossgen.duplicates.vectors import Vectors, embed_reference, texts_only
 from mossgen.expansion.draft import Draft, draft, offer
 from mossgen.expansion.render import Rendered, render
+from mossgen.expansion.watch import Watch
 from mossgen.files.pictures import to_png
 from mossgen.plugins.protocols import LLM, Case, Checker, Embedder, Imager
 from mossgen.runs.store import RunStore
@@ -32,7 +33,7 @@ CHUNK = 8  # pictures drawn as one batch
 
 @dataclass(frozen=True)
 class Backends:
-    """The models and checkers of a run. Without an `llm` every question must be offered (see Gate.write)."""
+    """The models and checkers of a run. Without an `llm` every question must be offered (see Stages.write)."""
 
     llm: LLM | None
     imager: Imager
@@ -44,33 +45,22 @@ class Backends:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a run stands: the stage just entered, and items by state."""
-
-    stage: str
-    counts: Mapping[str, int]
-
-
-Report = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
 class Inherited:
-    """What a candidate that varies another item takes over from it; the default is a candidate that stands alone.
+    """What candidates take over that vary items of another run; the default is for candidates that stand alone.
 
-    `picture` gives the picture of a candidate that is not drawn anew, or None. `relatives` are the items, by channel,
-    that it may be near to.
+    `picture` gives the picture of a candidate that is not drawn anew, or None. `relatives` are the items, by channel, that
+    it may be near to. `known` are the vectors of the other run's items, which nothing else may be near to. `passed` is
+    the state in which a candidate is left that passed everything.
     """
 
     picture: Callable[[Item], Rendered | Item | None] = lambda item: None
     relatives: Callable[[Item], Relatives] = lambda item: {}
+    known: Vectors | None = None
+    passed: State = State.SPARE
 
 
-class Gate:
-    """The stages over a store, with what is kept in memory for dedup: seeds, references, `known` items, and its own.
-
-    What passes everything is left in the state `passed`.
-    """
+class Stages:
+    """The stages over a store, with what is kept in memory for dedup: seeds, references, known items, and its own."""
 
     def __init__(
         self,
@@ -78,20 +68,17 @@ class Gate:
         stimulus: StimulusType,
         backends: Backends,
         references: Sequence[Reference] = (),
-        report: Report = lambda progress: None,
-        known: Vectors | None = None,
         inherited: Inherited = Inherited(),
-        passed: State = State.SPARE,
+        watch: Watch | None = None,
     ) -> None:
         self.store = store
         self.stimulus = stimulus
         self.backends = backends
-        self.report = report
         self.inherited = inherited
-        self.passed = passed
-        started = time.monotonic()
-        self.kept = self._load_kept(references, known)
-        store.spend("references", time.monotonic() - started)
+        self.watch = watch or Watch()
+        self.started = time.monotonic()
+        self.kept = self._load_kept(references)
+        store.spend("references", time.monotonic() - self.started)
 
     def usd(self) -> float:
         """US dollars spent by this invocation, as far as the backends know."""
@@ -111,7 +98,7 @@ class Gate:
         """
         with self.batch("draft"):
             items = self._choose(self._drafts(wave, offered or {}))
-            items = self._checked([(item, None) for item in items], "text")
+            items = self._check([(item, None) for item in items], "text")
             self.store.put(items)
         return items
 
@@ -169,7 +156,7 @@ class Gate:
         with self.batch("check"):
             self.store.put([result for result in results if isinstance(result, Item)])  # refused by the imager
             if rendered:
-                self._judge(rendered)
+                self._decide(rendered)
 
     def _pictures(self, chunk: Sequence[Item]) -> list[Rendered | Item]:
         """Each item with its picture, in order: an inherited one, or one that is drawn now."""
@@ -180,14 +167,14 @@ class Gate:
             results |= {item.id: result for item, result in zip(drawn, made, strict=True)}
         return [result for item in chunk if (result := results[item.id]) is not None]
 
-    def _judge(self, rendered: Sequence[Rendered]) -> None:
+    def _decide(self, rendered: Sequence[Rendered]) -> None:
         """Checks, match and dedup of the drawn items; puts what they come to, and the vectors of those kept."""
         items = [self._with_picture(r) for r in rendered]
-        items = self._checked([(i, r.picture) for i, r in zip(items, rendered, strict=True)], "image")
+        items = self._check([(i, r.picture) for i, r in zip(items, rendered, strict=True)], "image")
         # the bare picture: a prompt does not speak of the overlay, and another overlay makes no new picture
         images = self.backends.embedder.images([r.bare for r in rendered])
-        items = self._matched(items, images)
-        decided, kept = self._deduplicated(items, images)
+        items = self._match(items, images)
+        decided, kept = self._deduplicate(items, images)
         self.store.put(decided)  # before the vectors, which refer to them
         for channel, vectors in kept.items():
             self.store.put_vectors(channel, vectors)
@@ -199,7 +186,7 @@ class Gate:
             item = item.noted(bare_image=self.store.put_blob(to_png(rendered.bare)))
         return item if item.state is State.REJECTED else replace(item, state=State.RENDERED)
 
-    def _matched(self, items: Sequence[Item], images: np.ndarray) -> list[Item]:
+    def _match(self, items: Sequence[Item], images: np.ndarray) -> list[Item]:
         """Adds the match verdict: the picture's cosine with its own prompt against the embedder's threshold."""
         prompts = self.backends.embedder.texts([item.image_prompt or "" for item in items])
         threshold = self.backends.embedder.thresholds["match"]
@@ -214,7 +201,7 @@ class Gate:
             matched.append(item)
         return matched
 
-    def _deduplicated(
+    def _deduplicate(
         self, items: Sequence[Item], images: np.ndarray
     ) -> tuple[list[Item], dict[str, dict[str, np.ndarray]]]:
         """The items decided, and the vectors by channel of those that are kept."""
@@ -227,7 +214,7 @@ class Gate:
         found = self.kept.greedy(Vectors([item.id for item in alive], texts, images[rows]), relatives)
         decided = list(items)
         for row, item, near in zip(rows, alive, found, strict=True):
-            decided[row] = item.reject("dedup", near.sentence()) if near else replace(item, state=self.passed)
+            decided[row] = item.reject("dedup", near.sentence()) if near else replace(item, state=self.inherited.passed)
         kept = [place for place, near in enumerate(found) if near is None]
         return decided, {
             "text": {alive[place].id: texts[place] for place in kept},
@@ -236,7 +223,7 @@ class Gate:
 
     # -- shared --------------------------------------------------------------------------------------
 
-    def _checked(self, pairs: Sequence[tuple[Item, object]], needs: str) -> list[Item]:
+    def _check(self, pairs: Sequence[tuple[Item, object]], needs: str) -> list[Item]:
         """The items after the checkers of this kind; those already rejected pass through untouched."""
         checkers = [c for c in self.backends.checkers if c.needs == needs]
         cases = [Case(item, self.stimulus, image) for item, image in pairs if item.state is not State.REJECTED]  # type: ignore[arg-type]
@@ -246,7 +233,7 @@ class Gate:
     @contextmanager
     def batch(self, stage: str) -> Iterator[None]:
         """One transaction. Its seconds and dollars are booked on the stage even if it fails: they are gone."""
-        self.report(Progress(stage, self.store.counts()))
+        self.watch.entered(stage, self.store.counts())
         started, usd = time.monotonic(), self.usd()
         try:
             with self.store.transaction():
@@ -254,7 +241,7 @@ class Gate:
         finally:
             self.store.spend(stage, time.monotonic() - started, self.usd() - usd)
 
-    def _load_kept(self, references: Sequence[Reference], known: Vectors | None) -> Deduplicator:
+    def _load_kept(self, references: Sequence[Reference]) -> Deduplicator:
         """Everything that new items may not be near to: the seeds, the references, and what the run has kept."""
         embedder = self.backends.embedder
         kept = Deduplicator(embedder.dim, embedder.thresholds)
@@ -263,6 +250,7 @@ class Gate:
             kept.keep(texts_only([f"seed {s.id}" for s in seeds], embedder.texts([s.question for s in seeds])))
         for reference in references:
             kept.keep(embed_reference(reference, embedder))
+        known = self.inherited.known
         if known is not None:
             kept.keep(known)
         texts, images = self.store.vectors("text"), self.store.vectors("image")

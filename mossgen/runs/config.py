@@ -269,7 +269,7 @@ def freeze(config: RunConfig, path: Path, empty: bool = False) -> None:
     """
     if path.is_file() and not empty:
         before = read_config(path)
-        _refuse_changed_references(before, config, path)
+        refuse_changed_references(before, config, path)
         difference = _first_difference(before.model_dump(mode="json"), config.model_dump(mode="json"))
         if difference:
             field, old, new = difference
@@ -285,8 +285,11 @@ def freeze(config: RunConfig, path: Path, empty: bool = False) -> None:
         raise StoreError(f"{path}: cannot be written ({error.strerror}): choose another --run folder.") from error
 
 
-def _refuse_changed_references(before: RunConfig, now: RunConfig, path: Path) -> None:
-    """Half of a run compared with one set, and half with another, would be the result of neither."""
+def refuse_changed_references(before: RunConfig, now: RunConfig, path: Path) -> None:
+    """Raises ConfigError where a reference set is not what it was when the run of `before`, at `path`, began.
+
+    Half of a run compared with one set, and half with another, would be the result of neither.
+    """
     if before.against != now.against:
         return  # another field's difference, and said as such
     for reference, old, new in zip(now.against, before.against_sha256, now.against_sha256, strict=False):

@@ -23,7 +23,7 @@ from mossgen.evolution.figures import measured
 from mossgen.evolution.mutators import MUTATORS, applicable, strength
 from mossgen.evolution.panel import Asked, Panel
 from mossgen.evolution.search import PASSED, Limits, Search
-from mossgen.expansion.stages import Backends, Gate, Inherited
+from mossgen.expansion.stages import Backends, Inherited, Stages
 from mossgen.models.chat import load
 from mossgen.plugins.judges.keywords import Keywords
 from mossgen.plugins.protocols import Failure, Response
@@ -154,8 +154,8 @@ def eight(tmp_path_factory):
         kind, folder = load_type(name), tmp_path_factory.mktemp("parents")
         plan = list(itertools.islice(kind.plan(0), 8))
         with RunStore.create(folder) as store:
-            gate = Gate(store, kind, BACKENDS, passed=State.ACCEPTED)
-            gate.picture(gate.write(plan, {i.id: kind.choices(i) for i in plan}))
+            stages = Stages(store, kind, BACKENDS, inherited=Inherited(passed=State.ACCEPTED))
+            stages.picture(stages.write(plan, {i.id: kind.choices(i) for i in plan}))
         return parents_in(folder)
 
     return made
@@ -176,16 +176,16 @@ def search(folder, parents, target, seed, how=Search, wanted=6, rounds=40, **bud
     store = RunStore.create(folder)
     family = Family(parents, store, kind)
 
-    def gate():
-        inherited = Inherited(family.picture, family.relatives)
-        return Gate(store, kind, BACKENDS, known=parents.vectors, inherited=inherited, passed=PASSED)
+    def stages():
+        inherited = Inherited(family.picture, family.relatives, parents.vectors, PASSED)
+        return Stages(store, kind, BACKENDS, inherited=inherited)
 
     panel = Panel(folder / "targets", kind.name, Keywords(), Wish(), 1)
     mutators = tuple(name for name in applicable(kind) if name != "write")
     evolution = Evolution(parents="parents", parents_sha256="x", targets=(target.name,), held_back=1,
                           mutators=mutators)  # fmt: skip
     limits = Limits(wanted, rounds, Budget(wanted, **budget))
-    found = how(family, gate, panel, [target], evolution, seed, limits)
+    found = how(family, stages, panel, [target], evolution, seed, limits)
     return found, found.go()
 
 

@@ -168,7 +168,7 @@ class Broken:
 
 @pytest.fixture(scope="module")
 def backends() -> object:
-    from mossgen.expansion.expand import build_backends
+    from mossgen.expansion.setup import build_backends
     from mossgen.runs.config import build_config
     from mossgen.stimulus.types import load_type
 
@@ -177,23 +177,20 @@ def backends() -> object:
 
 def expand_with(folder: Path, backends: object, wanted: int = 2, candidates: int | None = None) -> str:
     from mossgen.core.budget import Budget
-    from mossgen.expansion.pipeline import expand
+    from mossgen.expansion.pipeline import drive
+    from mossgen.expansion.stages import Stages
     from mossgen.stimulus.types import load_type
 
     with RunStore.create(folder) as store:
-        return expand(store, load_type("negated_harm"), 0, backends, Budget(wanted, candidates))
+        return drive(Stages(store, load_type("negated_harm"), backends), 0, Budget(wanted, candidates))
 
 
 def test_the_first_picture_waits_for_nothing_that_comes_after_it(tmp_path: Path) -> None:
     """No reader of letters, no exporter is loaded by then, models load undisturbed, and one picture alone is drawn."""
     script = """
 import gc, importlib.metadata, json, sys
-from pathlib import Path
-from mossgen.runs.config import build_config
 from mossgen.plugins.imagers.diffusers import DiffusersImager
-from mossgen.expansion.pipeline import Budget
-from mossgen.expansion.expand import expand_run
-from mossgen.stimulus.types import load_type
+from mossgen.expansion.expand import expand
 
 class Drawn(Exception): pass
 
@@ -206,9 +203,8 @@ def first(self, drawings):
     raise Drawn(len(draw(self, drawings)))
 
 DiffusersImager.draw = first
-kind = load_type("negated_harm")
 try:
-    expand_run(Path(sys.argv[1]), kind, build_config(kind), Budget(4), lambda progress: None)
+    expand("negated_harm", n=4, run=sys.argv[1])
 except Drawn as drawn:
     whole = sum(phase == "start" and generation == 2 and loaded for phase, generation, loaded in collected)
     print(json.dumps([drawn.args[0], len(scans), whole, sorted(sys.modules)]))

@@ -1,0 +1,79 @@
+"""preview: a few items of a type, of which nothing is kept."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from mossgen.core.items import State
+from mossgen.core.progress import SILENT, Progress
+from mossgen.expansion.expand import Outcome, make
+from mossgen.expansion.profile import Profile
+from mossgen.expansion.settings import Given
+from mossgen.expansion.setup import fetch_weights, prepare
+from mossgen.expansion.watch import Watch
+from mossgen.files.pictures import read_image
+from mossgen.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from mossgen.stimulus.types import StimulusType
+
+PREVIEWED = 4  # items, where nothing else is asked for
+OF_A_RUN = frozenset({"n", "run", "reviewed", "votes"})  # settings of a run file that say nothing of a preview
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """One item of a preview: its question, what its picture shows in words, and the picture (RGB)."""
+
+    id: str
+    question: str
+    picture: str
+    image: Image
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What came of a preview: its items, and the figures of the run that made them, whose folder is gone."""
+
+    items: tuple[Previewed, ...]
+    outcome: Outcome
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `mossgen preview --json` prints them."""
+        items = [{"id": item.id, "question": item.question, "picture": item.picture} for item in self.items]
+        return {**self.outcome.to_dict(), "run": None, "items": items}
+
+
+def preview(
+    type: str | Path | StimulusType | None = None,
+    n: int | None = None,
+    *,
+    config: str | Path | None = None,
+    progress: Progress = SILENT,
+    **settings: Unpack[Given],
+) -> Preview:
+    """Like `expand`, but nothing is kept: shows what the items would be.
+
+    >>> mossgen.preview("counterintuitive", n=2).items[0].image  # doctest: +SKIP
+
+    `n` is 4 where it is not given. Of a run file `config`, what concerns the run alone (`n`, `run`, `reviewed`,
+    `votes`) is left aside. See `expand` for the rest.
+    """
+    profile = Profile()
+    asked = {"type": type, "n": PREVIEWED if n is None else n, **settings}
+    setup = prepare(asked, config, aside=OF_A_RUN)
+    fetch_weights(setup.config, progress, profile)
+    with tempfile.TemporaryDirectory(prefix="mossgen-preview-") as folder:
+        watch = Watch(setup.settings.n, progress, profile)
+        outcome = make(Path(folder) / "run", setup.stimulus, setup.config, setup.settings, watch)
+        with RunStore.open(outcome.run) as store:
+            items = tuple(
+                Previewed(i.id, i.question or "", i.description or "", read_image(store.blob(i.image or "")))
+                for i in store.items(State.ACCEPTED)
+            )
+    return Preview(items, outcome)

@@ -1,0 +1,122 @@
+"""From settings to what a run needs: its type, its configuration, its references, its models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mossgen.checks.policy import resolve
+from mossgen.core.progress import SILENT, Progress
+from mossgen.errors import ConfigError, UsageError
+from mossgen.expansion.profile import Profile
+from mossgen.expansion.runfile import blamed, read_run_file, save_run_file
+from mossgen.expansion.settings import Settings, checked, over
+from mossgen.models import weights
+from mossgen.models.loading import briskly
+from mossgen.plugins import registry
+from mossgen.plugins.spec import Part
+from mossgen.runs.config import ROLES, RunConfig, build_config, parse_roles
+from mossgen.sets.references import Reference, locate, read_reference
+from mossgen.stimulus.types import StimulusType, load_type
+
+if TYPE_CHECKING:
+    from mossgen.expansion.stages import Backends
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The settings of a run, the type that they name, and the configuration that they come to."""
+
+    settings: Settings
+    stimulus: StimulusType
+    config: RunConfig
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        named = Path("generated") / f"{self.stimulus.name}-{self.settings.seed}"
+        return Path(self.settings.run) if self.settings.run else named
+
+
+def prepare(
+    given: Mapping[str, Any],
+    config: str | Path | None = None,
+    save_config: str | Path | None = None,
+    aside: frozenset[str] = frozenset(),
+) -> Setup:
+    """What is given (None is not), over the run file `config` but its settings `aside`, over the defaults.
+
+    Writes the settings to `save_config`. Raises ConfigError or TemplateError, with field and line where the file is
+    what is wrong.
+    """
+    if config is None:
+        setup = _setup(over(given, {}))
+    else:
+        file = read_run_file(Path(config))
+
+        def attempt(values: Mapping[str, Any]) -> Setup:
+            return _setup(over(given, {name: value for name, value in values.items() if name not in aside}))
+
+        try:
+            setup = attempt(file.values)
+        except UsageError as error:
+            raise blamed(file, error, attempt) from None
+    if save_config is not None:
+        save_run_file(setup.settings, Path(save_config))
+    return setup
+
+
+def _setup(values: Mapping[str, Any]) -> Setup:
+    settings = checked(values)
+    stimulus = load_type(settings.type)
+    parts = {role: getattr(settings, role) for role in ROLES}
+    against = [_located(name) for name in settings.against]
+    config = build_config(
+        stimulus, settings.seed, settings.preset, parts, settings.checkers, settings.options, against,
+        parse_roles(settings.gates, settings.signals), settings.vlm,
+    )  # fmt: skip
+    return Setup(settings, stimulus, config)
+
+
+def _located(name: str) -> str:
+    path = locate(name)
+    if not path.exists():
+        raise ConfigError(f"`against` {name}: no set is there: give a path, or the name of an imported set.")
+    return str(path)
+
+
+def with_references(config: RunConfig) -> tuple[RunConfig, list[Reference]]:
+    """The configuration with the hashes of its references as they are now, and the references. Raises ConfigError."""
+    references = [read_reference(Path(path)) for path in config.against]
+    hashes = tuple(reference.sha256() for reference in references)
+    return config.model_copy(update={"against_sha256": hashes}), references
+
+
+def fetch_weights(config: RunConfig, progress: Progress = SILENT, profile: Profile | None = None) -> None:
+    """Fetches the embedded models of a run that are not there yet. Raises MissingModel."""
+    for name in config.weights:
+        with profile.loading("weights") if profile else nullcontext():
+            weights.path(name, lambda what, done, of: progress.count(what, done, of))
+
+
+def build_backends(config: RunConfig, profile: Profile | None = None) -> Backends:
+    """Loads every model of a run, timed in `profile`. Raises ConfigError, MissingModel or BackendError."""
+    from mossgen.expansion.stages import Backends
+
+    def load(role: str, kind: str, part: Part) -> Any:
+        with profile.loading(role) if profile else nullcontext():
+            return registry.load(kind, part.plugin, part.options)
+
+    with briskly():
+        roles = {role: load(role, kind, getattr(config, role)) for role, kind in ROLES.items()}
+        checkers = tuple(load(part.plugin, "checkers", part) for part in config.checkers)
+    for checker in checkers:
+        if checker.needs not in ("text", "image"):
+            raise ConfigError(
+                f"The checker {checker.name} needs {checker.needs!r}, not text or image: it would never run."
+            )
+    policy = resolve(checkers, config.policy)
+    return Backends(**roles, checkers=checkers, samples=config.draft.samples, guided=config.draft.guided, policy=policy)
