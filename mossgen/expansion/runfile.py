@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from mossgen.errors import ConfigError, StoreError, UsageError
+from mossgen.errors import ConfigError, StoreError, TemplateError, UsageError
 from mossgen.expansion.settings import Settings, first_error
 from mossgen.files.disk import read_text, read_yaml, write_whole
 
@@ -97,10 +97,13 @@ def blamed(file: RunFile, error: UsageError, attempt: Callable[[Mapping[str, Any
     """The error with the line of the setting that causes it; as it is where none of the file's does.
 
     `attempt` raises it for the file's values, and is tried without each of them. The one that it needs is the one
-    without which it succeeds, or else without which it raises another error.
+    without which it succeeds, or else without which it raises another error. No run does without a type, so that is to
+    blame for what is wrong with a template alone.
     """
     other: Place | None = None
     for place in file.places():
+        if (place == ("type",)) != isinstance(error, TemplateError):
+            continue
         try:
             attempt(file.without(place))
         except UsageError as now:

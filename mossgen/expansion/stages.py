@@ -48,9 +48,9 @@ class Backends:
 class Inherited:
     """What candidates take over that vary items of another run; the default is for candidates that stand alone.
 
-    `picture` gives the picture of a candidate that is not drawn anew, or None. `relatives` are the items, by channel, that
-    it may be near to. `known` are the vectors of the other run's items, which nothing else may be near to. `passed` is
-    the state in which a candidate is left that passed everything.
+    `picture` gives the picture of a candidate that is not drawn anew, or None. `relatives` are the items, by channel,
+    that it may be near to. `known` are the vectors of the other run's items, which nothing else may be near to.
+    `passed` is the state in which a candidate is left that passed everything.
     """
 
     picture: Callable[[Item], Rendered | Item | None] = lambda item: None
