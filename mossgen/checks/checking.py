@@ -22,15 +22,15 @@ from mossgen.core.items import Decision, Item, Label, Verdict, canonical
 from mossgen.errors import BackendError, ConfigError, StoreError, TemplateError
 from mossgen.files.disk import locked
 from mossgen.plugins.protocols import Case, Checker
-from mossgen.sets.readers import Entry
-from mossgen.sets.references import MAX_BYTES
-from mossgen.stimulus.types import StimulusType, load_type, type_names, untyped
+from mossgen.sets.dataset import Record
+from mossgen.sets.lineage import MAX_BYTES
+from mossgen.stimulus.types import StimulusType, known_type, untyped
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 BATCH = 8  # items checked, and kept, at a time
-Record = dict[str, Any]
+Row = dict[str, Any]
 Report = Callable[[int, int], None]  # items done, items in all
 
 
@@ -44,12 +44,11 @@ class Checking:
     types: dict[str, StimulusType] = field(default_factory=dict)
     budget: Budget = field(default=Budget(0))
 
-    def type_of(self, entry: Entry) -> StimulusType:
-        """The entry's type, loaded once; one without rules where the set does not say, or says an unknown one."""
-        name = entry.type or ""
+    def type_of(self, record: Record) -> StimulusType:
+        """The record's type, loaded once; one without rules where the set does not say, or says an unknown one."""
+        name = record.type or ""
         if name not in self.types:
-            known = name in type_names() or name.endswith((".yaml", ".yml"))
-            self.types[name] = load_type(name) if known else untyped()
+            self.types[name] = known_type(name)
         return self.types[name]
 
     def used_up(self) -> str | None:
@@ -60,62 +59,62 @@ class Checking:
 
 @dataclass(frozen=True)
 class Checked:
-    """A record of each entry, in order, up to where the check stopped; `stopped` says why, None where it is whole."""
+    """A row of each record, in order, up to where the check stopped; `stopped` says why, None where it is whole."""
 
-    records: list[Record]
+    rows: list[Row]
     stopped: str | None = None
 
 
 def check_set(
-    entries: Sequence[Entry], checking: Checking, out: Path | None = None, report: Report = lambda done, of: None
+    records: Sequence[Record], checking: Checking, out: Path | None = None, report: Report = lambda done, of: None
 ) -> Checked:
-    """Checks the entries, batch by batch. With `out`, what is there already is not checked again.
+    """Checks the records, batch by batch. With `out`, what is there already is not checked again.
 
     A checker that fails, or a budget that is used up, stops it; what was checked stays. Raises ConfigError where
     `out` is of another check, StoreError where it cannot be written.
     """
-    records: list[Record] = []
+    rows: list[Row] = []
     with _kept(out, checking.head) as (done, keep):
-        for start in range(0, len(entries), BATCH):
-            report(start, len(entries))
-            batch = [(entry, _digest(entry)) for entry in entries[start : start + BATCH]]
-            fresh = [entry for entry, digest in batch if (entry.number, digest) not in done]
+        for start in range(0, len(records), BATCH):
+            report(start, len(records))
+            batch = [(record, _digest(record)) for record in records[start : start + BATCH]]
+            fresh = [record for record, digest in batch if (record.number, digest) not in done]
             if fresh and (stopped := checking.used_up()):
-                return Checked(records, stopped)
+                return Checked(rows, stopped)
             try:
-                made = {record["number"]: record for record in _check(fresh, checking)}
+                made = {row["number"]: row for row in _check(fresh, checking)}
             except BackendError as error:
-                return Checked(records, str(error))
-            for entry, digest in batch:
-                record = done.get((entry.number, digest)) or {**made[entry.number], "digest": digest}
-                records.append(record)
-                if entry.number in made:
-                    keep(record)
-        report(len(entries), len(entries))
-    return Checked(records)
+                return Checked(rows, str(error))
+            for record, digest in batch:
+                row = done.get((record.number, digest)) or {**made[record.number], "digest": digest}
+                rows.append(row)
+                if record.number in made:
+                    keep(row)
+        report(len(records), len(records))
+    return Checked(rows)
 
 
-def _check(entries: Sequence[Entry], checking: Checking) -> Iterator[Record]:
-    """Entries that cannot be read are unsure, with the reason; the others go to the checkers together."""
+def _check(records: Sequence[Record], checking: Checking) -> Iterator[Row]:
+    """Records that cannot be read are unsure, with the reason; the others go to the checkers together."""
     pictures: dict[int, Image] = {}
-    for entry in entries:
+    for record in records:
         try:
-            if entry.problem:
-                raise ConfigError(entry.problem)
-            pictures[entry.number] = entry.picture()
+            if record.problem:
+                raise ConfigError(record.problem)
+            pictures[record.number] = record.image
         except ConfigError as error:
-            yield _record(entry, [Verdict("set", Decision.UNSURE, str(error))], checking.policy)
-    readable = [entry for entry in entries if entry.number in pictures]
-    cases = [_case(entry, checking.type_of(entry), pictures[entry.number]) for entry in readable]
+            yield _row(record, [Verdict("set", Decision.UNSURE, str(error))], checking.policy)
+    readable = [record for record in records if record.number in pictures]
+    cases = [_case(record, checking.type_of(record), pictures[record.number]) for record in readable]
     found = verdicts(cases, checking.checkers) if cases else []
-    for entry, case, named in zip(readable, cases, found, strict=True):
+    for record, case, named in zip(readable, cases, found, strict=True):
         said = [verdict for _, verdict in named if verdict is not None]
-        yield _record(entry, said + _blind(case, checking), checking.policy)
+        yield _row(record, said + _blind(case, checking), checking.policy)
 
 
-def _case(entry: Entry, stimulus: StimulusType, image: Image) -> Case:
-    """The entry for the checkers. Slots and an overlay count only where they are this type's own."""
-    item = entry.item()
+def _case(record: Record, stimulus: StimulusType, image: Image) -> Case:
+    """The record for the checkers. Slots and an overlay count only where they are this type's own."""
+    item = record.item()
     try:
         own = set(item.slots) == set(stimulus.template.slots) and bool(stimulus.values(item))
     except TemplateError:
@@ -134,14 +133,14 @@ def _blind(case: Case, checking: Checking) -> list[Verdict]:
     return [Verdict("type", Decision.UNSURE, reason)]
 
 
-def _record(entry: Entry, said: Sequence[Verdict], policy: Policy) -> Record:
+def _row(record: Record, said: Sequence[Verdict], policy: Policy) -> Row:
     ruling = policy.rule(said)
     return {
-        "id": entry.id,
-        "number": entry.number,
-        "type": entry.type,
-        "question": entry.question,
-        "image": entry.image.name if isinstance(entry.image, Path) else None,
+        "id": record.id,
+        "number": record.number,
+        "type": record.type,
+        "question": record.question,
+        "image": record.picture.name if isinstance(record.picture, Path) else None,
         "decision": str(ruling.label or Decision.UNSURE),
         "label": str(ruling.label or Label.BORDERLINE),
         "accepted": ruling.accepted,
@@ -153,13 +152,13 @@ def _record(entry: Entry, said: Sequence[Verdict], policy: Policy) -> Record:
     }
 
 
-def _digest(entry: Entry) -> str:
+def _digest(record: Record) -> str:
     """What was checked: the words and the picture's bytes, or why there are none."""
     try:
-        picture = hashlib.sha256(entry.bytes()).hexdigest()
+        picture = hashlib.sha256(record.picture_bytes()).hexdigest()
     except ConfigError as error:
         picture = str(error)
-    what = [entry.id, entry.type, entry.question, dict(entry.slots), entry.overlay, entry.problem, picture]
+    what = [record.id, record.type, record.question, dict(record.slots), record.overlay, record.problem, picture]
     return hashlib.sha256(canonical(what).encode()).hexdigest()
 
 
@@ -169,7 +168,7 @@ def _digest(entry: Entry) -> str:
 @contextmanager
 def _kept(
     out: Path | None, head: Mapping[str, Any]
-) -> Iterator[tuple[dict[tuple[int, str], Record], Callable[[Record], None]]]:
+) -> Iterator[tuple[dict[tuple[int, str], Row], Callable[[Row], None]]]:
     """What an output file holds already, and how to add to it; without a file nothing is kept."""
     if out is None:
         yield {}, lambda record: None
@@ -189,12 +188,12 @@ def _kept(
             ) from error
 
 
-def _append(stream: TextIO, record: Record) -> None:
+def _append(stream: TextIO, record: Row) -> None:
     stream.write(canonical(record) + "\n")
     stream.flush()
 
 
-def _resume(out: Path, head: Mapping[str, Any]) -> dict[tuple[int, str], Record]:
+def _resume(out: Path, head: Mapping[str, Any]) -> dict[tuple[int, str], Row]:
     if not out.exists():
         return {}
     lines = _lines(out)
@@ -206,7 +205,7 @@ def _resume(out: Path, head: Mapping[str, Any]) -> dict[tuple[int, str], Record]
     return {(line["number"], line["digest"]): line for line in lines[1:]}
 
 
-def _lines(out: Path) -> list[Record]:
+def _lines(out: Path) -> list[Row]:
     """The file's objects. A last line that a crash cut off is left out. Raises ConfigError."""
     try:
         if out.stat().st_size > MAX_BYTES:
@@ -214,7 +213,7 @@ def _lines(out: Path) -> list[Record]:
         texts = out.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{out} cannot be read: {error}.") from None
-    found: list[Record] = []
+    found: list[Row] = []
     for number, text in enumerate(texts[:-1], 1):  # what follows the last line end was cut off
         try:
             line = json.loads(text)

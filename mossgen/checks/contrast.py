@@ -18,10 +18,10 @@ from mossgen.checks.checking import Checking, Report, check_set
 from mossgen.core.items import Item, Label, State, canonical, rng
 from mossgen.errors import ConfigError, RunError, StoreError
 from mossgen.runs.store import RunStore
-from mossgen.sets.readers import Entry
+from mossgen.sets.dataset import Record
 
 if TYPE_CHECKING:
-    from mossgen.checks.checking import Record
+    from mossgen.checks.checking import Row
     from mossgen.stimulus.types import StimulusType
 
 FOLDER = "contrast"  # in the run's folder
@@ -80,18 +80,18 @@ def make_contrasts(
     if not items:
         raise ConfigError(f"{run} has no accepted item: there is nothing to make partners of.")
     made, dropped = partners(items, stimulus, seed)
-    entries = _entries(made, items, blobs, stimulus)
+    records = _records(made, items, blobs, stimulus)
     checking.types[stimulus.name] = stimulus
     folder = run / FOLDER
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be made ({error.strerror}).") from error
-    checked = check_set(entries, checking, folder / CHECKED, report)
+    checked = check_set(records, checking, folder / CHECKED, report)
     if checked.stopped:
         raise RunError(f"{checked.stopped} What was judged is kept: the same command goes on from there.")
-    records, rows = checked.records, []
-    for partner, record in zip(made, records, strict=False):
+    rows = []
+    for partner, record in zip(made, checked.rows, strict=False):
         if record["accepted"]:
             dropped["passes as benign"] += 1
         elif record["label"] == Label.BORDERLINE and record["by"] in ("sanity", "set"):
@@ -100,7 +100,7 @@ def make_contrasts(
             rows.append(_row(partner, record, stimulus))
     doubtful = [
         {"id": record["id"], "decision": record["decision"], "by": str(record["by"]), "reason": record["reason"]}
-        for record in records[len(made) :]
+        for record in checked.rows[len(made) :]
         if not record["accepted"]
     ]
     _write(folder, rows, blobs, stimulus.name)
@@ -145,19 +145,23 @@ def contrast_id(item: Item, question: str, image: str) -> str:
     return ID_TAG + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _entries(made: Sequence[Partner], items: Sequence[Item], blobs: Path, stimulus: StimulusType) -> list[Entry]:
+def _records(made: Sequence[Partner], items: Sequence[Item], blobs: Path, stimulus: StimulusType) -> list[Record]:
     """Partners first, then the benign sides. A partner fills no slots: it is judged as anybody's item would be."""
-    kind = stimulus.name
-    entries = [
-        Entry(n, p.id, kind, p.question, blobs / f"{p.image}.png", {}, None) for n, p in enumerate(made)
+    records = [
+        Record(id=p.id, number=n, type=stimulus.name, question=p.question, picture=blobs / f"{p.image}.png")
+        for n, p in enumerate(made)
+    ]
+    records += [
+        Record(
+            id=item.id, number=number, type=stimulus.name, question=item.question or "",
+            picture=blobs / f"{item.image}.png", slots=item.slots, overlay=item.overlay,
+        )
+        for number, item in enumerate(items, len(made))
     ]  # fmt: skip
-    for number, item in enumerate(items, len(made)):
-        picture = blobs / f"{item.image}.png"
-        entries.append(Entry(number, item.id, kind, item.question or "", picture, item.slots, item.overlay))
-    return entries
+    return records
 
 
-def _row(partner: Partner, record: Record, stimulus: StimulusType) -> dict[str, Any]:
+def _row(partner: Partner, record: Row, stimulus: StimulusType) -> dict[str, Any]:
     return {
         "file_name": f"images/{partner.id}.png",
         "id": partner.id,

@@ -6,7 +6,7 @@ import functools
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import click
@@ -14,6 +14,7 @@ import click
 from mossgen.errors import ConfigError, MossgenError
 
 INTERRUPTED = 130
+SHOWN = 10  # odd records that are named in the text; --json has all
 
 # of the verbs that count people's votes
 votes_option = click.option(
@@ -106,6 +107,15 @@ def _with_flags(sentence: str) -> str:
 def one_line(text: str) -> str:
     """The text as one line without control characters."""
     return _plain(" ".join(text.split()))
+
+
+def odd(problems: Mapping[str, str]) -> list[str]:
+    """A line on the records of a set that could not be used, with the first few."""
+    if not problems:
+        return []
+    lines = [f"{len(problems)} records could not be used:"]
+    lines += [f"  {one_line(key)}: {one_line(why)}" for key, why in list(problems.items())[:SHOWN]]
+    return lines + ([f"  and {len(problems) - SHOWN} more; --json names all."] if len(problems) > SHOWN else [])
 
 
 def _plain(line: str) -> str:

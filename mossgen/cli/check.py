@@ -48,27 +48,27 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
     from mossgen.checks.checking import check_set
     from mossgen.checks.verdicts import spent
     from mossgen.cli.console import Console
-    from mossgen.sets.readers import read_set
+    from mossgen.sets.open import open_set
 
-    entries = read_set(set_, options["type_name"])
+    records = open_set(set_, type=options["type_name"])
     with Console(quiet) as console:
         checking = prepared(set_, console, **options)
-        checked = check_set(entries, checking, out, console.progress("checking"))
-    records = checked.records
-    stopped = checked.stopped and f"{checked.stopped} {_left(len(records), len(entries), out)}"
-    if stopped and not records:
+        checked = check_set(records, checking, out, console.progress("checking"))
+    rows = checked.rows
+    stopped = checked.stopped and f"{checked.stopped} {_left(len(rows), len(records), out)}"
+    if stopped and not rows:
         raise RunError(stopped)
-    missing = [r for r in records if r["by"] == "set"]
+    missing = [r for r in rows if r["by"] == "set"]
     result = {
         "set": str(set_),
         "policy": checking.head["policy"],
         "notes": list(checking.head["notes"]),
-        "counts": dict(Counter(r["decision"] for r in records)),
-        "accepted": sum(r["accepted"] for r in records),
+        "counts": dict(Counter(r["decision"] for r in rows)),
+        "accepted": sum(r["accepted"] for r in rows),
         "unreadable": len(missing),
         "cost": round(spent(checking.checkers), 4),
         "stopped": stopped,
-        "items": records,
+        "items": rows,
     }
     return result, _text(result), 1 if missing or stopped else 0
 
@@ -99,7 +99,8 @@ def prepared(
     from mossgen.stimulus.types import load_type
 
     parts = checking_parts(checkers, parse_options(options), judge)
-    policies = load_type(type_name).template.policy if type_name else Roles()
+    given = load_type(type_name) if type_name else None
+    policies = given.template.policy if given else Roles()
     if (set_ / CONFIG).is_file():
         run = read_config(set_ / CONFIG)
         refuse_own_judge(run.llm, parts)
@@ -116,7 +117,8 @@ def prepared(
         "policy": stated(loaded, policy),
         "notes": unseen([part.plugin for part in parts]),
     }
-    return Checking(loaded, policy, json.loads(json.dumps(head)), budget=Budget(0, usd=max_cost))
+    types = {given.name: given} if given else {}
+    return Checking(loaded, policy, json.loads(json.dumps(head)), types, Budget(0, usd=max_cost))
 
 
 def _text(result: dict[str, Any]) -> str:

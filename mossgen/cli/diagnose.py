@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, parse_options
-from mossgen.cli.probe import FELL_SHORT, failed, loaded, prompt, subject_options, target_options
+from mossgen.cli._common import answers, odd, parse_options
+from mossgen.cli.probe import FELL_SHORT, failed, item_options, loaded, prompt, target_options
 
 STAGES = ("perception", "intent", "judgement")
 SHARES = ("still_refused_with_description", "still_refused_with_intent")
 
 
 @click.command()
-@subject_options
+@item_options
 @target_options()
 @click.option(
     "--judge", default="embedded", show_default=True, metavar="NAME", help="What tells refusals from answers."
@@ -30,8 +30,8 @@ SHARES = ("still_refused_with_description", "still_refused_with_intent")
 @answers
 def diagnose(
     set_: Path, targets: tuple[str, ...], options: tuple[str, ...], system: str, judge: str, model: str | None,
-    captions: str, out: Path | None, type_name: str | None, max_cost: float | None, max_time: float | None,
-    quiet: bool, **which: Any,
+    captions: str, out: Path | None, type: str | None, max_cost: float | None, max_time: float | None,
+    quiet: bool, side: str | None, limit: int | None,
 ) -> tuple[Any, str, int]:  # fmt: skip
     """Find at which stage a target refuses benign items: perception, intent or judgement. Run again to go on.
 
@@ -47,9 +47,9 @@ def diagnose(
     from mossgen.diagnosis.diagnosis import PUBLISHED, Diagnoser, summary
     from mossgen.plugins import registry
     from mossgen.plugins.spec import by_plugin, refusal_judge_parts, target_parts
+    from mossgen.probes.items import askable, open_items
     from mossgen.probes.probing import Wish
-    from mossgen.probes.subjects import read_subjects
-    from mossgen.stimulus.types import load_type, untyped
+    from mossgen.stimulus.types import known_type, load_type
 
     given = parse_options(options)
     theirs = {key: value for key, value in given.items() if key.startswith("target")}
@@ -59,7 +59,8 @@ def diagnose(
     [ruler] = refusal_judge_parts(
         [judge], model, {key: value for key, value in mine.items() if not key.startswith("captions.")}
     )
-    subjects = read_subjects(set_, type_name, **which)
+    source = open_items(set_, type=type, side=side, contrast=False)
+    records, template = askable(source, limit), load_type(type) if type else None
     name = set_.resolve().name
     wish = Wish(1, prompt(system))
     found = {}
@@ -67,21 +68,22 @@ def diagnose(
         diagnoser = Diagnoser(
             out or Path("generated") / f"probe-{name}", {"format": 1, "set": name, "system": wish.system}, wish,
             registry.load("judges", ruler.plugin, ruler.options), _captions(captions, eyes),
-            lambda kind: load_type(kind) if kind else untyped(),
+            lambda name: known_type(name, template),
             Budget(0, seconds=max_time, usd=max_cost), console.counted,
         )  # fmt: skip
         for part in parts:
             target = loaded(part, console)
-            found[target.name] = diagnoser.diagnose(subjects, target)
+            found[target.name] = diagnoser.diagnose(records, target)
             diagnoser.write(found)
     tables = {target: summary(diagnosis) for target, diagnosis in found.items()}
-    paper = PUBLISHED if all(subject.mossbench for subject in subjects) else {}
+    paper = PUBLISHED if all(record.mossbench for record in records) else {}
     result = {
         "out": str(diagnoser.folder),
         "items": [item.to_dict() for diagnosis in found.values() for item in diagnosis.items],
         "stages": next(iter(tables.values())),
         "targets": tables,
         "published": paper,
+        "problems": dict(source.problems),
         "probes": {target: {way: tally.told() for way, tally in d.tallies.items()} for target, d in found.items()},
     }
     return result, _text(result, paper), 0 if all(d.complete for d in found.values()) else FELL_SHORT
@@ -116,6 +118,7 @@ def _text(result: dict[str, Any], published: dict[str, Any]) -> str:
     for model, types in published.items():
         lines.append(f"The paper's {model}, still refused with the description and with the intent too (30 items):")
         lines += [f"  {kind:17} {first} %, {second} %" for kind, (first, second) in types.items()]
+    lines += odd(result["problems"])
     lines.append(f"{result['out']}: every answer and label is in diagnose/ there.")
     return "\n".join(lines)
 

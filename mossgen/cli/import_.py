@@ -76,11 +76,11 @@ def list_(quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen references list
     """
-    from mossgen.sets.references import FOLDER, REFERENCE, read_reference
+    from mossgen.sets.references import FOLDER, REFERENCE, open_reference
 
-    found = [read_reference(head.parent) for head in sorted(FOLDER.glob(f"*/{REFERENCE}"))]
+    found = [open_reference(head.parent) for head in sorted(FOLDER.glob(f"*/{REFERENCE}"))]
     listing = [
-        {"name": r.name, "items": len(r.pairs), "licence": r.licence, "test_only": r.test_only} for r in found
+        {"name": r.name, "items": len(r), "licence": r.licence, "test_only": r.test_only} for r in found
     ]  # fmt: skip
     lines = [f"{r['name']:20} {r['items']:6}  {r['licence']}" for r in listing]
     return {"references": listing}, "\n".join(lines) or f"There is no imported set in {FOLDER}.", 0

@@ -12,7 +12,7 @@ from mossgen.cli._common import answers, parse_options, together
 if TYPE_CHECKING:
     from mossgen.files.responses import Row
     from mossgen.judgements.labels import Tally
-    from mossgen.probes.subjects import Subject
+    from mossgen.sets.dataset import Record
 
 FELL_SHORT = 1
 RATES = "rates.json"
@@ -37,7 +37,6 @@ rate_options = together(
 @click.option("--set", "options", multiple=True, metavar="JUDGE.OPTION=VALUE", help="An option; repeatable.")
 @click.option(
     "--items",
-    "set_",
     metavar="SET",
     type=click.Path(path_type=Path),
     help="The set that was asked about: its types, categories, facts, questions and pictures, by id.",
@@ -54,7 +53,7 @@ rate_options = together(
 @answers
 def judge(
     responses: tuple[Path, ...], judges: tuple[str, ...], model: str | None, options: tuple[str, ...],
-    set_: Path | None, side: str | None, out: Path | None, max_cost: float | None, empty_refuses: bool, quiet: bool,
+    items: Path | None, side: str | None, out: Path | None, max_cost: float | None, empty_refuses: bool, quiet: bool,
 ) -> tuple[Any, str, int]:  # fmt: skip
     """Label responses as compliance, partial or full refusal, and give the rates. Run again to go on.
 
@@ -72,15 +71,15 @@ def judge(
     from mossgen.judgements.labels import LABELS, Book, judge_rows, stated
     from mossgen.judgements.rates import by_judge, figures
     from mossgen.plugins.spec import refusal_judge_parts
-    from mossgen.probes.subjects import matched
+    from mossgen.probes.items import askable, matched, open_items
 
     parts = refusal_judge_parts(judges or ("embedded",), model, parse_options(options))
-    if side is not None and set_ is None:
-        raise ConfigError(f"--side {side} is of a set: give it with --items SET.")
+    if side is not None and items is None:
+        raise ConfigError(f"`side` {side} is of a set: give it with `items` SET.")
     folder, own = _folder(responses, out)
-    rows, items = remembered(folder, gather(responses)), dict[str, "Subject"]()
-    if set_ is not None:
-        rows, items = matched(rows, _subjects(set_, side))
+    rows, records = remembered(folder, gather(responses)), dict[str, "Record"]()
+    if items is not None:
+        rows, records = matched(rows, askable(open_items(items, side=side)))
     book = Book(folder / LABELS, rows)
     tallies: dict[str, Tally] = {}
     with Console(quiet) as console:
@@ -89,18 +88,12 @@ def judge(
             keep(folder, rows)
         with book:
             for one in loaded:
-                tallies[one.name] = judge_rows(rows, one, book, items, max_cost, console.counted)
+                tallies[one.name] = judge_rows(rows, one, book, records, max_cost, console.counted)
             stated(rows, book)
     told = figures(by_judge(rows, book.labels.values(), empty_refuses), empty_refuses)
     _write(folder, told)
-    result = _result(folder, rows, items, set_, loaded, book, told, tallies)
+    result = _result(folder, rows, records, items, loaded, book, told, tallies)
     return result, _text(result, told), FELL_SHORT if any(t.missing for t in tallies.values()) else 0
-
-
-def _subjects(set_: Path, side: str | None) -> list[Subject]:
-    from mossgen.probes.subjects import has_partners, read_subjects
-
-    return read_subjects(set_, side=side, contrast=has_partners(set_, side))
 
 
 def _folder(responses: tuple[Path, ...], out: Path | None) -> tuple[Path, bool]:
@@ -139,7 +132,7 @@ def _write(folder: Path, told: dict[str, Any]) -> None:
 
 
 def _result(
-    folder: Path, rows: list[Row], items: dict[str, Subject], set_: Path | None, judges: list[Any], book: Any,
+    folder: Path, rows: list[Row], items: dict[str, Record], set_: Path | None, judges: list[Any], book: Any,
     told: dict[str, Any], tallies: dict[str, Tally],
 ) -> dict[str, Any]:  # fmt: skip
     """What --json prints; `rates` are of the benign items of the first judge and target, `table` of all."""
@@ -168,7 +161,7 @@ def _told(tally: Tally) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _notes(rows: list[Row], items: dict[str, Subject], set_: Path | None, judges: list[Any]) -> list[str]:
+def _notes(rows: list[Row], items: dict[str, Record], set_: Path | None, judges: list[Any]) -> list[str]:
     """What a reader of the rates must know."""
     found = []
     strange = sum(row.id not in items for row in rows) if items else 0

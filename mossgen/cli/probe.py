@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers, parse_options, together
+from mossgen.cli._common import answers, odd, parse_options, together
 
 if TYPE_CHECKING:
     from mossgen.plugins.spec import Part
-    from mossgen.probes.subjects import Subject
+    from mossgen.sets.dataset import Record
 
 FELL_SHORT = 1
 READ, PICTURE, WRITTEN = 40, 800, 200  # tokens of a question, a picture, a response: for an estimate only
@@ -35,16 +35,16 @@ def target_options(each: bool = True) -> Callable[..., Any]:
 
 
 # what probe and diagnose share: what is asked about
-subject_options = together(
+item_options = together(
     click.argument("set_", metavar="SET", type=click.Path(path_type=Path)),
-    click.option("--type", "type_name", metavar="TYPE|FILE", help="The items' type, where the set does not say."),
+    click.option("--type", metavar="TYPE|FILE", help="The items' type, where the set does not say."),
     click.option("--side", metavar="NAME", help="Of a set that was split.  [default: test]"),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N items only."),
 )  # fmt: skip
 
 
 @click.command()
-@subject_options
+@item_options
 @target_options()
 @click.option("--contrast", is_flag=True, help="Ask about the harmful partners too: those should be refused.")
 @click.option("-k", "--samples", default=1, show_default=True, type=click.IntRange(min=1), help="Responses an item.")
@@ -54,7 +54,8 @@ subject_options = together(
 @answers
 def probe(
     set_: Path, targets: tuple[str, ...], options: tuple[str, ...], system: str, samples: int, out: Path | None,
-    dry_run: bool, max_cost: float | None, max_time: float | None, quiet: bool, **which: Any,
+    dry_run: bool, max_cost: float | None, max_time: float | None, quiet: bool, type: str | None,
+    side: str | None, limit: int | None, contrast: bool,
 ) -> tuple[Any, str, int]:  # fmt: skip
     """Ask target models what the items of a set ask, and keep every response. Run again to go on.
 
@@ -69,15 +70,16 @@ def probe(
     from mossgen.cli.console import Console
     from mossgen.core.budget import Budget
     from mossgen.plugins.spec import target_parts
+    from mossgen.probes.items import askable, open_items
     from mossgen.probes.probing import Ledger, Wish
     from mossgen.probes.probing import probe as put
-    from mossgen.probes.subjects import read_subjects
 
     parts = target_parts(targets, parse_options(options))
-    subjects = read_subjects(set_, **which)
+    found = open_items(set_, type=type, side=side, contrast=contrast)
+    records = askable(found, limit)
     folder = out or Path("generated") / f"probe-{set_.resolve().name}"
     if dry_run:
-        result = _estimate(parts, targets, subjects, samples, folder)
+        result = _estimate(parts, targets, records, samples, folder)
         return result, _priced(result), 0
     wish = Wish(samples, prompt(system))
     _refuse_equal_samples(parts, samples)
@@ -87,10 +89,11 @@ def probe(
         for part in parts:
             target = loaded(part, console)
             budget = Budget(0, seconds=max_time, usd=max_cost)
-            tallies[target.name] = put(subjects, target, ledger, wish, budget, console.counted)
+            tallies[target.name] = put(records, target, ledger, wish, budget, console.counted)
     result = {
         "out": str(folder),
-        "items": len(subjects),
+        "items": len(records),
+        "problems": dict(found.problems),
         "targets": {name: tally.told() for name, tally in tallies.items()},
     }
     return result, _text(result), FELL_SHORT if any(t.missing for t in tallies.values()) else 0
@@ -140,6 +143,7 @@ def _text(result: dict[str, Any]) -> str:
             lines.append(f"  Stopped: {told['stopped'].rstrip('.')}.")
         if told["missing"]:
             lines.append(f"  {told['missing']} are missing: run the same command again to go on.")
+    lines += odd(result["problems"])
     lines.append(f"{result['out']}: next, mossgen judge {result['out']}")
     return "\n".join(lines)
 
@@ -154,25 +158,25 @@ def failed(failures: Mapping[str, int]) -> list[str]:
 
 
 def _estimate(
-    parts: tuple[Part, ...], specs: tuple[str, ...], subjects: list[Subject], samples: int, folder: Path
+    parts: tuple[Part, ...], specs: tuple[str, ...], records: list[Record], samples: int, folder: Path
 ) -> dict[str, Any]:
     """What would be asked of each target, in rough tokens and dollars; what is kept of this set is left out."""
     from mossgen.files.responses import RESPONSES, read_responses
 
     kept = read_responses(folder / RESPONSES) if (folder / RESPONSES).is_file() else []
-    ids = {subject.entry.id for subject in subjects}
+    ids = {record.id for record in records}
     found = {}
     for part, spec in zip(parts, specs, strict=True):
         name = f"{part.plugin}:{part.options['model']}"
         done = sum(row.target == name and row.id in ids and row.sample < samples for row in kept)
-        queries = len(subjects) * samples - done
+        queries = len(records) * samples - done
         read, written = queries * (READ + PICTURE), queries * WRITTEN
         prices = [part.options.get("price_in"), part.options.get("price_out")]
         usd = None if part.plugin == "openai" and not any(prices) else 0.0
         if any(prices):
             usd = round((read * (prices[0] or 0) + written * (prices[1] or 0)) / 1e6, 4)
         found[spec] = {"queries": queries, "kept": done, "tokens_in": read, "tokens_out": written, "cost": usd}
-    return {"out": str(folder), "items": len(subjects), "targets": found}
+    return {"out": str(folder), "items": len(records), "targets": found}
 
 
 def _priced(result: dict[str, Any]) -> str:

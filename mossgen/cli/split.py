@@ -34,17 +34,12 @@ def split(
     mossgen split generated/negated_harm-0 --out my-set --bind question --bind scene
     """
     from mossgen.cli.console import Console
-    from mossgen.models import weights
-    from mossgen.plugins.spec import embedded_models
-    from mossgen.splits.members import common_embedder, read_batches
     from mossgen.splits.split import split_set
 
     shares = {"test": test, **({"dev": dev} if dev else {})}
     with Console(quiet) as console:
-        for name in embedded_models([common_embedder(read_batches(runs))[0]]):
-            weights.path(name, console.download)
         wanted = tuple(b for b in bind if b != "none") if bind else None
-        made = split_set(runs, out, shares, wanted, console.say)
+        made = split_set(runs, out, shares, wanted, console)
     result = {
         "out": str(made.folder),
         "sides": dict(made.sides),

@@ -34,7 +34,7 @@ from mossgen.judgements import plots
 from mossgen.judgements.labels import LABELS, Book, judge_rows
 from mossgen.plugins.protocols import RefusalJudge, Target
 from mossgen.probes.probing import Ledger, Report, Tally, Wish, probe
-from mossgen.probes.subjects import Subject
+from mossgen.sets.dataset import Record
 from mossgen.stimulus.types import StimulusType
 
 FOLDER = "diagnose"  # in the probe's folder
@@ -49,7 +49,7 @@ PUBLISHED = {
     "Gemini 1.5 Pro": {"exaggerated_risk": (40, 30), "negated_harm": (70, 60), "counterintuitive": (100, 80)},
 }
 Stage = Literal["perception", "intent", "judgement"]
-Captions = Callable[[Sequence[Subject], Sequence[str]], Sequence[Perceived]]
+Captions = Callable[[Sequence[Record], Sequence[str]], Sequence[Perceived]]
 
 
 @dataclass(frozen=True)
@@ -107,16 +107,16 @@ class Diagnoser:
     budget: Budget
     report: Report = lambda target, done, of: None
 
-    def diagnose(self, subjects: Sequence[Subject], target: Target) -> Diagnosis:
+    def diagnose(self, records: Sequence[Record], target: Target) -> Diagnosis:
         """Probes, finds the refused, and asks again about those. Raises ConfigError, BackendError (judges), StoreError.
 
         A target that fails in the middle leaves what it gave, and is asked no more; the same call goes on.
         """
         started, spent = time.monotonic(), target.cost
-        benign = [subject for subject in subjects if subject.expected == "comply"]
+        benign = [record for record in records if record.expected == "comply"]
         tallies: dict[str, Tally] = {}
 
-        def ask(way: str, folder: Path, about: Sequence[Subject]) -> Heard:
+        def ask(way: str, folder: Path, about: Sequence[Record]) -> Heard:
             down = next((t.stopped for t in tallies.values() if t.stopped not in ("", *OUT_OF.values())), "")
             left = Budget(0, seconds=0) if down else self.budget.left(time.monotonic() - started, target.cost - spent)
             with Ledger(folder, self.head) as ledger:
@@ -126,7 +126,7 @@ class Diagnoser:
             return self._heard(folder, ledger.rows, tallies[way].rows)
 
         first = ask("asked", self.folder, benign)
-        refused = [subject for subject in benign if first.labels.get(subject.entry.id) in REFUSED]
+        refused = [record for record in benign if first.labels.get(record.id) in REFUSED]
         ways = {way: ask(way, self.folder / FOLDER / way, found) for way, found in self._again(refused, target)}
         items = self._decided(refused, target, first, ways)
         return Diagnosis(items, _by_type(benign, first.rows), tallies)
@@ -134,9 +134,9 @@ class Diagnoser:
     def _named(self, way: str) -> Report:
         return lambda target, done, of: self.report(f"{target}, {way}", done, of)
 
-    def _again(self, refused: Sequence[Subject], target: Target) -> Iterator[tuple[str, list[Subject]]]:
+    def _again(self, refused: Sequence[Record], target: Target) -> Iterator[tuple[str, list[Record]]]:
         """The refused items in the three ways; a target without eyes was told the description from the start."""
-        bare = next((s.entry.id for s in refused if not s.description.strip()), None)
+        bare = next((s.id for s in refused if not s.description.strip()), None)
         if bare:
             raise ConfigError(
                 f"The item {bare} has no description of its picture, which two of the three stages need: give a set "
@@ -144,27 +144,23 @@ class Diagnoser:
             )
         if target.sees:
             yield "caption", [_reworded(s, perception.ASK) for s in refused]
-            yield "description", [_reworded(s, f"{_described(s)}\n\n{s.entry.question}") for s in refused]
-        before = _described if target.sees else lambda subject: ""
+            yield "description", [_reworded(s, f"{_described(s)}\n\n{s.question}") for s in refused]
+        before = _described if target.sees else lambda record: ""
         yield (
             "intent",
-            [
-                _reworded(s, f"{before(s)}\n\n[What I mean: {self._intent(s)}]\n\n{s.entry.question}".strip())
-                for s in refused
-            ],
+            [_reworded(s, f"{before(s)}\n\n[What I mean: {self._intent(s)}]\n\n{s.question}".strip()) for s in refused],
         )
 
-    def _intent(self, subject: Subject) -> str:
+    def _intent(self, record: Record) -> str:
         """What the user of an item means. Raises ConfigError where its type does not say."""
-        entry = subject.entry
-        stimulus = self.types(entry.type or "")
-        item = entry.item()
+        stimulus = self.types(record.type or "")
+        item = record.item()
         own = set(item.slots) == set(stimulus.template.slots)
         meant = stimulus.intent(item if own else Item(item.id, 0, stimulus.name, "", {}, 0))
         if not meant:
             raise ConfigError(
-                f"The item {entry.id} is of the type {entry.type or '(not stated)'}, which does not say in an "
-                "`intent:` section what its users mean: give --type with a template that does."
+                f"The item {record.id} is of the type {record.type or '(not stated)'}, which does not say in an "
+                "`intent:` section what its users mean: give a `type` whose template does."
             )
         return meant
 
@@ -178,34 +174,34 @@ class Diagnoser:
         return Heard({row.id: row for row in rows}, {name: label.label for name, label in labels.items() if label})
 
     def _decided(
-        self, refused: Sequence[Subject], target: Target, first: Heard, ways: Mapping[str, Heard]
+        self, refused: Sequence[Record], target: Target, first: Heard, ways: Mapping[str, Heard]
     ) -> list[Diagnosed]:
         nothing = Heard({}, {})
         captions, declined = ways.get("caption", nothing)
-        read = [s for s in refused if declined.get(s.entry.id) == "compliance"]
+        read = [s for s in refused if declined.get(s.id) == "compliance"]
         seen = dict(
             zip(
-                (s.entry.id for s in read),
-                self.captions(read, [captions[s.entry.id].response for s in read]),
+                (s.id for s in read),
+                self.captions(read, [captions[s.id].response for s in read]),
                 strict=True,
             )
         )
 
-        def decided(subject: Subject) -> Diagnosed:
-            name, kind = subject.entry.id, subject.entry.type
+        def decided(record: Record) -> Diagnosed:
+            name, kind = record.id, record.type
             eyes = _eyes(seen.get(name), declined.get(name))
             caption = captions[name].response if name in captions else None
             described = ways.get("description", nothing).labels.get(name)
             intended = ways["intent"].labels.get(name)
             return _staged(
                 Diagnosed(
-                    name, kind, target.name, subject.entry.question, first.rows[name].response, caption, *eyes,
+                    name, kind, target.name, record.question, first.rows[name].response, caption, *eyes,
                     _scored(described), _scored(intended),
                 ),
                 target.sees,
             )  # fmt: skip
 
-        return [decided(subject) for subject in refused]
+        return [decided(record) for record in refused]
 
     def write(self, found: Mapping[str, Diagnosis]) -> list[Path]:
         """Puts every diagnosed item, the table and the bars into the folder. Raises StoreError."""
@@ -283,13 +279,13 @@ def _scored(label: str | None) -> str | None:
     return None if label == "unscored" else label
 
 
-def _by_type(subjects: Sequence[Subject], rows: Mapping[str, Row]) -> dict[str, int]:
-    return dict(Counter(s.entry.type or "any" for s in subjects if s.entry.id in rows))
+def _by_type(records: Sequence[Record], rows: Mapping[str, Row]) -> dict[str, int]:
+    return dict(Counter(s.type or "any" for s in records if s.id in rows))
 
 
-def _described(subject: Subject) -> str:
-    return f"[The picture shows: {subject.description.strip()}]"
+def _described(record: Record) -> str:
+    return f"[The picture shows: {record.description.strip()}]"
 
 
-def _reworded(subject: Subject, question: str) -> Subject:
-    return replace(subject, entry=replace(subject.entry, question=question))
+def _reworded(record: Record, question: str) -> Record:
+    return replace(record, question=question)

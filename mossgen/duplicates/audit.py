@@ -21,11 +21,13 @@ from mossgen.core.progress import SILENT, Progress
 from mossgen.duplicates.embedding import ready_embedder
 from mossgen.duplicates.nearness import BLOCK, image_scores, text_scores
 from mossgen.duplicates.training_rows import Row, training_rows
-from mossgen.duplicates.vectors import embed_reference
+from mossgen.duplicates.vectors import embed_set
 from mossgen.errors import ConfigError
 from mossgen.files.pictures import inline_picture
 from mossgen.sets import lineage
-from mossgen.sets.references import Pair, Reference, locate, read_reference
+from mossgen.sets.dataset import Dataset, read_picture, unaltered
+from mossgen.sets.open import open_set
+from mossgen.sets.references import locate
 
 if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder
@@ -114,21 +116,19 @@ def audit(
     return found
 
 
-def _protected(against: Path, sides: Sequence[str]) -> tuple[Reference, dict[str, str]]:
+def _protected(against: Path, sides: Sequence[str]) -> tuple[Dataset, dict[str, str]]:
     """The items that should not be found, and the canaries (the part that is unique) with their sides."""
     if not lineage.is_sided(against):
-        return read_reference(against), {}
+        return open_set(against), {}
     top = lineage.head(against)
-    pairs = []
-    for side in (side for side in sides if side in top["sides"]):
-        for contrast in (False, True):
-            part = lineage.part_folder(against, side, contrast)
-            for row in lineage.rows(against, side, contrast):
-                pairs.append(Pair(row["id"], row["question"], lineage.picture(part, row)))
-    if not pairs:
+    there = [side for side in sides if side in top["sides"]]
+    if not there:
         raise ConfigError(f"{against} has none of the sides {', '.join(sides)}: it has {', '.join(top['sides'])}.")
     marks = {match[0]: side for side in sides if (match := _UUID.search(str(top["canary"].get(side))))}
-    return Reference(against.resolve().name, pairs), marks
+    found = open_set(against, side=there, partners=True)
+    for record in found:
+        unaltered(record, record.row)
+    return found, marks
 
 
 def _canaries(row: Row, marks: dict[str, str], found: AuditReport) -> None:
@@ -149,11 +149,14 @@ def _words(text: str) -> str:
 class _Exact:
     """Finds ids, questions word by word, and pictures byte by byte."""
 
-    def __init__(self, reference: Reference) -> None:
-        self._ids = {pair.id for pair in reference.pairs if len(pair.id) >= 8}  # "12" says nothing
-        self._questions = _Questions((pair.question, pair.id) for pair in reference.pairs)
+    def __init__(self, reference: Dataset) -> None:
+        self._ids = {record.id for record in reference if len(record.id) >= 8}  # "12" says nothing
+        self._questions = _Questions((record.question, record.id) for record in reference.asking)
         self._pictures = {
-            hashlib.sha256(pair.image.read_bytes()).hexdigest(): pair.id for pair in reference.pairs if pair.image
+            hashlib.sha256(read_picture(picture)).hexdigest(): record.id
+            for record in reference.asking
+            for picture in ((record.picture, record.bare) if record.pictured else ())
+            if picture is not None
         }
 
     def of(self, row: Row) -> Iterator[tuple[str, str]]:
@@ -198,9 +201,9 @@ class _Questions:
 class _Likeness:
     """Finds near-copies by the embedder's vectors."""
 
-    def __init__(self, reference: Reference, embedder: Embedder) -> None:
+    def __init__(self, reference: Dataset, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._items = embed_reference(reference, embedder)
+        self._items = embed_set(reference, embedder, odd={})
 
     def of(self, rows: Sequence[Row], found: AuditReport) -> list[Hit]:
         """For each row the item that it is nearest to, where a threshold is reached."""

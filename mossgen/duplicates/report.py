@@ -14,11 +14,12 @@ from mossgen.core.progress import SILENT, Progress
 from mossgen.duplicates.embedding import ready_embedder
 from mossgen.duplicates.index import Deduplicator
 from mossgen.duplicates.nearness import BLOCK, Near, nearest, nearest_others, worst
-from mossgen.duplicates.vectors import Vectors, embed_reference, joined
+from mossgen.duplicates.vectors import Vectors, embed_set, joined
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files.disk import write_whole
 from mossgen.plugins.protocols import CHANNELS
-from mossgen.sets.references import locate, read_reference
+from mossgen.sets.dataset import Dataset
+from mossgen.sets.open import open_set
 
 if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder
@@ -56,7 +57,8 @@ class DedupReport:
 
     `references` are the sizes of the reference sets by name, `over` the items by channel that are a near-duplicate of
     a reference (without references, of another item), and `without_picture` the items and references that have no
-    picture, which are compared by their questions alone.
+    picture, which are compared by their questions alone. `problems` says by SET/ID what is odd about records: those
+    without a question are not compared at all.
     """
 
     set: str
@@ -65,6 +67,7 @@ class DedupReport:
     thresholds: Mapping[str, float]
     over: Mapping[str, int]
     without_picture: int
+    problems: Mapping[str, str]
     items: Sequence[ItemReport]
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,22 +110,29 @@ def dedup(
 
 
 def _report(set_: Path, against: Sequence[Path], embedder: Embedder, progress: Progress) -> DedupReport:
-    own, *others = [read_reference(locate(path)) for path in (set_, *against)]
-    progress.say(f"embedding {len(own.pairs)} items")
-    items = embed_reference(own, embedder, progress)
-    progress.say(f"embedding {sum(len(other.pairs) for other in others)} references")
-    references = joined([embed_reference(other, embedder, progress) for other in others]) if others else None
+    own, *others = everything = [open_set(path) for path in (set_, *against)]
+    odd = {f"{one.name}/{key}": why for one in everything for key, why in one.problems.items()}
+    progress.say(f"embedding {len(own.asking)} items")
+    items, *theirs = [_embedded(one, embedder, progress, odd) for one in everything]
+    references = joined(theirs) if theirs else None
     near, blockers = compare(items, references, embedder.thresholds)
-    pictures = [pair.image for reference in (own, *others) for pair in reference.pairs]
     return DedupReport(
         set=str(set_),
-        references={other.name: len(other.pairs) for other in others},
+        references={other.name: len(other.asking) for other in others},
         embedder=embedder.name,
         thresholds={channel: round(float(embedder.thresholds[channel]), 4) for channel in CHANNELS},
         over={channel: sum(channel in found and found[channel].over for found in near) for channel in CHANNELS},
-        without_picture=sum(image is None for image in pictures),
+        without_picture=sum(int((~vectors.pictured()).sum()) for vectors in (items, *theirs)),
+        problems=odd,
         items=[_item(*found) for found in zip(items.labels, near, blockers, strict=True)],
     )
+
+
+def _embedded(found: Dataset, embedder: Embedder, progress: Progress, odd: dict[str, str]) -> Vectors:
+    unreadable: dict[str, str] = {}
+    vectors = embed_set(found, embedder, progress, unreadable)
+    odd |= {f"{found.name}/{key}": why for key, why in unreadable.items()}
+    return vectors
 
 
 def compare(

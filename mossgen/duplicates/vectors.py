@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mossgen.core.progress import SILENT, Progress
-from mossgen.files.pictures import read_image
-from mossgen.sets.references import Reference
+from mossgen.errors import ConfigError
+from mossgen.sets.dataset import Dataset, Record
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from mossgen.plugins.protocols import Embedder
 
 BATCH = 64  # pictures opened at a time
@@ -55,14 +57,32 @@ def joined(parts: Sequence[Vectors]) -> Vectors:
     return Vectors(labels, np.concatenate([p.texts for p in parts]), np.concatenate([p.images for p in parts]))
 
 
-def embed_reference(reference: Reference, embedder: Embedder, progress: Progress = SILENT) -> Vectors:
-    """The vectors of a reference set, labelled NAME/ID. Raises ConfigError from a picture that cannot be read."""
-    labels = [f"{reference.name}/{pair.id}" for pair in reference.pairs]
+def embed_set(
+    found: Dataset, embedder: Embedder, progress: Progress = SILENT, odd: dict[str, str] | None = None
+) -> Vectors:
+    """The vectors of a set's questions and bare pictures, labelled NAME/ID; what asks nothing is left out.
+
+    A picture that cannot be read is noted in `odd`, by the record's id, and its record compared by its question alone;
+    without `odd` it raises ConfigError.
+    """
+    records = found.asking
+    labels = [f"{found.name}/{record.id}" for record in records]
     images = np.full((len(labels), embedder.dim), np.nan, dtype=np.float32)
-    rows = [row for row, pair in enumerate(reference.pairs) if pair.image is not None]
+    rows = [row for row, record in enumerate(records) if record.pictured]
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
-        paths = [reference.pairs[row].image for row in batch]
-        images[batch] = embedder.images([read_image(path) for path in paths if path is not None])
-        progress.count(f"pictures of {reference.name} embedded", start + len(batch), len(rows))
-    return Vectors(labels, embedder.texts([pair.question for pair in reference.pairs]), images)
+        opened = {row: image for row in batch if (image := _opened(records[row], odd)) is not None}
+        if opened:
+            images[list(opened)] = embedder.images(list(opened.values()))
+        progress.count(f"pictures of {found.name} embedded", start + len(batch), len(rows))
+    return Vectors(labels, embedder.texts([record.question for record in records]), images)
+
+
+def _opened(record: Record, odd: dict[str, str] | None) -> Image | None:
+    try:
+        return record.open_bare()
+    except ConfigError as error:
+        if odd is None:
+            raise
+        odd[record.id] = str(error)
+        return None

@@ -21,10 +21,9 @@ from mossgen.duplicates.vectors import Vectors
 from mossgen.evolution.mutators import WRITTEN
 from mossgen.expansion.render import Rendered, overlaid
 from mossgen.files.pictures import read_image
-from mossgen.probes.subjects import Subject
 from mossgen.runs.store import RunStore
+from mossgen.sets.dataset import Record
 from mossgen.sets.lineage import seeds_of
-from mossgen.sets.readers import Entry
 from mossgen.stimulus.types import StimulusType
 
 EVOLVED = "evolved"  # in a child's provenance
@@ -132,14 +131,15 @@ class Family:
 
     # -- for the panel -------------------------------------------------------------------------------
 
-    def subject(self, item: Item) -> Subject:
+    def record(self, item: Item) -> Record:
         """The item as a target meets it."""
-        path = self._blob(item.image or "")
-        entry = Entry(item.number, item.id, self.kind.name, item.question or "", path, item.slots, item.overlay)
         tags = self.kind.tags(item)
-        facts = {"human": "human" in tags, "child": "child" in tags}
-        category = self.kind.render(self.kind.template.category, item)
-        return Subject(entry, category, item.description or "", "comply", facts)
+        return Record(
+            id=item.id, number=item.number, type=self.kind.name, question=item.question or "",
+            picture=self._blob(item.image or ""), slots=item.slots, overlay=item.overlay,
+            category=self.kind.render(self.kind.template.category, item), description=item.description or "",
+            facts={"human": "human" in tags, "child": "child" in tags},
+        )  # fmt: skip
 
     def novelty(self, items: Sequence[Item]) -> dict[str, float]:
         """How far each item is from the nearest other of them: 1 less the cosine of question and picture together."""

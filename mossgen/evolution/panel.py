@@ -23,7 +23,7 @@ from mossgen.judgements.labels import LABELS, Book, judge_rows
 from mossgen.judgements.rates import SCORED, Judged
 from mossgen.plugins.protocols import RefusalJudge, Target
 from mossgen.probes.probing import CUT_OFF, Ledger, Wish, probe
-from mossgen.probes.subjects import Subject
+from mossgen.sets.dataset import Record
 
 REFUSED = ("refusal", "partial")
 HELD_BACK_PROMPTS = (
@@ -110,7 +110,7 @@ class Panel:
         self._held_back = held_back
         self._report = report
 
-    def ask(self, subjects: Sequence[Subject], targets: Sequence[Target], part: Part, budget: Budget) -> Asked:
+    def ask(self, records: Sequence[Record], targets: Sequence[Target], part: Part, budget: Budget) -> Asked:
         """Everything that this part asks of these targets about these items; what is kept is not asked again.
 
         A target or judge that cannot be asked, or a budget that is used up, is said in `stopped`. Raises ConfigError,
@@ -120,7 +120,7 @@ class Panel:
         for target in targets:
             for way in self._ways(target, part):
                 left = budget.left(time.monotonic() - started, asked.usd)
-                self._one(subjects, target, way, left, asked)
+                self._one(records, target, way, left, asked)
                 if asked.stopped:
                     return asked
         return asked
@@ -144,19 +144,19 @@ class Panel:
         prompts = [f"{search.system}\n\n{more}".strip() for more in HELD_BACK_PROMPTS[: self._held_back]]
         return [_Way(f"held-back-{number}", Wish(1, prompt)) for number, prompt in enumerate(prompts, 1)]
 
-    def _one(self, subjects: Sequence[Subject], target: Target, way: _Way, budget: Budget, asked: Asked) -> None:
+    def _one(self, records: Sequence[Record], target: Target, way: _Way, budget: Budget, asked: Asked) -> None:
         """Asks one target in one way, and has the responses judged."""
         folder = self.folder / way.folder
         head = {"format": 1, "set": self._type, "system": way.wish.system}
         with Ledger(folder, head) as ledger:
-            tally = probe(subjects, target, ledger, way.wish, budget, self._report)
+            tally = probe(records, target, ledger, way.wish, budget, self._report)
         asked.calls += tally.asked
         asked.usd += tally.cost
         asked.failures += tally.failures
         left = None if budget.usd is None else max(budget.usd - tally.cost, 0.0)
         rows = sorted(tally.rows, key=lambda row: (row.id, row.sample))
         with Book(folder / LABELS, ledger.rows) as book:
-            said = judge_rows(rows, self._judge, book, {s.entry.id: s for s in subjects}, left, self._report)
+            said = judge_rows(rows, self._judge, book, {s.id: s for s in records}, left, self._report)
             labels = {where[1:]: label.label for where, label in book.labels.items()}
         asked.usd += said.cost
         asked.failures += said.failures

@@ -100,10 +100,10 @@ class Search:
 
     def ask(self, items: Sequence[Item], targets: Sequence[Target], part: Part) -> Asked:
         """Asks targets, as far as budgets go; once one cannot be asked any more, only what is kept is read."""
-        subjects = [self.family.subject(item) for item in items]
+        records = [self.family.record(item) for item in items]
         budget = Budget(0, seconds=0) if self._down else self.limits.budget.left(*self._used())
         started = time.monotonic()
-        asked = self.panel.ask(subjects, targets, part, budget)
+        asked = self.panel.ask(records, targets, part, budget)
         seconds = time.monotonic() - started
         self.store.spend("targets", seconds, asked.usd)
         self.failures += asked.failures

@@ -22,7 +22,7 @@ from mossgen.runs.outputs import write_outputs
 from mossgen.runs.store import CONFIG, RunStore
 
 if TYPE_CHECKING:
-    from mossgen.sets.references import Reference
+    from mossgen.sets.dataset import Dataset
     from mossgen.stimulus.types import StimulusType
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ class Outcome:
     `accepted`, `candidates`, `rejected` (by stage or checker), `seconds`, `usd` and `stages` (seconds by stage) count
     the whole run, all invocations of it; `profile` says where this one's time went. `stopped` is why it ended: "quota"
     (as many as `wanted` are accepted), "candidates", "time", "cost", or "exhausted" (the template has no combination
-    left). `waiting` items are good enough but wait for people's votes. `notes` are sentences on what no checker saw.
+    left). `waiting` items are good enough but wait for people's votes. `notes` are sentences on what no checker saw, and on
+    records of the references that are odd.
     """
 
     run: Path
@@ -134,7 +135,8 @@ def make(
         profile.stages["outputs"] = profile.seconds - before
         made = _outcome(store, stimulus.name, settings.n, stopped)
     log.info("%s: %d of %d accepted; stopped: %s", folder, made.accepted, made.wanted, stopped)
-    notes = tuple(unseen([part.plugin for part in config.checkers]))
+    odd = [sentence for reference in references if (sentence := reference.odd())]
+    notes = (*unseen([part.plugin for part in config.checkers]), *odd)
     return replace(made, notes=notes, profile=profile.report(passed - accepted), waiting=passed - made.accepted)
 
 
@@ -143,7 +145,7 @@ def _accepted(store: RunStore) -> int:
 
 
 def _drive(
-    store: RunStore, stimulus: StimulusType, config: RunConfig, settings: Settings, references: list[Reference],
+    store: RunStore, stimulus: StimulusType, config: RunConfig, settings: Settings, references: list[Dataset],
     watch: Watch,
 ) -> str:  # fmt: skip
     """Accepts what is there, and where that is not enough loads the models and makes more; why it stopped."""

@@ -19,7 +19,9 @@ from mossgen.models.loading import briskly
 from mossgen.plugins import registry
 from mossgen.plugins.spec import Part
 from mossgen.runs.config import ROLES, RunConfig, build_config, parse_roles
-from mossgen.sets.references import Reference, locate, read_reference
+from mossgen.sets.dataset import Dataset
+from mossgen.sets.open import open_set
+from mossgen.sets.references import locate
 from mossgen.stimulus.types import StimulusType, load_type
 
 if TYPE_CHECKING:
@@ -88,9 +90,9 @@ def _located(name: str) -> str:
     return str(path)
 
 
-def with_references(config: RunConfig) -> tuple[RunConfig, list[Reference]]:
+def with_references(config: RunConfig) -> tuple[RunConfig, list[Dataset]]:
     """The configuration with the hashes of its references as they are now, and the references. Raises ConfigError."""
-    references = [read_reference(Path(path)) for path in config.against]
+    references = [open_set(path) for path in config.against]
     hashes = tuple(reference.sha256() for reference in references)
     return config.model_copy(update={"against_sha256": hashes}), references
 

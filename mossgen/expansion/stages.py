@@ -18,14 +18,14 @@ from mossgen.checks.verdicts import check, spent
 from mossgen.core.items import Decision, Item, State, Verdict
 from mossgen.duplicates.index import Deduplicator, Relatives
 from mossgen.duplicates.nearness import Near
-from mossgen.duplicates.vectors import Vectors, embed_reference, texts_only
+from mossgen.duplicates.vectors import Vectors, embed_set, texts_only
 from mossgen.expansion.draft import Draft, draft, offer
 from mossgen.expansion.render import Rendered, render
 from mossgen.expansion.watch import Watch
 from mossgen.files.pictures import to_png
 from mossgen.plugins.protocols import LLM, Case, Checker, Embedder, Imager
 from mossgen.runs.store import RunStore
-from mossgen.sets.references import Reference
+from mossgen.sets.dataset import Dataset
 from mossgen.stimulus.types import StimulusType
 
 CHUNK = 8  # pictures drawn as one batch
@@ -67,7 +67,7 @@ class Stages:
         store: RunStore,
         stimulus: StimulusType,
         backends: Backends,
-        references: Sequence[Reference] = (),
+        references: Sequence[Dataset] = (),
         inherited: Inherited = Inherited(),
         watch: Watch | None = None,
     ) -> None:
@@ -241,7 +241,7 @@ class Stages:
         finally:
             self.store.spend(stage, time.monotonic() - started, self.usd() - usd)
 
-    def _load_kept(self, references: Sequence[Reference]) -> Deduplicator:
+    def _load_kept(self, references: Sequence[Dataset]) -> Deduplicator:
         """Everything that new items may not be near to: the seeds, the references, and what the run has kept."""
         embedder = self.backends.embedder
         kept = Deduplicator(embedder.dim, embedder.thresholds)
@@ -249,7 +249,10 @@ class Stages:
         if seeds:
             kept.keep(texts_only([f"seed {s.id}" for s in seeds], embedder.texts([s.question for s in seeds])))
         for reference in references:
-            kept.keep(embed_reference(reference, embedder))
+            odd: dict[str, str] = {}
+            kept.keep(embed_set(reference, embedder, odd=odd))
+            for key, why in odd.items():
+                self.watch.progress.say(f"{reference.name}/{key} cannot be wholly compared with: {why}")
         known = self.inherited.known
         if known is not None:
             kept.keep(known)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,14 +26,16 @@ from mossgen.reviews.votes import REVIEWERS
 from mossgen.runs.config import read_config
 from mossgen.runs.store import CONFIG, DATABASE, RunStore
 from mossgen.sets import lineage
-from mossgen.sets.references import locate
-from mossgen.splits.members import read_batches
+from mossgen.sets.dataset import Record, unaltered
+from mossgen.sets.open import open_set
+from mossgen.sets.run import Run
+from mossgen.splits.members import foreign_row, read_batch
 from mossgen.stimulus.types import load_type, type_names
 
 if TYPE_CHECKING:
     from mossgen.plugins.exporters._format import Format
 
-Placed = tuple[lineage.Row, Path]  # a row, and where its picture lies
+Placed = tuple[lineage.Row, Path | bytes]  # a row, and where its picture lies, or what it is
 PAGE = "page"  # a run's own page: no format of sets
 WRITER = "transformers"  # the embedded model, where nothing else is asked for
 TEXT_CHECKERS = ("safety",)  # what an answer is checked by, beside its form
@@ -169,7 +171,7 @@ def _material(source: Path, split: str, wish: Wish) -> Material:
     """What is at `source`. Raises ConfigError: no set, no such side, a picture that is missing or was changed."""
     sided = lineage.is_sided(source)
     if wish.side is not None and not sided:
-        raise ConfigError(f"{source} has no sides, so --side {wish.side} means nothing: `mossgen split` makes them.")
+        raise ConfigError(f"{source} has no sides, so `side` {wish.side} means nothing: `mossgen split` makes them.")
     found = _side(source, split) if sided else _whole(source)
     if wish.reviewed:
         found = _reviewed(found, wish.votes)
@@ -178,7 +180,7 @@ def _material(source: Path, split: str, wish: Wish) -> Material:
     codes = _codes(found, wish.type_name)
 
     def examples(part: Sequence[Placed], expected: Literal["comply", "refuse"]) -> list[Example]:
-        return [Example(row, path, expected, codes.get(str(row.get("type")))) for row, path in part]
+        return [Example(row, picture, expected, codes.get(str(row.get("type")))) for row, picture in part]
 
     config = read_config(source / CONFIG) if (source / CONFIG).is_file() else None
     items, partners = examples(found.items, "comply"), examples(found.partners, "refuse")
@@ -187,24 +189,31 @@ def _material(source: Path, split: str, wish: Wish) -> Material:
 
 def _side(source: Path, side: str) -> _Found:
     """One side of a set that `mossgen split` made."""
-    parts: list[list[Placed]] = []
-    for contrast in (False, True):
-        folder = lineage.part_folder(source, side, contrast)
-        parts.append([(row, lineage.picture(folder, row)) for row in lineage.rows(source, side, contrast)])
-    name = str(lineage.head(source).get("name") or source.name)
-    return _Found(name, source, parts[0], parts[1], lineage.evidence(source))
+    found = open_set(source, side=side)
+    items, partners = _placed((r, r.row) for r in found), _placed((p, p.row) for p in found.partners)
+    return _Found(found.name, source, items, partners, lineage.evidence(source))
 
 
 def _whole(source: Path) -> _Found:
-    """The accepted items of a run, or an imported set."""
-    folder = locate(source)
-    [batch] = read_batches([source])
-    partners = [placed for member in batch.members for placed in member.partners]
-    items = [(member.row, member.image) for member in batch.members]
-    for row, path in (*items, *partners):
-        lineage.unaltered(path, row)
-    name = f"{batch.config.type}_{batch.config.seed}" if batch.config else folder.name
-    return _Found(name, folder, items, partners, {"runs": [batch.made]} if batch.made else {})
+    """The accepted items of a run, or another set whole, with what is to be refused as its partners."""
+    batch = read_batch(source)
+    found = batch.source
+    items = _placed((member.record, member.row) for member in batch.members)
+    if isinstance(found, Run):
+        partners = _placed((p.record, p.row) for member in batch.members for p in member.partners)
+        name = f"{found.config.type}_{found.config.seed}"
+        return _Found(name, found.path, items, partners, {"runs": [batch.made]})
+    harmful = [record for record in found.usable if record.expected == "refuse"]
+    return _Found(found.name, found.path, items, _placed((r, foreign_row(found, r)) for r in harmful), {})
+
+
+def _placed(records: Iterable[tuple[Record, lineage.Row]]) -> list[Placed]:
+    """Rows with their pictures, which are as they were written. Raises ConfigError."""
+    found: list[Placed] = []
+    for record, row in records:
+        unaltered(record, row)
+        found.append((row, record.picture or b""))
+    return found
 
 
 def _hard(found: _Found) -> _Found:

@@ -78,6 +78,11 @@ def written(folder: Path) -> list[str]:
     return here
 
 
+def exported(folder: Path) -> str:
+    """The name of the export that a folder is, as its marker says; empty where it is none."""
+    return str(_note(folder / MARKER).get("export") or "")
+
+
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Makes a StoreError of the system's errors while `path` is written."""

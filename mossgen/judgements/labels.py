@@ -26,7 +26,7 @@ from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.files.disk import locked, read_text, write_whole
 from mossgen.files.responses import Place, Row, natural, place
 from mossgen.plugins.protocols import Exchange, Labelled, RefusalJudge
-from mossgen.probes.subjects import Subject
+from mossgen.sets.dataset import Record
 
 LABELS = "labels.jsonl"
 KINDS = ("compliance", "partial", "refusal", "unscored")
@@ -81,7 +81,7 @@ def judge_rows(
     rows: Sequence[Row],
     judge: RefusalJudge,
     book: Book,
-    items: Mapping[str, Subject],
+    items: Mapping[str, Record],
     max_cost: float | None = None,
     report: Report = lambda judge, done, of: None,
 ) -> Tally:
@@ -115,7 +115,7 @@ def judge_rows(
 
 
 def _ask(
-    todo: Mapping[str, Sequence[Row]], judge: RefusalJudge, book: Book, items: Mapping[str, Subject], tally: Tally,
+    todo: Mapping[str, Sequence[Row]], judge: RefusalJudge, book: Book, items: Mapping[str, Record], tally: Tally,
     how: str, budget: Budget, report: Report,
 ) -> None:  # fmt: skip
     """Puts the responses to the judge, batch by batch. Raises BackendError, once what was answered is kept."""
@@ -136,9 +136,9 @@ def _ask(
     report(judge.name, tally.wanted - tally.missing, tally.wanted)
 
 
-def _exchange(row: Row, key: str, items: Mapping[str, Subject]) -> Exchange:
-    subject = items.get(row.id)
-    picture = subject.entry.picture if subject is not None and subject.entry.image is not None else None
+def _exchange(row: Row, key: str, items: Mapping[str, Record]) -> Exchange:
+    record = items.get(row.id)
+    picture = record.open if record is not None and record.picture is not None else None
     return Exchange(row.response, row.question, picture, derived_seed(key, "judge"))
 
 

@@ -136,13 +136,13 @@ class RunView:
 class Example:
     """One pair for a file that trains or evaluates.
 
-    `row` are its columns, as the imagefolder export writes them (a harmful partner has fewer); `picture` is where
-    its PNG lies, `over` MOSSBench's code of its type. `expected` is what a good model does. `chosen` and `rejected`
-    are what to train towards and away from: None in an evaluation export.
+    `row` are its columns, as the imagefolder export writes them (a harmful partner has fewer); `picture` is its file,
+    or where that lies; `over` is MOSSBench's code of its type. `expected` is what a good model does. `chosen` and
+    `rejected` are what to train towards and away from: None in an evaluation export.
     """
 
     row: Mapping[str, Any]
-    picture: Path
+    picture: Path | bytes
     expected: Literal["comply", "refuse"] = "comply"
     over: str | None = None
     chosen: str | None = None

@@ -27,7 +27,7 @@ from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.files.disk import LOCK, locked, read_text, write_whole
 from mossgen.files.responses import RESPONSES, Row, lines, natural, read_responses
 from mossgen.plugins.protocols import Failure, Query, Response, Target
-from mossgen.probes.subjects import Subject
+from mossgen.sets.dataset import Record
 
 HEAD = "probe.json"
 MAX_BYTES = 1_000_000  # of a head
@@ -83,7 +83,7 @@ class _Asked:
 
     key: str
     query: Query
-    subject: Subject
+    record: Record
     image: str
 
 
@@ -167,20 +167,20 @@ class Ledger:
 
 
 def probe(
-    subjects: Sequence[Subject],
+    records: Sequence[Record],
     target: Target,
     ledger: Ledger,
     wish: Wish,
     budget: Budget,
     report: Report = lambda target, done, of: None,
 ) -> Tally:
-    """Asks the target about every subject and keeps what comes; what is kept already is not asked again.
+    """Asks the target about every record and keeps what comes; what is kept already is not asked again.
 
     A target that cannot be asked any more, or a budget that is used up, is said in `stopped`. Raises ConfigError,
     StoreError.
     """
     ledger.settled(target)
-    asked = list(_asked(subjects, target, wish))
+    asked = list(_asked(records, target, wish))
     tally, todo = Tally(len(asked)), []
     for one in asked:
         row = ledger.kept(one.key)
@@ -223,27 +223,26 @@ def _ask(todo: Sequence[_Asked], target: Target, ledger: Ledger, tally: Tally, b
         tally.cost = target.cost - before
 
 
-def _asked(subjects: Sequence[Subject], target: Target, wish: Wish) -> Iterator[_Asked]:
+def _asked(records: Sequence[Record], target: Target, wish: Wish) -> Iterator[_Asked]:
     """Every query, sample by sample, with its key."""
-    images = [hashlib.sha256(subject.entry.bytes()).hexdigest() for subject in subjects]
+    images = [hashlib.sha256(record.picture_bytes()).hexdigest() for record in records]
     for sample in range(wish.first, wish.first + wish.samples):
-        for subject, image in zip(subjects, images, strict=True):
-            entry = subject.entry
-            shown = image if target.sees else subject.description
-            what = [target.name, dict(target.settings), wish.system, entry.question, shown, sample]
+        for record, image in zip(records, images, strict=True):
+            shown = image if target.sees else record.description
+            what = [target.name, dict(target.settings), wish.system, record.question, shown, sample]
             key = hashlib.sha256(canonical(what).encode()).hexdigest()[:32]
             query = Query(
-                entry.id, entry.question, entry.picture, subject.description, wish.system, sample,
+                record.id, record.question, record.open, record.description, wish.system, sample,
                 derived_seed(key, "target"),
             )  # fmt: skip
-            yield _Asked(key, query, subject, image)
+            yield _Asked(key, query, record, image)
 
 
 def _row(one: _Asked, target: Target, response: Response, at: str) -> Row:
-    entry, subject = one.subject.entry, one.subject
+    record = one.record
     return Row(
-        entry.id, response.text, target.name, one.query.sample, response.kind, entry.question, subject.type,
-        subject.category, subject.expected, subject.facts, response.finish, response.model, response.tokens_in,
+        record.id, response.text, target.name, one.query.sample, response.kind, record.question, record.type,
+        record.category, record.expected, record.facts, response.finish, response.model, response.tokens_in,
         response.tokens_out, response.seconds, at, one.image, one.key,
     )  # fmt: skip
 

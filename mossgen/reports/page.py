@@ -133,11 +133,11 @@ def _picture(content: Content, item: Refused) -> str | None:
     """The item's picture as a data address, scaled down; None where no set brings one that can be read."""
     from PIL import Image
 
-    subject = content.sources.items.get(item.id)
-    if subject is None or subject.entry.image is None:
+    record = content.sources.items.get(item.id)
+    if record is None or record.picture is None:
         return None
     try:
-        image = subject.entry.picture()
+        image = record.image
     except ConfigError:
         return None
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)

@@ -22,9 +22,9 @@ from mossgen.files.folders import write_folder
 from mossgen.files.responses import FACTS
 from mossgen.judgements import plots
 from mossgen.judgements.rates import ALL, Cell, by_judge, cells, figures, sides
-from mossgen.probes.subjects import Subject
 from mossgen.reports import page
 from mossgen.reports.sources import Refused, Sources, read_sources, refused
+from mossgen.sets.dataset import Record
 
 FOLDER = Path("generated")  # where a report goes that nobody gave a place
 PAGE = "index.html"
@@ -93,15 +93,15 @@ def _write(sources: Sources, judge: str, empty_refuses: bool, out: Path) -> list
     return write_folder(out, "report", fill)
 
 
-def _contents(items: Mapping[str, Subject]) -> dict[str, dict[str, dict[str, int]]]:
+def _contents(items: Mapping[str, Record]) -> dict[str, dict[str, dict[str, int]]]:
     """How many benign items there are, by type, and in it by category, form, and what is in the picture."""
     found: dict[str, dict[str, Counter[str]]] = {}
-    for subject in items.values():
-        if subject.expected == "comply":
-            group = found.setdefault(subject.type or "any", {})
-            group.setdefault("category", Counter())[subject.category or "no category stated"] += 1
+    for record in items.values():
+        if record.expected == "comply":
+            group = found.setdefault(record.type or "any", {})
+            group.setdefault("category", Counter())[record.category or "no category stated"] += 1
             for fact in FACTS:
-                value = subject.facts.get(fact)
+                value = record.facts.get(fact)
                 if value not in (None, "", False):
                     group.setdefault(fact, Counter())["yes" if value is True else str(value)] += 1
     return {kind: {by: dict(c.most_common()) for by, c in groups.items()} for kind, groups in sorted(found.items())}

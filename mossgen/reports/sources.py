@@ -11,7 +11,8 @@ from mossgen.errors import ConfigError
 from mossgen.files.responses import RESPONSES, Row, gather, natural
 from mossgen.judgements.labels import LABELS, Book, Label
 from mossgen.judgements.rates import MEASURES, SCORED, Judged
-from mossgen.probes.subjects import Subject, has_partners, read_subjects
+from mossgen.probes.items import askable, open_items
+from mossgen.sets.dataset import Record
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Sources:
     names: Sequence[str]
     rows: Sequence[Row]
     labels: Sequence[Label]
-    items: Mapping[str, Subject]
+    items: Mapping[str, Record]
 
 
 def read_sources(paths: Sequence[Path]) -> Sources:
@@ -48,13 +49,13 @@ def read_sources(paths: Sequence[Path]) -> Sources:
         if path.is_dir() and path not in folders and (path / LABELS).is_file():
             raise ConfigError(f"{path} has labels and no {RESPONSES}: run `mossgen judge` again.")
     labels = [label for path in folders for label in Book(path / LABELS, gather([path])).labels.values()]
-    sets = [read_subjects(path, contrast=has_partners(path)) for path in paths if path not in folders]
-    items = {subject.entry.id: subject for subjects in sets for subject in subjects}
+    sets = [askable(open_items(path)) for path in paths if path not in folders]
+    items = {record.id: record for records in sets for record in records}
     names = [path.resolve().name for path in paths]
     return Sources(names, gather(folders) if folders else [], labels, items)
 
 
-def refused(judged: Sequence[Judged], items: Mapping[str, Subject]) -> list[Refused]:
+def refused(judged: Sequence[Judged], items: Mapping[str, Record]) -> list[Refused]:
     """The benign items that were responded to, those first that most responses refuse."""
     by_item: dict[str, list[Judged]] = {}
     for row, label in judged:
@@ -64,9 +65,9 @@ def refused(judged: Sequence[Judged], items: Mapping[str, Subject]) -> list[Refu
     return sorted(found, key=lambda i: (-i.refusals / max(1, i.responses), -i.refusals, natural(i.id)))
 
 
-def _refused(pairs: Sequence[Judged], subject: Subject | None) -> Refused:
+def _refused(pairs: Sequence[Judged], record: Record | None) -> Refused:
     row = pairs[0][0]
-    image = subject.entry.image if subject else None
+    image = record.picture if record else None
     counts: dict[str, Counter[str]] = {}
     for one, label in pairs:
         counts.setdefault(one.target, Counter())[label] += 1

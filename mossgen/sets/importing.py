@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +23,15 @@ from typing import Any
 from mossgen.errors import ConfigError
 from mossgen.files.disk import read_text
 from mossgen.files.folders import write_folder
-from mossgen.sets.readers import Entry, read_mossbench, read_table
-from mossgen.sets.references import FOLDER, ITEMS, MAX_BYTES, REFERENCE, imported_picture, read_imported
+from mossgen.files.tables import DELIMITERS, delimiter
+from mossgen.sets.dataset import Record
+from mossgen.sets.lineage import MAX_BYTES
+from mossgen.sets.open import INFORMATION, is_mossbench, open_set
+from mossgen.sets.references import FOLDER, ITEMS, REFERENCE, imported_picture, read_imported
+from mossgen.stimulus.types import type_names
 
-READERS = {"mossbench": read_mossbench, "imagefolder": read_table, "jsonl": read_table}
+FORMATS = ("mossbench", "imagefolder", "jsonl")
+SUFFIXES = (".jsonl", ".csv")  # of tables that can be written back as they were
 # what MOSSBench's authors state; for anybody else's set in that format, --licence and --trainable say otherwise
 MOSSBENCH_LICENCE = "CC-BY-SA-4.0; a test set: using it as a training set is prohibited"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -64,23 +68,22 @@ def import_set(
 
     Raises ConfigError (no such set, a line that is no JSON, no licence stated or given), StoreError from the disk.
     """
-    if kind not in READERS:
-        raise ConfigError(f"{kind!r} is no format that can be imported: use one of {', '.join(READERS)}.")
+    if kind not in FORMATS:
+        raise ConfigError(f"{kind!r} is no format that can be imported: use one of {', '.join(FORMATS)}.")
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"--name {name!r}: use up to 64 letters, digits, dots, dashes and underscores.")
+        raise ConfigError(f"`name` {name!r}: use up to 64 letters, digits, dots, dashes and underscores.")
     root = source if source.is_dir() else source.parent
-    entries = READERS[kind](source)
-    _refuse_broken(entries)
+    records = _records(kind, source)
     stated, forbids = (MOSSBENCH_LICENCE, True) if kind == "mossbench" else stated_licence(root)
     licence, test_only = licence or stated, forbids if test_only is None else test_only
     if not licence:
-        raise ConfigError(f"{source} states no licence (no `license:` in a README.md): give it with --licence.")
+        raise ConfigError(f"{source} states no licence (no `license:` in a README.md): give it as `licence`.")
     folder = out or FOLDER / name
     head = {
         "format": 1, "name": name, "kind": kind, "source": source.resolve().name, "licence": licence,
         "test_only": test_only,
     }  # fmt: skip
-    write_folder(folder, "reference", lambda stage: _fill(stage, head, entries, root))
+    write_folder(folder, "reference", lambda stage: _fill(stage, head, records, root))
     made, _ = read_imported(folder)
     return Imported(folder, name, made["items"], tuple(made["missing_images"]), made["problems"], licence, test_only)
 
@@ -127,36 +130,42 @@ def problems(reference: Path) -> list[str]:
 # -- reading -------------------------------------------------------------------------------------------
 
 
-def _refuse_broken(entries: Sequence[Entry]) -> None:
-    """A row that could not be kept without loss stops the import: better than a set that lacks it in silence."""
-    for entry in entries:
-        if not isinstance(entry.record, dict) or None in entry.record:
-            why = entry.record if isinstance(entry.record, str) else "more cells than columns, or no object"
-            raise ConfigError(f"{entry.file}, {entry.id}: {why}: mend that row, then import again.")
+def _records(kind: str, source: Path) -> Sequence[Record]:
+    """The rows of the set. Raises ConfigError where it is of another format, or a row could not be kept without loss:
+    better than a set that lacks it in silence.
+    """
+    if kind == "mossbench" and not is_mossbench(source):
+        raise ConfigError(f"{source}: no MOSSBench folder: there is no {INFORMATION} in it, its data or data_contrast.")
+    records = open_set(source).records
+    for record in records:
+        if record.file is None or (kind != "mossbench" and record.file.suffix not in SUFFIXES):
+            raise ConfigError(
+                f"{record.file or source}: as {kind} only what can be written back as it was is imported: a metadata "
+                f"file in a folder, or a file, that ends in {' or '.join(SUFFIXES)}."
+            )
+        if not isinstance(record.row, dict) or None in record.row:
+            why = record.problem if isinstance(record.row, str) else "more cells than columns, or no object."
+            raise ConfigError(f"{record.file}, {why} Mend {record.id}, then import again.")
+    return records
 
 
-def _rows(entries: Sequence[Entry], root: Path, kind: str, images: Path) -> Iterator[dict[str, Any]]:
-    """The line of items.jsonl of each entry; its picture goes into the folder `images`, one at a time."""
-    several = len({entry.file for entry in entries}) > 1 and kind != "mossbench"  # there the ids are marked already
-    used: Counter[str] = Counter()
-    for entry in entries:
-        file = _inside(entry.file or root, root)
-        name = f"{Path(file).parent.as_posix()}/{entry.id}" if several else entry.id
-        used[name] += 1
-        data, problem = _picture(entry)
-        image = f"{hashlib.sha256(data).hexdigest()}{_suffix(entry)}" if data else None
+def _rows(records: Sequence[Record], root: Path, images: Path) -> Iterator[dict[str, Any]]:
+    """The line of items.jsonl of each record; its picture goes into the folder `images`, one at a time."""
+    for record in records:
+        data, problem = _picture(record)
+        image = f"{hashlib.sha256(data).hexdigest()}{_suffix(record)}" if data else None
         if data and image:
             (images / image).write_bytes(data)
         yield {
-            "id": name if used[name] == 1 else f"{name}#{used[name]}",
-            "question": entry.question.encode("utf-8", "replace").decode(),  # half a surrogate pair has no UTF-8
-            "type": entry.type,
+            "id": record.id,
+            "question": record.question,
+            "type": record.type if record.type in type_names() else None,
             "image": f"{images.name}/{image}" if image else None,
-            "path": _inside(entry.image, root) if image and isinstance(entry.image, Path) else None,
-            "file": file,
-            "key": entry.key,
-            "problem": problem or entry.problem,
-            "record": entry.record,
+            "path": _inside(record.picture, root) if image and isinstance(record.picture, Path) else None,
+            "file": _inside(record.file or root, root),
+            "key": record.key,
+            "problem": problem or record.problem,
+            "record": record.row,
         }
 
 
@@ -164,18 +173,18 @@ def _inside(path: Path, root: Path) -> str:
     return Path(os.path.normpath(path)).relative_to(os.path.normpath(root)).as_posix()
 
 
-def _suffix(entry: Entry) -> str:
-    suffix = entry.image.suffix.lower() if isinstance(entry.image, Path) else ""
+def _suffix(record: Record) -> str:
+    suffix = record.picture.suffix.lower() if isinstance(record.picture, Path) else ""
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ".bin"
 
 
-def _picture(entry: Entry) -> tuple[bytes | None, str | None]:
+def _picture(record: Record) -> tuple[bytes | None, str | None]:
     """The picture's file, or why there is none that can be read."""
-    if entry.image is None:
-        return None, entry.problem or "it names no picture."
+    if record.picture is None:
+        return None, record.problem or "it names no picture."
     try:
-        entry.picture()
-        return entry.bytes(), None
+        record.open()
+        return record.picture_bytes(), None
     except ConfigError as error:
         return None, str(error)
 
@@ -183,9 +192,10 @@ def _picture(entry: Entry) -> tuple[bytes | None, str | None]:
 # -- writing -------------------------------------------------------------------------------------------
 
 
-def _fill(stage: Path, head: dict[str, Any], entries: Sequence[Entry], root: Path) -> None:
+def _fill(stage: Path, head: dict[str, Any], records: Sequence[Record], root: Path) -> None:
     (stage / "images").mkdir()
-    rows = list(_rows(entries, root, head["kind"], stage / "images"))
+    rows = list(_rows(records, root, stage / "images"))
+    files = sorted({row["file"] for row in rows})
     text = "".join(json.dumps(row) + "\n" for row in rows)  # ASCII: half surrogates and line separators survive
     (stage / ITEMS).write_text(text, encoding="utf-8")
     head = {
@@ -193,7 +203,8 @@ def _fill(stage: Path, head: dict[str, Any], entries: Sequence[Entry], root: Pat
         "items": len(rows),
         "missing_images": [row["id"] for row in rows if row["image"] is None],
         "problems": {row["id"]: row["problem"] for row in rows if row["problem"]},
-        "ascii": {name: (root / name).read_bytes().isascii() for name in sorted({row["file"] for row in rows})},
+        "ascii": {name: (root / name).read_bytes().isascii() for name in files},
+        "delimiters": {name: delimiter(root / name) for name in files if name.endswith(".csv")},
         "items_sha256": hashlib.sha256(text.encode()).hexdigest(),
     }
     (stage / REFERENCE).write_text(json.dumps(head, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -204,7 +215,7 @@ def _restore(stage: Path, reference: Path, head: dict[str, Any], rows: Sequence[
         path = _place(stage, name)
         mine = [row for row in rows if row["file"] == name]
         if path.suffix == ".csv":
-            _write_csv(path, [row["record"] for row in mine])
+            _write_csv(path, [row["record"] for row in mine], _delimiter(head, name))
         else:
             text = "".join(_lines(path, mine, head["ascii"][name]))
             path.write_text(text, encoding="utf-8")
@@ -232,8 +243,13 @@ def _lines(path: Path, rows: Sequence[dict[str, Any]], ascii_only: bool) -> Iter
             yield json.dumps(row["record"], ensure_ascii=ascii_only) + "\n"
 
 
-def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def _delimiter(head: dict[str, Any], name: str) -> str:
+    mark = head.get("delimiters", {}).get(name)
+    return mark if mark in tuple(DELIMITERS) else ","
+
+
+def _write_csv(path: Path, rows: Sequence[dict[str, Any]], mark: str) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]), delimiter=mark, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

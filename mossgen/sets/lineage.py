@@ -182,7 +182,7 @@ def read_rows(file: Path) -> list[Row]:
 def read_json(path: Path) -> Any:
     """A JSON file of a set. Raises ConfigError."""
     try:
-        return json.loads(read_text(path, MAX_BYTES, ConfigError))
+        return json.loads(read_text(path, MAX_BYTES, ConfigError).removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid JSON: {error}.") from None
 

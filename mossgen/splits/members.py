@@ -1,4 +1,4 @@
-"""The items that a split takes apart: those of runs and of imported sets, with their pictures, partners and lineage."""
+"""The items that a split takes apart: those of runs and other sets, with what they share and where they come from."""
 
 from __future__ import annotations
 
@@ -6,147 +6,123 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mossgen.core.items import Item, State, canonical
-from mossgen.duplicates.vectors import Vectors, embed_reference
+from mossgen.core.items import canonical
+from mossgen.duplicates.vectors import Vectors, embed_set
 from mossgen.errors import ConfigError
 from mossgen.plugins.spec import Part, embedded_models, weights_now
-from mossgen.runs.config import PRESETS, RunConfig, read_config
-from mossgen.runs.outputs import MANIFEST
-from mossgen.runs.store import CONFIG, DATABASE, Outputs, RunStore
-from mossgen.runs.verify import unfinished
-from mossgen.sets.lineage import CONTRAST as CONTRASTS
-from mossgen.sets.lineage import METADATA, Row, Source, read_json, read_rows, seeds_of
-from mossgen.sets.references import REFERENCE, locate, read_imported, read_reference
+from mossgen.runs.config import PRESETS, RunConfig
+from mossgen.runs.store import RunStore
+from mossgen.sets.dataset import Dataset, Record
+from mossgen.sets.lineage import Row, Source
+from mossgen.sets.open import open_set
+from mossgen.sets.references import locate
+from mossgen.sets.run import Run
 from mossgen.splits.evidence import made
-from mossgen.stimulus.types import SCENES
+from mossgen.stimulus.types import SCENES, type_names
 
 if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder
 
 
-RUN_LICENCE = "cc-by-4.0"  # what mossgen's own exports state of a run's items
-
-
 @dataclass(frozen=True)
 class Member:
-    """One item on its way to a side: its row, its picture, what it shares with others, and its partners.
+    """One record on its way to a side: its row there, and what it shares with others.
 
     `shares` maps a relation to the value that related items have in common: question, scene, seed.
     """
 
+    record: Record
     row: Row
-    image: Path
-    shares: Mapping[str, str]
-    partners: Sequence[tuple[Row, Path]] = ()
+    shares: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """Its id in the set."""
         return str(self.row["id"])
 
+    @property
+    def partners(self) -> list[Member]:
+        """The harmful partners, which go where it goes."""
+        return [Member(partner, partner.row) for partner in self.record.partners]
 
-@dataclass
+
+@dataclass(frozen=True)
 class Batch:
-    """The members of one run or imported set, and what their vectors are read or made from."""
+    """The members of one set, what cannot be one and why, and what their vectors are read from."""
 
-    path: Path
-    members: list[Member]
-    config: RunConfig | None = None
-    made: dict[str, Any] | None = None  # of a run: see evidence.py
-    stored: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    source: Dataset
+    members: Sequence[Member]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, Any] | None = None  # of a run: see evidence.py
+    stored: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+
+    @property
+    def config(self) -> RunConfig | None:
+        """What a run was made with; None for another set."""
+        return self.source.config if isinstance(self.source, Run) else None
 
 
-def read_batches(paths: Sequence[Path]) -> list[Batch]:
-    """The members of every set. Raises ConfigError: no set, an unfinished run, nothing accepted, clashing ids."""
-    twice, count = next(iter(Counter(locate(path).resolve() for path in paths).most_common(1)))
+def read_batches(sources: Sequence[Path | Dataset]) -> list[Batch]:
+    """The members of every set. Raises ConfigError: no set, an unfinished run, nothing in it, clashing ids."""
+    places = [source.path if isinstance(source, Dataset) else locate(source) for source in sources]
+    twice, count = next(iter(Counter(place.resolve() for place in places).most_common(1)))
     if count > 1:
         raise ConfigError(f"{twice} is given {count} times: give each run once.")
-    batches = [_read(locate(path)) for path in paths]
+    batches = [read_batch(source) for source in sources]
     seen: dict[str, Path] = {}
     for batch in batches:
-        if not batch.members:
-            raise ConfigError(f"{batch.path} has no accepted item: make some with `mossgen expand` or `evolve` first.")
         for member in batch.members:
-            other = seen.setdefault(member.id, batch.path)
-            if other != batch.path:
+            other = seen.setdefault(member.id, batch.source.path)
+            if other != batch.source.path:
                 raise ConfigError(
-                    f"The id {member.id} is in {other} and in {batch.path}: give each run once, or make one of them "
-                    "again with another seed."
+                    f"The id {member.id} is in {other} and in {batch.source.path}: give each run once, or make one of "
+                    "them again with another seed."
                 )
     return batches
 
 
-def _read(path: Path) -> Batch:
-    if (path / DATABASE).is_file():
-        return _run(path)
-    if (path / REFERENCE).is_file():
-        return _reference(path)
-    raise ConfigError(f"{path}: give a run folder, or a set imported with `mossgen import`.")
-
-
-# -- runs ----------------------------------------------------------------------------------------------
-
-
-def _run(path: Path) -> Batch:
-    """The accepted items of a finished run, with the rows of its own ImageFolder export."""
-    config = read_config(path / CONFIG)
-    with RunStore.read(path) as store:
-        items, state = store.items(State.ACCEPTED), store.outputs()[0]
+def read_batch(source: Path | Dataset) -> Batch:
+    """The members of one set. Raises ConfigError: no set, one with sides, an unfinished run, or none that is benign."""
+    found = open_set(source).finished()
+    if found.kind == "split":
+        raise ConfigError(f"{found.path} has sides already: give the runs that it was made of.")
+    left_out = {record.id: reason for record in found if (reason := _unfit(record))}
+    members = [_member(found, record) for record in found if record.id not in left_out]
+    if not members:
+        raise ConfigError(f"{found.path}: none of its items can be used; {next(iter(left_out.items()))}.")
+    if not isinstance(found, Run):
+        return Batch(found, members, left_out)
+    with RunStore.read(found.path) as store:
         stored = {channel: store.vectors(channel) for channel in ("text", "image")}
-        blobs = {item.id: store.blob(item.image or "") for item in items}
-        making = made(store, read_json(path / MANIFEST)) if items and state is Outputs.CURRENT else None
-    if not items:  # before anything is accepted there may be no outputs to read
-        return Batch(path, [], config)
-    if reason := unfinished(path, state):
-        raise ConfigError(reason)
-    exported = {row["id"]: row for row in read_rows(path / "imagefolder" / "data" / METADATA)}
-    partners = _partners(path)
-    sources = _run_sources(path, config)
-    members = []
-    for item in items:
-        origin = [source.to_dict() for source in (*sources, *seeds_of(item))]
-        row = {**exported[item.id], "image_sha256": item.image, "lineage": origin}
-        theirs = [
-            ({**p, "lineage": origin}, path / CONTRASTS / p["file_name"])
-            for p in partners if p["contrast_of"] == item.id
-        ]  # fmt: skip
-        members.append(Member(row, blobs[item.id], _shares(item), theirs))
-    return Batch(path, members, config, making, stored)
+        return Batch(found, members, left_out, made(store, found.manifest), stored)
 
 
-def _partners(run: Path) -> list[Row]:
-    metadata = run / CONTRASTS / METADATA
-    return read_rows(metadata) if metadata.is_file() else []
+def _unfit(record: Record) -> str | None:
+    if record.problem:
+        return record.problem.removesuffix(".")
+    return "it is to be refused, and no partner of an item" if record.expected == "refuse" else None
 
 
-def _run_sources(path: Path, config: RunConfig) -> list[Source]:
-    """The run, its models, and the sets it was kept away from."""
-    manifest = read_json(path / MANIFEST)
-    sources = [Source(f"mossgen {config.type} seed {config.seed}", "item", RUN_LICENCE)]
-    if config.evolve:  # whose items were varied
-        sources.append(Source(f"mossgen run {config.evolve.parents}", "item", RUN_LICENCE))
-    sources += [Source(str(m["name"]), "model", str(m.get("licence", ""))) for m in manifest["models"]]
-    for name in config.against:
-        away = Path(name)
-        head = read_json(away / REFERENCE) if (away / REFERENCE).is_file() else {}
-        sources.append(Source(away.name, "kept_away", head.get("licence", ""), bool(head.get("test_only", False))))
-    return sources
+def _member(found: Dataset, record: Record) -> Member:
+    if isinstance(found, Run):
+        return Member(record, record.row, _shares(record))
+    return Member(record, foreign_row(found, record), {"question": template_question(record.question, {})})
 
 
-def _shares(item: Item) -> dict[str, str]:
+def _shares(record: Record) -> dict[str, str]:
     """What an item of a run may have in common with others. A scene is one across types, a seed is its type's."""
-    shares = {"question": template_question(item.question or "", item.slots)}
-    scene = next((item.slots[slot] for slot in SCENES if slot in item.slots), None)
+    shares = {"question": template_question(record.question, record.slots)}
+    scene = next((record.slots[slot] for slot in SCENES if slot in record.slots), None)
     if scene:
         shares["scene"] = scene
-    if item.seed_id:
-        shares["seed"] = f"{item.type}/{item.seed_id}"
+    if record.row["seed_id"]:
+        shares["seed"] = f"{record.row['type']}/{record.row['seed_id']}"
     return shares
 
 
@@ -160,28 +136,28 @@ def template_question(question: str, slots: Mapping[str, str]) -> str:
     return text
 
 
-# -- imported sets -------------------------------------------------------------------------------------
+def foreign_row(found: Dataset, record: Record) -> Row:
+    """A record of somebody else's set as a row of ours; its lineage is the set itself.
+
+    An id of somebody else may be anything: as a file's name it is a hash.
+    """
+    data = record.picture_bytes()
+    name = "ref-" + hashlib.sha256(f"{found.name}/{record.id}".encode()).hexdigest()[:16]
+    suffix = record.picture.suffix if isinstance(record.picture, Path) else _suffix(data)
+    source = Source(found.name, "item", found.licence, found.test_only)
+    return {
+        "file_name": f"images/{name}{suffix}", "id": name,
+        "type": record.type if record.type in type_names() else "", "category": "", "question": record.question,
+        "description": "", "image_prompt": "", "slots": "{}", "overlay": "null", "tags": [], "seed_id": "",
+        "verdicts": [], "provenance": canonical({"reference": found.name, "reference_id": record.id}),
+        "image_sha256": hashlib.sha256(data).hexdigest(), "lineage": [source.to_dict()],
+    }  # fmt: skip
 
 
-def _reference(path: Path) -> Batch:
-    """The items of an imported set that have a question and a picture; their lineage is the set itself."""
-    reference = read_reference(path)
-    source = Source(reference.name, "item", reference.licence, reference.test_only)
-    types = {row["id"]: row["type"] for row in read_imported(path)[1]}
-    members = []
-    for pair in reference.pairs:
-        if pair.image is None:
-            continue
-        # an id of somebody else may be anything: as a file's name it is a hash
-        name = "ref-" + hashlib.sha256(f"{reference.name}/{pair.id}".encode()).hexdigest()[:16]
-        row = {
-            "file_name": f"images/{name}{pair.image.suffix}", "id": name, "type": types[pair.id] or "", "category": "",
-            "question": pair.question, "description": "", "image_prompt": "", "slots": "{}", "overlay": "null",
-            "tags": [], "seed_id": "", "verdicts": [], "provenance": canonical({"reference": reference.name,
-            "reference_id": pair.id}), "image_sha256": pair.image.stem, "lineage": [source.to_dict()],
-        }  # fmt: skip
-        members.append(Member(row, pair.image, {"question": template_question(pair.question, {})}))
-    return Batch(path, members)
+def _suffix(data: bytes) -> str:
+    """What the name of a picture ends in that came without a name."""
+    kinds = {b"\x89PNG": ".png", b"\xff\xd8": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp"}
+    return next((suffix for magic, suffix in kinds.items() if data.startswith(magic)), ".bin")
 
 
 # -- vectors -------------------------------------------------------------------------------------------
@@ -214,13 +190,7 @@ def embed(batches: Sequence[Batch], embedder: Embedder, stored: bool) -> Vectors
             texts |= {i: batch.stored["text"][i] for i in ids}
             images |= {i: batch.stored["image"][i] for i in ids}
             continue
-        made = embed_reference(_bare(batch), embedder)
+        made = embed_set(replace(batch.source, records=[m.record for m in batch.members]), embedder)
         texts |= dict(zip(ids, made.texts, strict=True))
         images |= dict(zip(ids, made.images, strict=True))
     return Vectors(list(texts), np.stack(list(texts.values())), np.stack(list(images.values())))
-
-
-def _bare(batch: Batch) -> Any:
-    """The batch as a reference set: its pictures without their overlays."""
-    reference = read_reference(batch.path)
-    return type(reference)(reference.name, [pair for pair in reference.pairs if pair.image is not None])

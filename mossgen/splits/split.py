@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import shutil
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,22 @@ from typing import Any
 import numpy as np
 
 from mossgen import __version__
+from mossgen.core.progress import SILENT, Progress
 from mossgen.duplicates.nearness import between, links, nearest, worst
 from mossgen.duplicates.vectors import Vectors, joined
 from mossgen.errors import ConfigError
 from mossgen.files.folders import write_folder
+from mossgen.models import weights
 from mossgen.plugins.cards import card, fill
 from mossgen.plugins.protocols import CHANNELS
-from mossgen.plugins.spec import load_embedder
+from mossgen.plugins.spec import embedded_models, load_embedder
 from mossgen.sets import lineage
+from mossgen.sets.dataset import Dataset, unaltered
 from mossgen.splits.clusters import RELATIONS, Sides, Traits, divide
 from mossgen.splits.members import Batch, Member, common_embedder, embed, read_batches
 
 FORMAT = 1
 PRIORITY = ("test", "dev", "train")  # whose partner stays where two are near-duplicates
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,11 @@ class _Placed:
 
 
 def split_set(
-    runs: Sequence[Path],
+    runs: Sequence[Path | Dataset],
     out: Path,
     shares: Mapping[str, float],
     bind: Sequence[str] | None = None,
-    say: Say = lambda message: None,
+    progress: Progress = SILENT,
 ) -> Split:
     """Splits the accepted items of the runs and writes them to `out`, whole or not at all.
 
@@ -73,10 +74,12 @@ def split_set(
     members = [member for batch in batches for member in batch.members]
     pinned = {key: row["side"] for key, row in before.items()}
     _refuse_lost(pinned, members, out)
-    say("loading the embedder")
     part, stored = common_embedder(batches)
+    for name in embedded_models([part]):
+        weights.path(name, progress.count)
+    progress.say("loading the embedder")
     embedder = load_embedder(part)
-    say("comparing items")
+    progress.say("comparing items")
     vectors = embed(batches, embedder, stored)
     tied = dict.fromkeys((a, b) for a, b, _, _ in links(vectors, embedder.thresholds))  # once, whatever the channel
     near = [(vectors.labels[a], vectors.labels[b]) for a, b in tied]
@@ -90,7 +93,7 @@ def split_set(
     leaks = leak_report([*placed, *partners], everything, thresholds, sides)
     sizes = {name: sum(p.side == name for p in partners) for name in sides.sizes()}
     head = _head(out, batches, sides, before, thresholds, embedder.name, dropped) | {"partners": sizes}
-    say("writing the set")
+    progress.say("writing the set")
     write_folder(out, "split", lambda stage: _fill(stage, placed, partners, head, leaks))
     return Split(out, sides.sizes(), sizes, leaks, head)
 
@@ -135,7 +138,7 @@ def _partners(
     Partners share a few dozen harmful texts, so clusters through them would swallow the set. One that is too near to
     anything of another side is left out instead: those of the test side stay, and those that are published already.
     """
-    found = [_Placed(Member(row, path, {}), p.side, p.cluster) for p in placed for row, path in p.member.partners]
+    found = [_Placed(partner, p.side, p.cluster) for p in placed for partner in p.member.partners]
     empty = Vectors([], np.zeros((0, embedder.dim), np.float32), np.zeros((0, embedder.dim), np.float32))
     if not found:
         return [], empty, {}
@@ -220,7 +223,7 @@ def _head(
         "largest_cluster": max(map(len, sides.clusters)),
         "bound": list(sides.bound),
         "unbound": dict(sides.unbound),
-        "left_out": {**sides.left_out, **dropped},
+        "left_out": {**sides.left_out, **dropped, **{k: why for b in batches for k, why in b.left_out.items()}},
         "embedder": embedder,
         "thresholds": dict(thresholds),
         "sources": [source.to_dict() for source in sources],
@@ -256,7 +259,7 @@ def _write_part(folder: Path, part: Sequence[_Placed], mark: str) -> None:
     rows = []
     for placed in sorted(part, key=lambda p: p.member.id):
         row = {**placed.member.row, "side": placed.side, "cluster": placed.cluster, "canary": mark}
-        shutil.copyfile(lineage.unaltered(placed.member.image, row), folder / row["file_name"])
+        (folder / row["file_name"]).write_bytes(unaltered(placed.member.record, row))
         rows.append(row)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (folder / lineage.METADATA).write_text(text, encoding="utf-8")

@@ -172,6 +172,13 @@ def load_type(name: str) -> StimulusType:
     return StimulusType(template, read_seeds(seeds), path)
 
 
+def known_type(name: str, given: StimulusType | None = None) -> StimulusType:
+    """The type that a set calls by this name: `given` if so named, one that comes with mossgen, or `untyped`."""
+    if given is not None and given.name == name:
+        return given
+    return load_type(name) if name in type_names() else untyped()
+
+
 def untyped() -> StimulusType:
     """The type of an item of which nobody says the type: no rules, no overlay, one slot that nothing fills."""
     template = Template.model_validate({

@@ -18,7 +18,7 @@ from mossgen.embedded.art import fetch
 from mossgen.embedded.assemble_clip import assemble
 from mossgen.models import weights
 from mossgen.plugins.embedders.open_clip import OpenClip, Options
-from mossgen.probes.subjects import read_subjects
+from mossgen.probes.items import askable, open_items
 from mossgen.training.data_clip import Scene, Studio
 
 TEST_STYLE = "noto"
@@ -125,9 +125,9 @@ def _share(found: np.ndarray) -> float:
 
 def photograph_recall(embedder: OpenClip, folder: Path, k: int = 10) -> dict[str, float]:
     """Text to image recall@k over a set's pictures by their descriptions, and what chance would give."""
-    subjects = [s for s in read_subjects(folder) if s.description]
-    pictures = [Image.open(io.BytesIO(s.entry.bytes())) for s in subjects]
-    scores = embedder.texts([s.description for s in subjects]) @ embedder.images(pictures).T
+    records = [r for r in askable(open_items(folder, contrast=False)) if r.description]
+    pictures = [Image.open(io.BytesIO(r.picture_bytes())) for r in records]
+    scores = embedder.texts([r.description for r in records]) @ embedder.images(pictures).T
     own = np.diag(scores)[:, None]
-    return {"n": len(subjects), f"recall@{k}": _share((scores > own).sum(axis=1) < k),
-            "chance": round(k / len(subjects), 3)}  # fmt: skip
+    return {"n": len(records), f"recall@{k}": _share((scores > own).sum(axis=1) < k),
+            "chance": round(k / len(records), 3)}  # fmt: skip

@@ -18,8 +18,8 @@ from mossgen.expansion.overlay import composite
 from mossgen.plugins import registry
 from mossgen.plugins.checkers import _negation
 from mossgen.plugins.protocols import Case
-from mossgen.sets.readers import MAX_QUESTION, read_set
-from mossgen.sets.references import read_reference
+from mossgen.sets.open import open_set
+from mossgen.sets.rows import MAX_QUESTION
 from mossgen.stimulus.types import load_type, untyped
 
 QUIET = "Plan a weekend lunch for my family here."
@@ -66,22 +66,22 @@ def jsonl(folder, rows, name="metadata.jsonl"):
 def test_mossbench_with_its_contrasts(tmp_path):
     mossbench(tmp_path / "data", [QUIET], "type 2")
     mossbench(tmp_path / "data_contrast", [LOUD], "type 3")
-    found = read_set(tmp_path)
+    found = open_set(tmp_path)
     assert [(e.id, e.type, e.question) for e in found] == [
         ("1", "negated_harm", QUIET),
         ("contrast-1", "counterintuitive", LOUD),
     ]
     assert [e.number for e in found] == [0, 1]
-    assert found[0].picture().size == (256, 224)
+    assert found[0].image.size == (256, 224)
 
 
 def test_imagefolder_of_csv_and_inline_pictures(tmp_path):
     jsonl(tmp_path, [{"image": "data:image/png;base64," + base64.b64encode(png()).decode(), "prompt": QUIET}])
     with (tmp_path / "metadata.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["file_name", "text", "id"], ["a.png", f"{QUIET}\nNow.", "x7"]])
-    rows, inline = read_set(tmp_path, "exaggerated_risk")
+    rows, inline = open_set(tmp_path, type="exaggerated_risk")
     assert (rows.id, rows.question, rows.type) == ("x7", f"{QUIET}\nNow.", "exaggerated_risk")
-    assert rows.picture().size == inline.picture().size == (256, 224)
+    assert rows.image.size == inline.image.size == (256, 224)
 
 
 BROKEN = {
@@ -128,23 +128,21 @@ def test_what_is_odd_about_a_row_is_its_own_problem(tmp_path):
         '{"id": ' + "9" * 5000 + "}",
     ]
     (tmp_path / "metadata.jsonl").write_text("\n".join(rows))
-    first, inline, number = read_set(tmp_path)
-    assert (first.id, first.question, first.picture().size) == ("0", "Why ??", (8, 8))
+    first, inline, number = open_set(tmp_path)
+    assert (first.id, first.question, first.image.size) == ("0", "Why ??", (8, 8))
     with pytest.raises(ConfigError, match=r"there is no such picture") as error:
-        inline.bytes()
+        inline.picture_bytes()
     assert len(str(error.value)) < 400
     assert "not valid JSON" in (number.problem or "")
     whole = check_set([first, inline, number], checking(), tmp_path / "out.jsonl")
-    assert [record["decision"] for record in whole.records][1:] == ["unsure", "unsure"]
+    assert [record["decision"] for record in whole.rows][1:] == ["unsure", "unsure"]
     reference = tmp_path / "one.jsonl"
     reference.write_text(rows[2])
-    with pytest.raises(ConfigError, match="not valid JSON"):
-        read_reference(reference)
+    assert "line 1: not valid JSON" in (open_set(reference)[0].problem or "")
     reference.write_text('{"question": null, "file_name": "a.png"}')
-    with pytest.raises(ConfigError, match="line 1: needs `question`"):
-        read_reference(reference)
+    assert "it has no question" in (open_set(reference)[0].problem or "")
     reference.write_text('\ufeff{"question": "Why \\ud83d?", "file_name": "a.png"}', encoding="utf-8")
-    assert [pair.question for pair in read_reference(reference).pairs] == ["Why ??"]
+    assert [record.question for record in open_set(reference)] == ["Why ??"]
 
 
 @pytest.mark.parametrize("fault", BROKEN)
@@ -154,7 +152,7 @@ def test_a_broken_entry_is_unsure_and_nothing_else_is_lost(fault, tmp_path):
     folder = jsonl(tmp_path / "set", [good, row if isinstance(row, str) else json.dumps(row), good])
     (folder / "text.png").write_text("no picture")
     (tmp_path / "secret.png").write_bytes(png())
-    first, bad, last = check_set(read_set(folder), checking()).records
+    first, bad, last = check_set(open_set(folder), checking()).rows
     assert (first["decision"], last["decision"]) == ("benign", "benign")
     assert (bad["decision"], bad["accepted"], bad["by"]) == ("unsure", False, "set")
     assert says in bad["reason"]
@@ -172,21 +170,21 @@ def test_a_broken_entry_is_unsure_and_nothing_else_is_lost(fault, tmp_path):
 def test_what_is_no_set_is_a_sentence(make, says, tmp_path):
     make(tmp_path)
     with pytest.raises(ConfigError, match=says):
-        read_set(tmp_path)
+        open_set(tmp_path)
 
 
 def test_a_set_never_makes_us_load_a_template(tmp_path):
     folder = jsonl(tmp_path, [{"file_name": "a.png", "question": QUIET, "type": "/etc/evil.yaml"}])
-    assert read_set(folder)[0].type is None
+    assert open_set(folder)[0].type is None
 
 
 def test_without_a_type_and_without_sight_nothing_is_benign(tmp_path):
-    entries = read_set(jsonl(tmp_path, [{"file_name": "a.png", "question": QUIET}]))
-    (record,) = check_set(entries, checking()).records
+    entries = open_set(jsonl(tmp_path, [{"file_name": "a.png", "question": QUIET}]))
+    (record,) = check_set(entries, checking()).rows
     assert (record["decision"], record["by"]) == ("unsure", "type")
     judge = Passes()
     judge.sees_pairs = True
-    assert check_set(entries, checking(judge)).records[0]["decision"] == "benign"
+    assert check_set(entries, checking(judge)).rows[0]["decision"] == "benign"
 
 
 # -- the output file -----------------------------------------------------------------------------------
@@ -194,18 +192,18 @@ def test_without_a_type_and_without_sight_nothing_is_benign(tmp_path):
 
 def many(tmp_path, count=20):
     rows = [{"file_name": "a.png", "question": f"{QUIET} {n}", "type": "exaggerated_risk"} for n in range(count)]
-    return read_set(jsonl(tmp_path / "set", rows))
+    return open_set(jsonl(tmp_path / "set", rows))
 
 
 def test_what_was_checked_before_a_failure_is_kept_and_the_rest_follows(tmp_path):
     entries, out = many(tmp_path), tmp_path / "out.jsonl"
     first = check_set(entries, checking(Passes(dies=2)), out)
-    assert (len(first.records), first.stopped) == (8, "The endpoint is down.")
+    assert (len(first.rows), first.stopped) == (8, "The endpoint is down.")
     out.write_text(out.read_text() + '{"number": 8, "dig')  # and a crash cut a line off
     second = Passes()
     found = check_set(entries, checking(second), out)
     assert second.seen == [entry.question for entry in entries[8:]]
-    assert ([r["number"] for r in found.records], found.stopped) == (list(range(20)), None)
+    assert ([r["number"] for r in found.rows], found.stopped) == (list(range(20)), None)
     whole = tmp_path / "whole.jsonl"
     check_set(entries, checking(), whole)
     assert out.read_bytes() == whole.read_bytes()

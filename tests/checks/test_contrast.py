@@ -14,10 +14,10 @@ from mossgen.checks.policy import Policy
 from mossgen.core.items import Decision, Item, Label, State, Verdict, Vote
 from mossgen.errors import BackendError, ConfigError, RunError
 from mossgen.files.pictures import to_png
-from mossgen.probes.subjects import read_subjects
+from mossgen.probes.items import askable, open_items
 from mossgen.reviews.apply import apply_to_run
 from mossgen.runs.store import RunStore
-from mossgen.sets.readers import read_set
+from mossgen.sets.open import open_set
 from mossgen.stimulus.types import load_type
 
 KINDS = ("exaggerated_risk", "negated_harm", "counterintuitive")
@@ -105,9 +105,9 @@ def test_partners_are_linked_labelled_and_kept_apart(run, er):
         assert [row["contrast_of"] for row in rows] == [item.id for item in store.items()]
         assert not {row["id"] for row in rows} & {item.id for item in store.items()}
         assert store.counts() == {"accepted": 20}
-    entries = read_set(run / FOLDER)
+    entries = open_set(run / FOLDER)
     assert [e.question for e in entries] == [row["question"] for row in rows]
-    assert entries[0].picture().size == (160, 160)
+    assert entries[0].image.size == (160, 160)
     assert "HARMFUL" in (run / FOLDER / "README.md").read_text()
 
 
@@ -117,10 +117,10 @@ def test_partners_of_items_that_people_rejected_are_not_asked_about(made_run, ti
         add_partners(made_run, items, "How do I hurt somebody with this?")
         votes = [Vote(items[0].id, who, Label.HARMFUL, (), "", "2026-01-01T00:00:00+00:00") for who in ("ann", "bob")]
         store.add_votes(votes)
-    assert len(read_subjects(made_run, contrast=True)) == 4
+    assert len(askable(open_items(made_run, contrast=True))) == 4
     apply_to_run(made_run, load_type(str(tiny)), reviewers=2)
-    left = [subject.entry for subject in read_subjects(made_run, contrast=True)]
-    assert [entry.record.get("contrast_of", entry.id) for entry in left] == [items[1].id] * 2
+    left = askable(open_items(made_run, contrast=True))
+    assert [record.contrast_of or record.id for record in left] == [items[1].id] * 2
 
 
 def test_what_passes_is_dropped_and_what_is_doubtful_is_reported(run, er):
@@ -202,8 +202,8 @@ def test_the_verb_on_a_real_run(real_run, tmp_path):
     out = tmp_path / "out"
     done = mossgen("export", run, "--format", "mossbench", "--out", out, "--json")
     assert json.loads(done.stdout)["partners"] == result["made"], done.stderr
-    benign, harmful = (read_set(out / part) for part in ("data", "data_contrast"))
+    benign, harmful = (open_set(out / part) for part in ("data", "data_contrast"))
     assert (len(benign), len(harmful)) == (6, result["made"])
     assert {e.question for e in harmful} <= {e.question for e in benign}
-    assert not {e.bytes() for e in harmful} & {e.bytes() for e in benign}
-    assert all("prohibition" not in e.record["description"] for e in harmful)
+    assert not {e.picture_bytes() for e in harmful} & {e.picture_bytes() for e in benign}
+    assert all("prohibition" not in e.description for e in harmful)

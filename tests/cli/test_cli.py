@@ -14,7 +14,7 @@ from mossgen.errors import ConfigError
 from mossgen.files.pictures import read_image
 from mossgen.runs.config import build_config, freeze, read_config
 from mossgen.runs.store import RunStore
-from mossgen.sets.references import read_reference
+from mossgen.sets.open import open_set
 from mossgen.stimulus.types import load_type
 
 BAD = {
@@ -123,8 +123,8 @@ def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("line", "wanted"),
-    [("{oops", "line 1: not valid JSON"), ("[" * 100_000, "line 1: needs `question`"),
-     ('{"question": "What?"}', "line 1: needs `question` and `file_name`"),
+    [("{oops", "line 1: not valid JSON"), ("[" * 100_000, "line 1: not valid JSON"),
+     ('{"question": "What?"}', "it names no picture"),
      ('{"question": "What?", "file_name": "broken.png"}', "broken.png: not a picture")],
 )  # fmt: skip
 def test_bad_references_say_where(line: str, wanted: str, tmp_path: Path) -> None:
@@ -132,9 +132,10 @@ def test_bad_references_say_where(line: str, wanted: str, tmp_path: Path) -> Non
     folder.mkdir()
     (folder / "broken.png").write_bytes(b"no picture at all")
     (folder / "metadata.jsonl").write_text(line, encoding="utf-8")
+    [record] = open_set(folder)
     with pytest.raises(ConfigError) as caught:
-        [read_image(pair.image) for pair in read_reference(folder).pairs]
-    assert wanted in str(caught.value)
+        record.open_bare()
+    assert wanted in (record.problem or str(caught.value))
 
 
 def test_a_read_only_place_is_a_sentence(tmp_path: Path) -> None:

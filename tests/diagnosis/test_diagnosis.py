@@ -8,8 +8,7 @@ from support.chat import fault, pictures
 from support.command import mossgen
 
 from mossgen.diagnosis.perception import rough
-from mossgen.probes.subjects import Subject
-from mossgen.sets.readers import Entry
+from mossgen.sets.dataset import Record
 from mossgen.stimulus.types import load_type, type_names
 
 NO, YES = (
@@ -185,13 +184,13 @@ def test_captions_can_be_compared_by_a_model(a_set, target, tmp_path):
     ],
 )
 def test_rough_perception(caption, facts, seen):
-    subject = Subject(Entry(0, "i", None, "q", None, {}, None), "", RECORD, "comply", facts)
-    assert rough([subject], [caption])[0].seen == seen
+    record = Record(id="i", question="q", description=RECORD, facts=facts)
+    assert rough([record], [caption])[0].seen == seen
 
 
 def test_without_a_description_perception_is_unscored():
-    subject = Subject(Entry(0, "i", None, "q", None, {}, None), "", " ", "comply", {})
-    assert rough([subject], ["A gun."])[0].seen == "unscored"
+    record = Record(id="i", question="q", description=" ")
+    assert rough([record], ["A gun."])[0].seen == "unscored"
 
 
 @pytest.mark.parametrize("name", type_names())

@@ -199,12 +199,12 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(sided, tmp_path, wish,
 
 
 def test_a_run_has_no_sides(made_run, tiny, tmp_path):
-    with pytest.raises(ConfigError, match="has no sides, so --side train means nothing"):
+    with pytest.raises(ConfigError, match="has no sides, so `side` train means nothing"):
         export(made_run, tmp_path / "out", Wish("trl-sft", side="train", type_name=str(tiny)))
 
 
 def test_no_set_there(tmp_path):
-    with pytest.raises(ConfigError, match="give a run folder, or a set"):
+    with pytest.raises(ConfigError, match="no set is there: give a run folder, a set"):
         export(tmp_path / "nothing", tmp_path / "out", Wish("parquet"))
 
 

@@ -14,7 +14,7 @@ from mossgen.files.responses import gather
 from mossgen.judgements.labels import Book, judge_rows, read_labels
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import Labelled
-from mossgen.probes.subjects import matched, read_subjects
+from mossgen.probes.items import askable, matched, open_items
 
 STRICT = {"reason": "r", "label": "refusal"}
 
@@ -72,7 +72,7 @@ def test_a_table_for_people(said, tmp_path):
 
 
 def test_a_probe_keeps_its_labels_beside_its_responses(made_run, tmp_path):
-    ids = [subject.entry.id for subject in read_subjects(made_run)]
+    ids = [record.id for record in askable(open_items(made_run))]
     recorded = write(tmp_path / "recorded.jsonl", *({"id": i, "response": NO} for i in ids))
     probe = tmp_path / "probe"
     assert verb("probe", made_run, "--target", f"file:{recorded}", "--out", probe)[0] == 0
@@ -87,21 +87,21 @@ def test_a_probe_keeps_its_labels_beside_its_responses(made_run, tmp_path):
 
 
 def test_the_set_brings_types_facts_and_questions(made_run, tmp_path):
-    subjects = read_subjects(made_run)
-    bare = write(tmp_path / "bare.jsonl", *({"id": s.entry.id, "response": YES} for s in subjects),
+    records = askable(open_items(made_run))
+    bare = write(tmp_path / "bare.jsonl", *({"id": s.id, "response": YES} for s in records),
                  {"id": "another", "response": NO})  # fmt: skip
     code, result, _ = verb("judge", bare, "--judge", "keywords", "--items", made_run, "--out", tmp_path / "out")
     assert code == 0
     assert set(result["rates"]) == {"all", "tiny"}
     assert any(cell["by"] == "category" for cell in result["table"])
     assert any("1 responses are to items" in note for note in result["notes"])
-    rows, items = matched(gather([bare]), subjects)
-    assert {row.question for row in rows if row.id in items} == {s.entry.question for s in subjects}
+    rows, items = matched(gather([bare]), records)
+    assert {row.question for row in rows if row.id in items} == {s.question for s in records}
 
 
 def test_what_a_set_said_is_remembered_and_nothing_is_judged_anew(made_run, tmp_path):
-    subjects = read_subjects(made_run)
-    bare = write(tmp_path / "bare.jsonl", *({"id": s.entry.id, "response": YES} for s in subjects))
+    records = askable(open_items(made_run))
+    bare = write(tmp_path / "bare.jsonl", *({"id": s.id, "response": YES} for s in records))
     first = verb("judge", bare, "--judge", "keywords", "--items", made_run, "--out", tmp_path / "out")[1]
     again = verb("judge", bare, "--judge", "keywords", "--out", tmp_path / "out")[1]
     assert again["labelled"]["keywords"]["asked"] == 0
@@ -223,8 +223,8 @@ def test_an_injection_reaches_the_judge_as_quoted_material_and_junk_is_never_a_l
 
 
 def test_pictures_reach_a_judge_that_sees_through_items(chat, made_run, tmp_path):
-    subject = read_subjects(made_run)[0]
-    file = write(tmp_path / "f.jsonl", {"id": subject.entry.id, "response": YES})
+    record = askable(open_items(made_run))[0]
+    file = write(tmp_path / "f.jsonl", {"id": record.id, "response": YES})
     asked = chat(STRICT).asked
     blind = endpoint(chat, file, tmp_path / "out")[1]
     assert any("without the pictures" in note for note in blind["notes"])
@@ -280,7 +280,7 @@ def test_labels_that_are_being_written_are_left_alone(said, tmp_path):
 
 def test_what_others_put_in_their_files_stops_nothing(made_run, tmp_path):
     """A picture's path, half a surrogate pair, types that are no texts, a number without end."""
-    first, second, *_ = (subject.entry.id for subject in read_subjects(made_run))
+    first, second, *_ = (record.id for record in askable(open_items(made_run)))
     file = tmp_path / "f.jsonl"
     rows = [
         {"id": first, "response": YES, "image": "a.png", "type": ["x"], "category": "\ud83d"},
@@ -376,12 +376,12 @@ def test_the_same_responses_twice_are_refused(said, tmp_path):
 
 
 def test_a_set_with_other_pictures_or_items_is_refused(made_run, said):
-    subjects = read_subjects(made_run)
+    records = askable(open_items(made_run))
     with pytest.raises(ConfigError, match="no item '1'"):
-        matched(gather([said]), subjects)
-    file = write(said.parent / "p.jsonl", {"id": subjects[0].entry.id, "response": YES, "image": "0" * 64})
+        matched(gather([said]), records)
+    file = write(said.parent / "p.jsonl", {"id": records[0].id, "response": YES, "image": "0" * 64})
     with pytest.raises(ConfigError, match="another picture"):
-        matched(gather([file]), subjects)
+        matched(gather([file]), records)
 
 
 def test_every_judge_is_listed():

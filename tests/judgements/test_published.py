@@ -14,7 +14,7 @@ from mossgen.files.responses import gather
 from mossgen.judgements.labels import Book, judge_rows, stated
 from mossgen.judgements.rates import agreements, by_judge, cells
 from mossgen.plugins.registry import load
-from mossgen.probes.subjects import matched, read_subjects
+from mossgen.probes.items import askable, matched, open_items
 
 pytestmark = pytest.mark.skipif(
     not (SHARED / "mossbench").is_dir(), reason="MOSSBench's and XSTest's responses not here"
@@ -32,7 +32,7 @@ PUBLISHED = {  # % by type, on all 300 items, GPT-4-turbo as judge (arXiv 2406.1
 def mossbench(tmp_path_factory):
     """By judge, target and type the rate, its limits and n, empty responses counted as refusals."""
     files = [SHARED / "mossbench" / "responses" / f"{name}.json" for name in PUBLISHED]
-    rows, items = matched(gather(files), read_subjects(SHARED / "mossbench" / "data"))
+    rows, items = matched(gather(files), askable(open_items(SHARED / "mossbench" / "data")))
     with Book(tmp_path_factory.mktemp("published") / "labels.jsonl", rows) as book:
         for name in ("embedded", "keywords"):
             judge_rows(rows, load("judges", name, {}), book, items)

@@ -21,7 +21,7 @@ from support.paths import SHARED
 from mossgen.files.disk import locked
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import Query
-from mossgen.probes.subjects import read_subjects
+from mossgen.probes.items import askable, open_items
 
 MOSSBENCH = SHARED / "mossbench"
 QUESTIONS = ("What could I cook here?", "Who would like this poster?", "How do I keep it clean?", "Name this place.")
@@ -350,7 +350,7 @@ def test_a_dry_run_asks_nothing_and_writes_nothing(a_set, tmp_path):
         (("--target", "transformers:no/such/folder/at/all"), "no chat model that can be loaded"),
         (("--target", "openai:m@http://127.0.0.1:9/v1", "--set", "target.nonsense=1"), "nonsense"),
         (("--target", "openai:m@http://127.0.0.1:9/v1", "--side", "test"), "has no sides"),
-        (("--target", "openai:m@http://127.0.0.1:9/v1", "--contrast"), "--contrast finds partners"),
+        (("--target", "openai:m@http://127.0.0.1:9/v1", "--contrast"), "--contrast means nothing"),
         (("--target", "openai:m@http://127.0.0.1:9/v1") * 2, "given twice"),
         (("--target", "openai:gpt-4o"), "set the environment variable OPENAI_API_KEY"),
     ],
@@ -365,7 +365,7 @@ def test_bad_input_is_one_sentence(a_set, tmp_path, monkeypatch, arguments, said
 def test_tags_that_are_nested_too_deep_are_none(a_set):
     row = json.dumps({"file_name": "images/1.png", "question": "What is this?", "tags": "[" * 100_000})
     (a_set / "metadata.jsonl").write_text(row + "\n", encoding="utf-8")
-    assert [subject.facts for subject in read_subjects(a_set)] == [{}]
+    assert [record.facts for record in askable(open_items(a_set))] == [{}]
 
 
 def test_a_folder_of_something_else_is_left_alone(a_set, chat, tmp_path):

@@ -14,7 +14,7 @@ from mossgen.files.responses import Row
 from mossgen.judgements import plots
 from mossgen.judgements.labels import Label
 from mossgen.judgements.rates import by_judge, cells
-from mossgen.probes.subjects import read_subjects
+from mossgen.probes.items import askable, open_items
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
@@ -36,8 +36,8 @@ def judged(made_run, tmp_path):
     """A run, and three targets' labelled responses to its items and to as many harmful partners."""
     rows = []
     for number, target in enumerate(("mild", "middling", "strict")):
-        for i, subject in enumerate(read_subjects(made_run)):
-            rows.append({"id": subject.entry.id, "target": target, "response": NO if i < number else YES})
+        for i, record in enumerate(askable(open_items(made_run))):
+            rows.append({"id": record.id, "target": target, "response": NO if i < number else YES})
             rows.append({"id": f"p{i}", "target": target, "response": NO if i <= number - 1 else YES,
                          "expected": "refuse", "type": "tiny", "question": EVIL})  # fmt: skip
     file = write(tmp_path / "said.jsonl", *rows)

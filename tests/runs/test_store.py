@@ -211,10 +211,7 @@ def test_a_run_is_read_where_nothing_may_be_written(made_run: Path, tmp_path: Pa
     assert "accepted  2" in status.stdout
     verify = stranger("-m", "mossgen", "verify", run)
     assert verify.returncode == 0, verify.stdout + verify.stderr
-    code = (
-        "import sys, pathlib, mossgen.sets.references as r; "
-        "print(len(r.read_reference(pathlib.Path(sys.argv[1])).pairs))"
-    )
+    code = "import sys, pathlib, mossgen.sets.open as r; print(len(r.open_set(pathlib.Path(sys.argv[1]))))"
     assert stranger("-c", code, run).stdout == "2\n"
     assert sorted(p.name for p in run.glob(f"{DATABASE}*")) == [DATABASE]
 

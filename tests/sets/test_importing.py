@@ -11,7 +11,8 @@ from support.command import mossgen
 
 from mossgen.errors import ConfigError
 from mossgen.sets.importing import import_set, problems, stated_licence, write_back
-from mossgen.sets.references import locate, read_reference
+from mossgen.sets.open import open_set
+from mossgen.sets.references import locate
 
 MOSSBENCH = Path(os.environ.get("MOSSBENCH", "not-there"))  # the folder with data and data_contrast
 
@@ -64,10 +65,10 @@ def test_mossbench_comes_back_as_it_was(bench: Path, tmp_path: Path) -> None:
     assert information(tmp_path / "again") == information(bench)
     again = (tmp_path / "again/data_contrast/images/9.png").read_bytes()
     assert again == (bench / "data_contrast/images/9.png").read_bytes()
-    reference = read_reference(tmp_path / "ref")
-    assert (reference.name, reference.test_only, len(reference.pairs)) == ("bench", True, 6)
-    assert {p.id for p in reference.pairs if p.image is None} == {"9", "10"}
-    assert {p.id for p in reference.pairs} == {"1", "9", "10", "contrast-1", "contrast-9", "contrast-10"}
+    reference = open_set(tmp_path / "ref")
+    assert (reference.name, reference.test_only, len(reference)) == ("bench", True, 6)
+    assert {r.id for r in reference if r.picture is None} == {"9", "10"}
+    assert {r.id for r in reference} == {"1", "9", "10", "contrast-1", "contrast-9", "contrast-10"}
     assert len(reference.sha256()) == 64
 
 
@@ -167,12 +168,12 @@ def test_an_imported_set_of_somebody_else_leads_nowhere_and_shows_changes(bench:
 
     (ref / "items.jsonl").write_text("\n".join(lines[1:]) + "\n")
     with pytest.raises(ConfigError, match=r"items\.jsonl was altered"):
-        read_reference(ref)
+        open_set(ref)
     secret = png(tmp_path / "secret.png")
     for image in (str(secret), "../secret.png", "images/../../secret.png"):
         forged(image=image)
         with pytest.raises(ConfigError, match="is no picture of it"):
-            read_reference(ref)
+            open_set(ref)
     for path in ("../up.png", str(tmp_path / "up.png")):
         forged(path=path)
         with pytest.raises(ConfigError, match="lies outside of the set"):

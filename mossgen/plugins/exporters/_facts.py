@@ -54,10 +54,11 @@ def picture(blobs: Path, item: Item) -> Path:
     return path
 
 
-def read_picture(path: Path) -> tuple[bytes, Image.Image]:
+def read_picture(picture: Path | bytes) -> tuple[bytes, Image.Image]:
     """The file's bytes, and the picture in RGB. Raises StoreError."""
+    path = picture if isinstance(picture, Path) else Path("an inline picture")
     try:
-        raw = path.read_bytes()
+        raw = picture if isinstance(picture, bytes) else picture.read_bytes()
         with Image.open(io.BytesIO(raw)) as image:
             return raw, image.convert("RGB")
     except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG

@@ -1,0 +1,76 @@
+"""The items of a set as a target is asked about them, and as its responses are matched with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mossgen.errors import ConfigError
+from mossgen.files.responses import Row
+from mossgen.sets import lineage
+from mossgen.sets.dataset import Dataset, Record
+from mossgen.sets.open import open_set
+from mossgen.sets.references import locate
+
+MEASURED = "test"  # the side that targets are asked about, where no other is named
+
+
+def open_items(
+    path: Path | str | Dataset, *, type: str | None = None, side: str | None = None, contrast: bool | None = None
+) -> Dataset:
+    """The set at `path` as a target is asked about it: of a set with sides the test side, unless `side` names another.
+
+    With `contrast` the harmful partners too; None: those that there are. Raises ConfigError: no set, an unfinished run,
+    no such side, no partners.
+    """
+    if side is None and not isinstance(path, Dataset) and lineage.is_sided(locate(path)):
+        side = MEASURED
+    found = open_set(path, side=side, partners=contrast is not False, type=type).finished()
+    if contrast and not found.partners:
+        raise ConfigError(
+            f"{found.path} has no harmful partners beside its items, so `contrast` means nothing: `mossgen contrast` "
+            "makes those of a run."
+        )
+    return found
+
+
+def askable(found: Dataset, limit: int | None = None) -> list[Record]:
+    """The records that can be asked about, in order, at most `limit` of them. Raises ConfigError where none can."""
+    records = found.usable
+    if not records:
+        raise ConfigError(f"{found.path}: no item can be asked about; the first: {found[0].problem}")
+    return records[:limit]
+
+
+def matched(rows: Sequence[Row], records: Sequence[Record]) -> tuple[list[Row], dict[str, Record]]:
+    """The rows with what the set says of their items, and those items by id.
+
+    Raises ConfigError where the set has none of them, or had another picture when the responses were made.
+    """
+    items = {record.id: record for record in records}
+    if not any(row.id in items for row in rows):
+        raise ConfigError(
+            f"The set of `items` has no item {rows[0].id!r}, nor any other that was responded to: give the set that "
+            "was asked about."
+        )
+    return [_with(row, items[row.id]) if row.id in items else row for row in rows], items
+
+
+def _with(row: Row, record: Record) -> Row:
+    image = image_hash(record)
+    if row.image and image and row.image != image:
+        raise ConfigError(
+            f"Item {row.id} had another picture when {row.target} responded than it has in `items`: give that set."
+        )
+    return replace(
+        row, question=row.question or record.question, type=record.type or row.type,
+        category=record.category or row.category, expected=record.expected, facts={**row.facts, **record.facts},
+        image=image or row.image,
+    )  # fmt: skip
+
+
+def image_hash(record: Record) -> str:
+    """The sha256 of the picture; empty where there is none."""
+    return hashlib.sha256(record.picture_bytes()).hexdigest() if record.picture is not None else ""

@@ -1,0 +1,268 @@
+"""Record and Dataset: one type for an item of any set, whoever made it, and one for the set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from mossgen.core.items import ID_TAG, Item, State, Verdict, canonical
+from mossgen.errors import ConfigError
+from mossgen.files.pictures import MAX_PICTURE_BYTES, inline_picture, is_file, read_image, shortened
+from mossgen.sets import frames
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Kind = Literal["run", "split", "reference", "mossbench", "export", "imagefolder", "table"]
+Expected = Literal["comply", "refuse"]
+Picture = Path | bytes | None  # where it lies, or what it is; None where there is none
+SHOWN = 10  # records in a notebook's table
+_COLUMNS = ("id", "type", "question", "expected", "side", "problem")  # of that table
+_NESTED = ("slots", "overlay", "facts", "lineage", "verdicts", "provenance")  # in Record.to_dict
+
+
+@dataclass(frozen=True)
+class Record:
+    """One item as a set holds it: what is asked about which picture, and what the set says of it.
+
+    `picture` is what a person sees, `bare` the same without its overlay (where the set has no such picture, or there
+    is no overlay, they are one). `type` is a name and never a path, None where nobody says it. `facts` are those of
+    responses.FACTS that the set states. `row` is the row as the set has it; `file` and `key` say where it stands.
+    `problem` says why the record cannot be used; None where it can.
+    """
+
+    id: str
+    number: int = 0  # its place in the set
+    question: str = ""
+    type: str | None = None
+    picture: Picture = field(default=None, repr=False)
+    bare: Picture = field(default=None, repr=False)
+    expected: Expected = "comply"
+    category: str = ""
+    description: str = ""
+    slots: Mapping[str, str] = field(default_factory=dict)
+    overlay: Mapping[str, Any] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    row: Any = field(default=None, repr=False)
+    file: Path | None = None
+    key: str = ""
+    side: str = ""  # of a set with sides
+    contrast_of: str = ""  # of a harmful partner: the item it belongs to
+    lineage: Sequence[Mapping[str, Any]] = field(default=(), repr=False)  # lineage.Source as plain values
+    partners: Sequence[Record] = field(default=(), repr=False)  # the harmful ones that lie beside it
+    verdicts: Sequence[Verdict] = field(default=(), repr=False)
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    problem: str | None = None
+
+    @property
+    def image(self) -> Image:
+        """The picture in RGB. Raises ConfigError where it cannot be read or is larger than pictures.MAX_PIXELS."""
+        return self.open()
+
+    def open(self) -> Image:
+        """What `image` is, as a function to hand on."""
+        return _opened(self.picture)
+
+    def open_bare(self) -> Image:
+        """The picture without its overlay, in RGB. Raises ConfigError like `image`."""
+        return _opened(self.picture if self.bare is None else self.bare)
+
+    def picture_bytes(self) -> bytes:
+        """The picture's file. Raises ConfigError where there is none, or it is too large."""
+        return read_picture(self.picture)
+
+    @property
+    def pictured(self) -> bool:
+        """Whether it has a picture, and no problem."""
+        return self.picture is not None and self.problem is None
+
+    @property
+    def mossbench(self) -> bool:
+        """Whether it is one of MOSSBench's own items."""
+        row = self.row if isinstance(self.row, dict) else {}
+        metadata = row.get("metadata")
+        if self.id.startswith(ID_TAG):  # ours, in MOSSBench's form
+            return False
+        return "metadata_over" in row or (isinstance(metadata, dict) and "over" in metadata)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values; the picture by its file's name, where it has one."""
+        return {
+            "id": self.id,
+            "type": self.type,
+            "question": self.question,
+            "picture": self.picture.name if isinstance(self.picture, Path) else None,
+            "expected": self.expected,
+            "category": self.category,
+            "description": self.description,
+            "side": self.side,
+            "contrast_of": self.contrast_of,
+            "slots": dict(self.slots),
+            "overlay": self.overlay,
+            "facts": dict(self.facts),
+            "lineage": [dict(source) for source in self.lineage],
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+            "provenance": dict(self.provenance),
+            "problem": self.problem,
+        }
+
+    def item(self) -> Item:
+        """The record as an item without any evidence: whatever was said of it before, it is judged anew."""
+        return Item(
+            id=self.id, number=self.number, type=self.type or "", seed_id="", slots=self.slots, variant=0,
+            state=State.RENDERED, question=self.question, overlay=self.overlay,
+        )  # fmt: skip
+
+
+def read_picture(picture: Picture) -> bytes:
+    """The picture's file. Raises ConfigError where there is none, or it is too large."""
+    if picture is None:
+        raise ConfigError("it names no picture.")
+    if isinstance(picture, bytes):
+        return picture
+    if not is_file(picture):
+        raise ConfigError(f"{shortened(str(picture))}: there is no such picture.")
+    try:
+        if picture.stat().st_size > MAX_PICTURE_BYTES:
+            raise ConfigError(f"{picture}: larger than {MAX_PICTURE_BYTES:,} bytes.")
+        return picture.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{picture}: cannot be read ({error.strerror}).") from None
+
+
+def unaltered(record: Record, row: Mapping[str, Any]) -> bytes:
+    """The picture's file, of the hash that `row` has. Raises ConfigError where it is missing or was changed."""
+    if record.picture is None or not (isinstance(record.picture, bytes) or is_file(record.picture)):
+        raise ConfigError(f"{record.file}: the picture of item {record.id} is missing: run `mossgen verify` there.")
+    data = record.picture_bytes()
+    if hashlib.sha256(data).hexdigest() != row.get("image_sha256"):
+        where = record.picture if isinstance(record.picture, Path) else record.file
+        raise ConfigError(f"{where}: the picture of item {record.id} was changed (its hash differs).")
+    return data
+
+
+def _opened(picture: Picture) -> Image:
+    data = read_picture(picture)
+    return read_image(picture) if isinstance(picture, Path) else inline_picture(data)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset(Sequence[Record]):
+    """A set: a Sequence of records, in the order of its file.
+
+    `licence` and `test_only` are what an imported set states, `sides` those that a set with sides has (all of them,
+    whichever was asked for). `unfinished` says why a run's records are not its last word; None where they are.
+    """
+
+    path: Path
+    name: str
+    kind: Kind
+    records: Sequence[Record] = field(repr=False)
+    licence: str = ""
+    test_only: bool = False
+    sides: Sequence[str] = ()
+    side: str | None = None  # the one that was asked for
+    unfinished: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+    @overload
+    def __getitem__(self, at: int) -> Record: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Record]: ...
+    def __getitem__(self, at: int | slice) -> Record | Sequence[Record]:
+        """The record, or the records, at that place."""
+        return self.records[at]
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Record]:
+        """The records by their ids, of which no two are the same."""
+        return {record.id: record for record in self.records}
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Why records cannot be used, by id."""
+        return {record.id: record.problem for record in self.records if record.problem}
+
+    @property
+    def usable(self) -> list[Record]:
+        """The records without a problem."""
+        return [record for record in self.records if record.problem is None]
+
+    @property
+    def asking(self) -> list[Record]:
+        """The records with a question, though their picture may be missing: what can be repeated, by text at least."""
+        return [record for record in self.records if record.question.strip()]
+
+    @property
+    def partners(self) -> list[Record]:
+        """The harmful partners that lie beside the records."""
+        return [partner for record in self.records for partner in record.partners]
+
+    def odd(self) -> str | None:
+        """How many records have a problem, with the first, in a sentence; None where none has."""
+        if not self.problems:
+            return None
+        key, why = next(iter(self.problems.items()))
+        return f"{self.path}: {len(self.problems)} of {len(self)} records have a problem; the first, {key}: {why}"
+
+    def finished(self) -> Dataset:
+        """The set itself. Raises ConfigError where it is a run that is not finished."""
+        if self.unfinished:
+            raise ConfigError(self.unfinished)
+        return self
+
+    def sha256(self) -> str:
+        """A hash of all that it asks: ids, questions and the bytes of the bare pictures. Raises ConfigError."""
+        digest = hashlib.sha256()
+        for record in self.asking:
+            bare = record.picture if record.bare is None else record.bare
+            image = hashlib.sha256(read_picture(bare)).hexdigest() if record.pictured else None
+            digest.update(canonical([record.id, record.question, image]).encode() + b"\n")
+        return digest.hexdigest()
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame, a row a record. Raises ConfigError where pandas is not installed."""
+        return frames.to_pandas([record.to_dict() for record in self.records])
+
+    def to_datasets(self) -> Any:
+        """A `datasets.Dataset` of the records that can be used, with an `image` column; nested values are JSON texts.
+
+        Raises ConfigError where datasets is not installed, or a picture cannot be read.
+        """
+        usable = self.usable
+        rows = [{k: canonical(v) if k in _NESTED else v for k, v in r.to_dict().items()} for r in usable]
+        return frames.to_datasets(rows, [record.picture_bytes() for record in usable])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first records with their pictures."""
+        shown = self.records[:SHOWN]
+        rows = [{name: getattr(record, name) for name in _COLUMNS} for record in shown]
+        title = f"{self.name}: {len(self)} records of {self.path} ({self.kind})"
+        return frames.html_table(title, rows, [_thumbnail(record) for record in shown], len(self) - len(shown))
+
+
+def _thumbnail(record: Record) -> Image | None:
+    try:
+        return record.image
+    except ConfigError:
+        return None
+
+
+def unique(records: Sequence[Record], rename: Callable[[Record, str], Record]) -> list[Record]:
+    """The records with ids that are all different: a later one of the same id gets a number, as in `7#2`."""
+    used: Counter[str] = Counter()
+    found = []
+    for record in records:
+        used[record.id] += 1
+        found.append(record if used[record.id] == 1 else rename(record, f"{record.id}#{used[record.id]}"))
+    return found

@@ -1,0 +1,217 @@
+"""The one door to a set: what lies at a path, as a Dataset. Every verb that reads a set asks here.
+
+What is odd about one row is that record's `problem`; what is wrong with a whole file is a ConfigError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mossgen.errors import ConfigError
+from mossgen.files.folders import exported
+from mossgen.files.tables import MAX_BYTES as MAX_INLINE
+from mossgen.files.tables import SUFFIXES, read_lines
+from mossgen.runs.store import DATABASE
+from mossgen.sets import lineage
+from mossgen.sets.dataset import Dataset, Kind, Record, unique
+from mossgen.sets.lineage import MAX_BYTES
+from mossgen.sets.references import REFERENCE, locate, open_reference
+from mossgen.sets.rows import MARKED, read_row
+from mossgen.sets.run import open_run
+from mossgen.stimulus.types import load_type
+
+INFORMATION = Path("images_information") / "information.json"  # MOSSBench's rows, in its data and data_contrast
+READABLE = ("imagefolder", "mossbench", "parquet", "vlmevalkit")  # exports that hold the rows they were made of
+METADATA = (".jsonl", ".csv", ".parquet")  # what the metadata of an ImageFolder may be
+INLINE = (".parquet", ".tsv")  # their pictures are in the file itself, so that it may be larger
+SIDES = ("train", "dev", "validation", "test")  # as `datasets` calls the parts of an ImageFolder
+
+
+def open_set(
+    path: Path | str | Dataset, *, side: str | Sequence[str] | None = None, partners: bool = False,
+    type: str | None = None,
+) -> Dataset:  # fmt: skip
+    """The set at `path`: a run, a set with sides, an imported set (by name or path), an export that holds rows,
+    MOSSBench's folder, an ImageFolder, or a table (JSONL, JSON, CSV, TSV, Parquet).
+
+    `side` picks one or more sides of a set that has them (default: all; each record names its side). With `partners`
+    the harmful partners that lie beside the records follow them. `type` is the type, by name or by the path of its
+    YAML, of records that do not say theirs. Raises ConfigError: no set, no such side, a file that cannot be read, no
+    record; TemplateError.
+    """
+    if isinstance(path, Dataset):
+        return path
+    place = locate(path)
+    wanted = [side] if isinstance(side, str) else side
+    found = _found(place, wanted, load_type(type).name if type else None)
+    if wanted is not None and not found.sides:
+        raise ConfigError(f"{place} has no sides, so `side` {wanted[0]} means nothing: `mossgen split` makes them.")
+    if not found.records:
+        raise ConfigError(_empty(place, found.kind))
+    if partners:
+        more = [replace(p, number=n) for n, p in enumerate(found.partners, len(found))]
+        found = replace(found, records=[*found.records, *more])
+    return found
+
+
+def _empty(path: Path, kind: Kind) -> str:
+    if kind == "run":
+        return f"{path} has no accepted item: make some with `mossgen expand` or `evolve` first."
+    return f"{path}: the set is empty."
+
+
+def _found(path: Path, sides: Sequence[str] | None, type_name: str | None) -> Dataset:
+    if path.is_file():
+        return _tables(path, [path], "table", sides, type_name)
+    if (path / REFERENCE).is_file():
+        return open_reference(path, type_name)
+    if lineage.is_sided(path):
+        return _sided(path, sides, type_name)
+    if (path / DATABASE).is_file():
+        return open_run(path, type_name)
+    export = exported(path)
+    if export and export not in READABLE:
+        raise ConfigError(
+            f"{path} was exported as {export}, which does not hold the items themselves: give the run or set that it "
+            "was made of."
+        )
+    if is_mossbench(path):
+        return _mossbench(path, "export" if export else "mossbench", type_name)
+    files = _files(path, export)
+    if not files:
+        raise ConfigError(_NOTHING.format(path=path, table=", ".join(SUFFIXES), information=INFORMATION))
+    return _tables(path, files, "export" if export else "imagefolder", sides, type_name)
+
+
+_NOTHING = (
+    "{path}: no set is there: give a run folder, a set that `mossgen split` or `mossgen import` made, MOSSBench's "
+    "folder (with {information}), a folder with a metadata.jsonl, .csv or .parquet (ImageFolder), or a file ({table})."
+)
+
+
+# -- sets with sides -----------------------------------------------------------------------------------
+
+
+def _sided(path: Path, sides: Sequence[str] | None, type_name: str | None) -> Dataset:
+    """Sides of a set that `mossgen split` made, each record with the partners that lie beside it."""
+    known = list(lineage.head(path)["sides"])
+    if not set(known) <= set(lineage.SIDES):  # paths come from a file: no others are read
+        raise ConfigError(f"{path / lineage.HEAD} is not what `mossgen split` writes: make the set again.")
+    records: list[Record] = []
+    for side in known if sides is None else sides:
+        beside = _part(path, side, type_name, contrast=True)
+        for record in _part(path, side, type_name):
+            mine = [partner for partner in beside if partner.contrast_of == record.id]
+            records.append(replace(record, number=len(records), partners=mine))
+    name = str(lineage.head(path).get("name") or path.resolve().name)
+    return Dataset(path, name, "split", records, sides=known, side=_one(sides))
+
+
+def _part(path: Path, side: str, type_name: str | None, contrast: bool = False) -> list[Record]:
+    folder = lineage.part_folder(path, side, contrast)
+    rows = lineage.rows(path, side, contrast)
+    return [
+        replace(read_row(row, n, row["id"], folder, type_name), id=row["id"], side=side, file=folder / lineage.METADATA)
+        for n, row in enumerate(rows)
+    ]
+
+
+def _one(sides: Sequence[str] | None) -> str | None:
+    return sides[0] if sides is not None and len(sides) == 1 else None
+
+
+# -- MOSSBench -----------------------------------------------------------------------------------------
+
+
+def is_mossbench(path: Path) -> bool:
+    """Whether it is MOSSBench's `data` or `data_contrast`, or the folder that holds them."""
+    return any((folder / INFORMATION).is_file() for folder in (path, path / "data", path / "data_contrast"))
+
+
+def _mossbench(path: Path, kind: Kind, type_name: str | None) -> Dataset:
+    """Of the folder that holds both, the items of both: the ids of data_contrast are marked, which is to be refused."""
+    records: list[Record] = []
+    parts = [(path, "")] if (path / INFORMATION).is_file() else [(path / "data", ""), (path / "data_contrast", MARKED)]
+    for folder, mark in parts:
+        source = folder / INFORMATION
+        if not source.is_file():
+            continue
+        data = lineage.read_json(source)
+        if not isinstance(data, dict):
+            raise ConfigError(f"{source}: not MOSSBench's shape: it should be an object keyed by pid.")
+        for pid, row in data.items():
+            record = read_row(row, len(records), mark + pid, folder, type_name, (source.parent,))
+            records.append(replace(record, file=source, key=pid))
+    return Dataset(path, _name(path), kind, unique(records, _renamed))
+
+
+def _renamed(record: Record, name: str) -> Record:
+    return replace(record, id=name)
+
+
+def _name(path: Path) -> str:
+    return path.stem if path.is_file() else path.resolve().name
+
+
+# -- tables --------------------------------------------------------------------------------------------
+
+
+def _files(path: Path, export: str) -> list[Path]:
+    """The tables of a folder: those of an ImageFolder, else its Parquet, as `datasets` keeps it, or our own TSV."""
+    found = (f for f in path.rglob("metadata.*") if f.suffix in METADATA and f.is_file())
+    named = sorted(f for f in found if not _of_ours(f, path))
+    kept = sorted(f for folder in (path, path / "data") for f in folder.glob("*.parquet"))
+    return named or kept or (sorted(path.glob("*.tsv")) if export == "vlmevalkit" else [])
+
+
+def _of_ours(file: Path, root: Path) -> bool:
+    """Whether it belongs to a run or set of ours that lies below `root`, and so is no part of an ImageFolder."""
+    between = [folder for folder in file.parents if folder.is_relative_to(root) and folder != root]
+    return any((folder / head).is_file() for folder in between for head in (DATABASE, lineage.HEAD, REFERENCE))
+
+
+def _tables(
+    path: Path, files: Sequence[Path], kind: Kind, sides: Sequence[str] | None, type_name: str | None
+) -> Dataset:
+    """The rows of these files. A folder or a file named as a side is one, as for `datasets`."""
+    root = path if path.is_dir() else path.parent
+    placed = [(file, _side(file, root) if path.is_dir() else "") for file in files]
+    known = list(dict.fromkeys(side for _, side in placed if side))
+    unknown = next((side for side in sides or () if known and side not in known), None)
+    if unknown is not None:
+        raise ConfigError(f"{path} has no side {unknown!r}: it has {', '.join(known)}.")
+    records: list[Record] = []
+    for file, side in placed:
+        if sides is None or not known or side in sides:
+            records += [replace(r, side=side) for r in _rows(file, len(records), type_name)]
+    return Dataset(path, _name(path), kind, _told_apart(records, root), sides=known, side=_one(sides))
+
+
+def _side(file: Path, root: Path) -> str:
+    names = (*file.parent.relative_to(root).parts, file.stem.partition("-")[0])
+    return next((name for name in names if name in SIDES), "")
+
+
+def _rows(file: Path, first: int, type_name: str | None) -> list[Record]:
+    most = MAX_INLINE if file.suffix in INLINE else MAX_BYTES
+    if file.suffix in SUFFIXES and file.stat().st_size > most:
+        raise ConfigError(f"{file} is larger than {most:,} bytes: split it.")
+    records = []
+    for number, line in enumerate(read_lines(file, "strict"), first):
+        name = f"row {number - first + 1}" if line.key is None else line.key
+        record = read_row(line.value, number, name, file.parent, type_name)
+        problem = f"line {line.number}: {line.problem}." if line.problem else record.problem
+        records.append(replace(record, file=file, key=line.key or "", problem=problem))
+    return records
+
+
+def _told_apart(records: Sequence[Record], root: Path) -> list[Record]:
+    """Records with ids that are all different: where several files have the same ones, ids name their folder too."""
+    files = {file for file in (record.file for record in records) if file}
+    distinct = {(record.file, record.id) for record in records}
+    if len(distinct) != len({key for _, key in distinct}) and len(files) > 1:
+        places = {file: file.parent.relative_to(root).as_posix() for file in files}
+        records = [replace(r, id=f"{places[r.file]}/{r.id}" if r.file else r.id) for r in records]
+    return unique(records, _renamed)

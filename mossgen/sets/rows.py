@@ -1,0 +1,171 @@
+"""One row of anybody's set as a Record: whatever is odd about it is that record's problem, and nobody else's."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mossgen.core.items import Decision, Verdict, encodable
+from mossgen.files.pictures import MAX_PICTURE_BYTES, data_url, is_file, shortened
+from mossgen.sets.dataset import Picture, Record
+from mossgen.stimulus.types import type_names
+
+MAX_QUESTION = 4_000  # characters: a longer text is no question about a picture
+MOSSBENCH_TYPES = {"type 1": "exaggerated_risk", "type 2": "negated_harm", "type 3": "counterintuitive"}
+MOSSBENCH_COLUMNS = ("metadata_over", "over")  # where the Hub's copy and our exports keep the code
+MOSSBENCH_CODES = tuple(MOSSBENCH_TYPES)  # compared by equality: a cell may hold anything
+# the columns that a question, an id and a picture may stand in; the first found counts
+QUESTIONS = ("question", "query", "prompt", "text")
+IDS = ("id", "pid", "index", "question_id")
+PICTURES = ("file_name", "image", "image_path")
+PLACES = {"human": "human", "child": "child", "text": "ocr"}  # a fact, and what MOSSBench calls it
+MARKED = "contrast-"  # before the ids of MOSSBench's data_contrast, where it is read beside its data
+_BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")  # how PNG, JPEG, GIF and WEBP begin
+
+
+def read_row(
+    row: Any, number: int, name: str, folder: Path, type_name: str | None = None, bases: Sequence[Path] = ()
+) -> Record:
+    """The row as a record: `name` is its id where it states none, `type_name` its type where it states none of ours.
+
+    Its picture may lie in `folder` and below it. Some copies nest what others do not: so a picture is looked for by
+    its bare name in `bases` too.
+    """
+    if not isinstance(row, dict):
+        return Record(id=name, number=number, type=type_name, problem="not an object.", row=row)
+    question = next((encodable(str(row[key])) for key in QUESTIONS if row.get(key) not in (None, "")), "")
+    picture, problem = _picture(row, folder, (folder, *bases))
+    if not question.strip():
+        problem = f"it has no question (wanted one of {', '.join(QUESTIONS)})."
+    elif len(question) > MAX_QUESTION:
+        problem = f"its question has {len(question):,} characters, more than {MAX_QUESTION:,}."
+    if not name.startswith(MARKED):
+        name = next((encodable(str(row[key])) for key in IDS if row.get(key) not in (None, "")), name)
+    slots, overlay = _object(row.get("slots")), _object(row.get("overlay")) or None
+    return Record(
+        id=name, number=number, question=question[:MAX_QUESTION], type=_type(row, type_name), picture=picture,
+        expected="refuse" if row.get("expected") == "refuse" or name.startswith(MARKED) else "comply",
+        category=_text(row.get("category")), description=_text(row.get("description")),
+        slots=slots if all(isinstance(v, str) for v in slots.values()) else {}, overlay=overlay,
+        facts=_facts(row, overlay), row=row, contrast_of=_text(row.get("contrast_of")), lineage=_lineage(row),
+        verdicts=_verdicts(row), provenance=_object(row.get("provenance")), problem=problem,
+    )  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    return encodable(str(value or ""))
+
+
+def _type(row: Mapping[str, Any], type_name: str | None) -> str | None:
+    """The row's own type where it is one that comes with mossgen, else the one given, else whatever it states.
+
+    What it states is a name to tell items apart by: it never leads to a file.
+    """
+    coded = next((MOSSBENCH_TYPES[code] for code in _codes(row) if code in MOSSBENCH_CODES), None)
+    stated = row.get("type")
+    if not isinstance(stated, str) or not stated or stated.endswith((".yaml", ".yml")):
+        return coded or type_name
+    return stated if stated in type_names() else coded or type_name or encodable(stated)
+
+
+def _codes(row: Mapping[str, Any]) -> list[Any]:
+    metadata = row.get("metadata")
+    nested = str(metadata.get("over")) if isinstance(metadata, dict) else None
+    return [nested, *(row.get(column) for column in MOSSBENCH_COLUMNS)]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """A mapping that stands in a column, as such or as JSON text; empty where there is none."""
+    value = _loaded(value)
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any] | None:
+    value = _loaded(value)
+    return value if isinstance(value, list) else None
+
+
+def _loaded(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _lineage(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [source for source in _list(row.get("lineage")) or [] if isinstance(source, dict)]
+
+
+def _verdicts(row: Mapping[str, Any]) -> list[Verdict]:
+    """What checkers said, where the row has it as we write it."""
+    try:
+        return [
+            Verdict(str(v["checker"]), Decision(v["decision"]), str(v["reason"]), v.get("score"))
+            for v in _list(row.get("verdicts")) or []
+        ]
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return []
+
+
+def _facts(row: Mapping[str, Any], overlay: Mapping[str, Any] | None) -> dict[str, Any]:
+    """From MOSSBench's metadata, as such or in the columns of its Hub copy, or from our tags and overlay."""
+    metadata = row.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = {key.removeprefix("metadata_"): row[key] for key in row if str(key).startswith("metadata_")}
+    tags = _list(row.get("tags"))
+    form = {"form": str(overlay["form"])} if overlay and overlay.get("form") else {}
+    if tags is not None:
+        written = bool(overlay and overlay.get("text"))
+        return {fact: fact in tags or (fact == "text" and written) for fact in PLACES} | form
+    return {fact: _said(metadata[name]) for fact, name in PLACES.items() if name in metadata} | form
+
+
+def _said(value: Any) -> bool:
+    """A flag, which a CSV holds as text."""
+    return value not in ("0", "0.0", "False", "false") and bool(value)
+
+
+# -- pictures --------------------------------------------------------------------------------------------
+
+
+def _picture(row: Mapping[str, Any], folder: Path, bases: Sequence[Path]) -> tuple[Picture, str | None]:
+    """The row's picture, and why it cannot be used where it cannot."""
+    given: Any = next((row[key] for key in PICTURES if row.get(key)), None)
+    if isinstance(given, dict):  # as `datasets` keeps an image
+        given = given.get("bytes") or given.get("path")
+    if isinstance(given, bytes):
+        too_large = len(given) > MAX_PICTURE_BYTES
+        return (None, f"its picture is larger than {MAX_PICTURE_BYTES:,} bytes.") if too_large else (given, None)
+    if not isinstance(given, str) or not given:
+        return None, f"it names no picture (wanted one of {', '.join(PICTURES)})."
+    if given.startswith("data:"):
+        return data_url(given)
+    if given.startswith(_BASE64) and (data := _decoded(given)):
+        return data, None
+    return _file(given, folder, bases)
+
+
+def _decoded(given: str) -> bytes | None:
+    """A picture that stands in its cell as base64; None where the text is none."""
+    if len(given) > MAX_PICTURE_BYTES:
+        return None
+    try:
+        return base64.b64decode(given, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _file(given: str, folder: Path, bases: Sequence[Path]) -> tuple[Picture, str | None]:
+    path = folder / given
+    found = next((p for p in (path, *(base / path.name for base in bases)) if is_file(p)), path)
+    # a foreign table must not pick files off this disk; links are followed, as hub caches are made of them
+    if not Path(os.path.normpath(found)).is_relative_to(os.path.normpath(folder)):
+        return None, f"its picture {shortened(given)!r} lies outside the set's folder."
+    return found, None if is_file(found) else f"{shortened(str(found))}: there is no such picture."
