@@ -35,8 +35,8 @@ class Outcome:
     `accepted`, `candidates`, `rejected` (by stage or checker), `seconds`, `usd` and `stages` (seconds by stage) count
     the whole run, all invocations of it; `profile` says where this one's time went. `stopped` is why it ended: "quota"
     (as many as `wanted` are accepted), "candidates", "time", "cost", or "exhausted" (the template has no combination
-    left). `waiting` items are good enough but wait for people's votes. `notes` are sentences on what no checker saw, and on
-    records of the references that are odd.
+    left). `waiting` items are good enough but wait for people's votes. `notes` are sentences on what no checker saw,
+    and on odd records of the references.
     """
 
     run: Path
