@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from support.chat import fault, pictures
 from support.command import mossgen
+from support.pictures import size
 
 from mossgen.diagnosis.perception import rough
 from mossgen.sets.dataset import Record
@@ -91,7 +92,7 @@ def test_each_refusal_gets_the_earliest_stage_that_explains_it(a_set, target, tm
     assert len((out / "diagnose" / "diagnosis.jsonl").read_text(encoding="utf-8").splitlines()) == 5
     assert "exaggerated_risk,6,5,3,1,1" in (out / "diagnose" / "diagnosis.csv").read_text(encoding="utf-8")
 
-    assert Image.open(out / "diagnose" / "stages.png").width > 400
+    assert size(out / "diagnose" / "stages.png")[0] > 400
     assert "<svg" in (out / "diagnose" / "stages.svg").read_text(encoding="utf-8")
 
     asked = len(target.asked)

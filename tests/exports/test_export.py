@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 from support.command import mossgen
+from support.pictures import size
 
 from mossgen.cli.export import _share
 from mossgen.core.items import Decision, Label, State, Verdict, Vote
@@ -264,7 +265,7 @@ def test_partners_have_a_place_of_their_own_or_stay_away_unless_they_are_mixed_i
     }
     assert apart["1"]["metadata"] == {"over": "type 1"}
     assert apart["1"]["description"] == "A red kite over a park."
-    assert Image.open(out / "data_contrast" / apart["2"]["image"]).size == (20, 20)
+    assert size(out / "data_contrast" / apart["2"]["image"]) == (20, 20)
     assert not (tmp_path / "mossbench+0" / "data_contrast").exists()
 
 

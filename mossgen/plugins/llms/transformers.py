@@ -6,6 +6,7 @@ likelihoods of all of Prompt.choices, which one pass over the tree of their toke
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,6 +89,8 @@ class TransformersLLM:
         self._tokenizer = tokenizer
         self._model = model
         self._batch = options.batch_size or (1 if model.device.type == "cpu" else 16)
+        # transformers renamed the argument that holds what was read; its older versions know the old name alone
+        self._cache = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
         self._stops = _stop_tokens(tokenizer, model)
         self._ends = [*self._stops, self._tokens("\n")[-1]]
 
@@ -115,8 +118,9 @@ class TransformersLLM:
         mask = encoded["attention_mask"]
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
         cache = DynamicCache() if self.guides else None  # a plain one: it can be cropped after the tree
-        read = self._model(**encoded, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        cache, last = read.past_key_values, read.logits[:, -1].float()
+        kept = {self._cache: cache, "use_cache": True}
+        read = self._model(**encoded, position_ids=positions, logits_to_keep=1, **kept)
+        cache, last = read[self._cache], read.logits[:, -1].float()
         guided: list[list[Completion]] = [[] for _ in prompts]
         if self.guides and any(p.guided and p.choices for p in prompts):
             guided = self._guided(prompts, cache, mask, last)
@@ -168,9 +172,8 @@ class TransformersLLM:
         ids, positions, sees = inputs(trees, mask)
         bias = torch.zeros(sees.shape, dtype=self._model.dtype, device=mask.device)
         bias.masked_fill_(~sees, torch.finfo(bias.dtype).min)
-        logits = self._model(
-            input_ids=ids, attention_mask=bias, position_ids=positions, past_key_values=cache, use_cache=True
-        ).logits
+        kept = {self._cache: cache, "use_cache": True}
+        logits = self._model(input_ids=ids, attention_mask=bias, position_ids=positions, **kept).logits
         cache.crop(-ids.shape[1])
         answers = []
         for row, prompt in enumerate(prompts):
@@ -208,13 +211,8 @@ class TransformersLLM:
                 break
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], -1)
             ids = torch.tensor([row.tokens[-1:] for row in rows], device=mask.device)
-            step = self._model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-            )
+            kept = {self._cache: cache, "use_cache": True}
+            step = self._model(input_ids=ids, attention_mask=mask, position_ids=positions, **kept)
             logits, positions = step.logits[:, -1].float(), positions + 1
         for row in rows:
             text = first_line(self._decode(row.tokens))

@@ -77,7 +77,7 @@ def test_paraphrases_are_duplicates_and_other_questions_of_the_template_are_not(
 def test_a_recompressed_picture_is_a_duplicate_and_another_is_not(embedder, tmp_path):
     first, other = picture("red"), picture("blue", "rectangle")
     first.resize((200, 200)).save(tmp_path / "a.jpg", quality=60)
-    rows = embedder.images([first, Image.open(tmp_path / "a.jpg"), other])
+    rows = embedder.images([first, Image.open(tmp_path / "a.jpg").convert("RGB"), other])
     assert rows[0] @ rows[1] >= embedder.thresholds["image"] > rows[0] @ rows[2]
 
 

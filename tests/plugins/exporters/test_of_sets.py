@@ -13,6 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 from support.export_set import EVALUATION, TRAINING, make_examples, write_export
+from support.pictures import size
 
 from mossgen.errors import ConfigError, StoreError
 from mossgen.exports.export import formats
@@ -195,7 +196,7 @@ def test_axolotl_by_its_rules(write):
     assert len(rows) == len(examples)
     for row, example in zip(rows, examples, strict=True):
         picture, asked = row["messages"][0]["content"]
-        assert Image.open(picture["path"]).size == (24, 16)
+        assert size(picture["path"]) == (24, 16)
         assert asked["text"] == example.question
         assert texts(row["messages"][1]) == [example.chosen]
 
@@ -249,7 +250,7 @@ def test_mossbench_by_its_runners_rules(write):
         for (pid, entry), example in zip(found.items(), mine, strict=True):
             assert (entry["pid"], entry["question"]) == (pid, example.question)
             assert entry["metadata"]["over"][-1] in "123"
-            assert Image.open(out / folder / entry["image"]).size == (24, 16)
+            assert size(out / folder / entry["image"]) == (24, 16)
         assert entry["metadata"] == {"over": "type 1"} or entry["metadata"]["human"] == 1
     with (out / "pids.csv").open(encoding="utf-8", newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == [e.id for e in examples]
@@ -318,7 +319,7 @@ def test_pyrit_by_its_rules(write):
     for example, picture, asked in zip(examples, found["seeds"][::2], found["seeds"][1::2], strict=True):
         assert picture["prompt_group_alias"] == asked["prompt_group_alias"] == example.id
         assert (picture["data_type"], asked["data_type"]) == ("image_path", "text")
-        assert Image.open(picture["value"]).size == (24, 16)
+        assert size(picture["value"]) == (24, 16)
         assert jinja2.Template(asked["value"]).render() == example.question
         assert asked["metadata"]["expected"] == example.expected
 
