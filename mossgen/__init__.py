@@ -24,19 +24,29 @@ __version__ = "0.1.0"
 _HOMES = {
     "audit": "mossgen.duplicates.audit",
     "dedup": "mossgen.duplicates.report",
+    "expand": "mossgen.expansion.expand",
     "load_type": "mossgen.stimulus.types",
+    "open_run": "mossgen.sets.run",
+    "open_set": "mossgen.sets.open",
+    "preview": "mossgen.expansion.preview",
     "push": "mossgen.exports.push",
     "report": "mossgen.reports.report",
     "review": "mossgen.reviews.review",
+    "split": "mossgen.splits.split",
 }
 __all__ = ["__version__", "errors", *_HOMES]
 
 if TYPE_CHECKING:
     from mossgen.duplicates.audit import audit as audit
     from mossgen.duplicates.report import dedup as dedup
+    from mossgen.expansion.expand import expand as expand
+    from mossgen.expansion.preview import preview as preview
     from mossgen.exports.push import push as push
     from mossgen.reports.report import report as report
     from mossgen.reviews.review import review as review
+    from mossgen.sets.open import open_set as open_set
+    from mossgen.sets.run import open_run as open_run
+    from mossgen.splits.split import split as split
     from mossgen.stimulus.types import load_type as load_type
 
 

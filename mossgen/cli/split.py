@@ -34,22 +34,12 @@ def split(
     mossgen split generated/negated_harm-0 --out my-set --bind question --bind scene
     """
     from mossgen.cli.console import Console
-    from mossgen.splits.split import split_set
+    from mossgen.splits.split import split as divide
 
-    shares = {"test": test, **({"dev": dev} if dev else {})}
+    wanted = tuple(relation for relation in bind if relation != "none") if bind else None
     with Console(quiet) as console:
-        wanted = tuple(b for b in bind if b != "none") if bind else None
-        made = split_set(runs, out, shares, wanted, console)
-    result = {
-        "out": str(made.folder),
-        "sides": dict(made.sides),
-        "targets": made.head["targets"],
-        "contrast": dict(made.partners),
-        "leaks": made.leaks["leaks"],
-        "nearest": {pair: facts["channels"] for pair, facts in made.leaks["between"].items()},
-        "shared": {pair: facts["shared"] for pair, facts in made.leaks["between"].items()},
-        **{key: made.head[key] for key in ("clusters", "largest_cluster", "bound", "unbound", "left_out", "canary")},
-    }
+        made = divide(runs, out=out, test=test, dev=dev, bind=wanted, progress=console)
+    result = made.to_dict()
     return result, _text(result), 0 if not result["leaks"] else 1
 
 

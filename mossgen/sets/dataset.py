@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -256,6 +256,14 @@ def _thumbnail(record: Record) -> Image | None:
         return record.image
     except ConfigError:
         return None
+
+
+def join(records: Sequence[Record], partners: Iterable[Record]) -> list[Record]:
+    """The records, each with those of the harmful partners that belong to it."""
+    by_item: dict[str, list[Record]] = {}
+    for partner in partners:
+        by_item.setdefault(partner.contrast_of, []).append(partner)
+    return [replace(record, partners=by_item.get(record.id, ())) for record in records]
 
 
 def unique(records: Sequence[Record], rename: Callable[[Record, str], Record]) -> list[Record]:

@@ -15,7 +15,7 @@ from mossgen.files.tables import MAX_BYTES as MAX_INLINE
 from mossgen.files.tables import SUFFIXES, read_lines
 from mossgen.runs.store import DATABASE
 from mossgen.sets import lineage
-from mossgen.sets.dataset import Dataset, Kind, Record, unique
+from mossgen.sets.dataset import Dataset, Kind, Record, join, unique
 from mossgen.sets.lineage import MAX_BYTES
 from mossgen.sets.references import REFERENCE, locate, open_reference
 from mossgen.sets.rows import MARKED, read_row
@@ -40,6 +40,9 @@ def open_set(
     the harmful partners that lie beside the records follow them. `type` is the type, by name or by the path of its
     YAML, of records that do not say theirs. Raises ConfigError: no set, no such side, a file that cannot be read, no
     record; TemplateError.
+
+    >>> [record.expected for record in mossgen.open_set("my-set", side="test")]
+    ['comply']
     """
     if isinstance(path, Dataset):
         return path
@@ -102,9 +105,8 @@ def _sided(path: Path, sides: Sequence[str] | None, type_name: str | None) -> Da
     records: list[Record] = []
     for side in known if sides is None else sides:
         beside = _part(path, side, type_name, contrast=True)
-        for record in _part(path, side, type_name):
-            mine = [partner for partner in beside if partner.contrast_of == record.id]
-            records.append(replace(record, number=len(records), partners=mine))
+        mine = join(_part(path, side, type_name), beside)
+        records += [replace(record, number=number) for number, record in enumerate(mine, len(records))]
     name = str(lineage.head(path).get("name") or path.resolve().name)
     return Dataset(path, name, "split", records, sides=known, side=_one(sides))
 

@@ -54,6 +54,10 @@ def open_run(path: Path | str, type_name: str | None = None) -> Run:
     """The run in the folder `path`, finished or not. `type_name` is the name of a type that does not come with mossgen.
 
     Raises ConfigError where there is no run, StoreError where it cannot be read.
+
+    >>> run = mossgen.open_run("generated/negated_harm-0")
+    >>> run[0].image.size, len(run.rejected) == run.counts.get("rejected", 0)
+    ((320, 320), True)
     """
     path = Path(path)
     with RunStore.read(path) as store:
@@ -61,8 +65,7 @@ def open_run(path: Path | str, type_name: str | None = None) -> Run:
         reason = unfinished(path, state)
         rows = {} if reason else _rows(path, items)
         records = [_record(n, item, rows.get(item.id, {}), store, type_name) for n, item in enumerate(items)]
-    partners = _partners(path, records, type_name)
-    records = [replace(r, partners=[p for p in partners if p.contrast_of == r.id]) for r in records]
+    records = join(records, _partners(path, records, type_name))
     return Run(path, path.resolve().name, "run", records, unfinished=reason, counts=counts)
 
 

@@ -30,6 +30,7 @@ from mossgen.plugins.protocols import CHANNELS
 from mossgen.plugins.spec import embedded_models, load_embedder
 from mossgen.sets import lineage
 from mossgen.sets.dataset import Dataset, unaltered
+from mossgen.sets.open import open_set
 from mossgen.splits.clusters import RELATIONS, Sides, Traits, divide
 from mossgen.splits.members import Batch, Member, common_embedder, embed, read_batches
 
@@ -39,13 +40,45 @@ PRIORITY = ("test", "dev", "train")  # whose partner stays where two are near-du
 
 @dataclass(frozen=True)
 class Split:
-    """A set with sides as it was written: sizes, leak report, clusters, and what was left out."""
+    """A set with sides as it was written: sizes, leak report, clusters, and what was left out.
+
+    `train`, `dev` and `test` open a side as a set of its own.
+    """
 
     folder: Path
     sides: Mapping[str, int]
     partners: Mapping[str, int]
     leaks: Mapping[str, Any]
     head: Mapping[str, Any]
+
+    @property
+    def train(self) -> Dataset:
+        """The side to train on."""
+        return open_set(self.folder, side="train")
+
+    @property
+    def dev(self) -> Dataset:
+        """The side to choose between models by. Raises ConfigError where none was asked for."""
+        return open_set(self.folder, side="dev")
+
+    @property
+    def test(self) -> Dataset:
+        """The side that is held out."""
+        return open_set(self.folder, side="test")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        told = ("clusters", "largest_cluster", "bound", "unbound", "left_out", "canary")
+        return {
+            "out": str(self.folder),
+            "sides": dict(self.sides),
+            "targets": self.head["targets"],
+            "contrast": dict(self.partners),
+            "leaks": self.leaks["leaks"],
+            "nearest": {pair: facts["channels"] for pair, facts in self.leaks["between"].items()},
+            "shared": {pair: facts["shared"] for pair, facts in self.leaks["between"].items()},
+            **{key: self.head[key] for key in told},
+        }
 
 
 @dataclass(frozen=True)
@@ -57,18 +90,39 @@ class _Placed:
     cluster: str
 
 
-def split_set(
-    runs: Sequence[Path | Dataset],
-    out: Path,
-    shares: Mapping[str, float],
+def split(
+    runs: Path | str | Dataset | Sequence[Path | str | Dataset],
+    *,
+    out: Path | str,
+    test: float = 0.2,
+    dev: float = 0.0,
     bind: Sequence[str] | None = None,
     progress: Progress = SILENT,
 ) -> Split:
-    """Splits the accepted items of the runs and writes them to `out`, whole or not at all.
+    """Splits runs and other sets into train, dev and test sides that share no near-duplicates, and proves it.
 
-    `shares` are those of test and dev; `bind` names the relations that must not cross sides (default: as far as the
-    clusters allow, on growth those of before). Raises ConfigError, BackendError or StoreError.
+    `test` and `dev` are the shares of those sides. `bind` names what else must not cross sides (RELATIONS: question,
+    scene, seed; none of them where it is empty); by default everything that leaves room for the shares, and where the
+    set at `out` grows, what bound it before. The set is written whole or not at all.
+
+    Raises ConfigError, MissingModel, BackendError or StoreError.
+
+    >>> sides = mossgen.split(["generated/negated_harm-0"], out="my-set", test=0.25)
+    >>> sides.leaks["leaks"]
+    0
     """
+    sets = [runs] if isinstance(runs, Path | str | Dataset) else runs
+    shares = {"test": test, **({"dev": dev} if dev else {})}
+    return _split([s if isinstance(s, Dataset) else Path(s) for s in sets], Path(out), shares, bind, progress)
+
+
+def _split(
+    runs: Sequence[Path | Dataset],
+    out: Path,
+    shares: Mapping[str, float],
+    bind: Sequence[str] | None,
+    progress: Progress,
+) -> Split:
     before = _before(out)
     batches = read_batches(runs)
     members = [member for batch in batches for member in batch.members]

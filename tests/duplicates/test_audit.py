@@ -16,7 +16,7 @@ from mossgen.duplicates.report import dedup
 from mossgen.errors import ConfigError
 from mossgen.files.tables import read_rows
 from mossgen.sets import lineage
-from mossgen.splits.split import split_set
+from mossgen.splits.split import split
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def made(tmp_path_factory, clip):
     make_run(root / "run", "counterintuitive", 20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mossgen.splits.split.load_embedder", lambda part: clip)
-        return split_set([root / "run"], root / "set", {"test": 0.2})
+        return split([root / "run"], out=root / "set", test=0.2)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from mossgen.runs.store import CONFIG, RunStore
 from mossgen.sets import lineage
 from mossgen.sets.importing import import_set
 from mossgen.splits.members import common_embedder, read_batches, template_question
-from mossgen.splits.split import split_set
+from mossgen.splits.split import split
 from mossgen.stimulus.types import load_type
 
 SHARES = {"test": 0.2, "dev": 0.1}
@@ -45,7 +45,7 @@ def made(runs, tmp_path_factory, clip):
     """One split of both runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mossgen.splits.split.load_embedder", lambda part: clip)
-        return split_set(runs, tmp_path_factory.mktemp("set") / "set", SHARES)
+        return split(runs, out=tmp_path_factory.mktemp("set") / "set", **SHARES)
 
 
 def sides(folder: Path) -> dict[str, str]:
@@ -84,17 +84,17 @@ def test_partners_go_with_their_items_and_one_text_stays_on_one_side(made) -> No
 
 
 def test_the_same_runs_give_the_same_bytes(made, runs, tmp_path: Path) -> None:
-    again = split_set(runs, tmp_path / "set", SHARES)
+    again = split(runs, out=tmp_path / "set", **SHARES)
     for name in ("set.json", "leaks.json", "test/metadata.jsonl", "train/manifest.json"):
         assert (again.folder / name).read_bytes() == (made.folder / name).read_bytes()
 
 
 def test_a_set_that_grows_keeps_sides_and_canaries(tmp_path: Path) -> None:
     make_run(tmp_path / "small", "negated_harm", 20)
-    first = split_set([tmp_path / "small"], tmp_path / "set", SHARES)
+    first = split([tmp_path / "small"], out=tmp_path / "set", **SHARES)
     before = sides(tmp_path / "set")
     make_run(tmp_path / "more", "negated_harm", 60, seed=1)
-    second = split_set([tmp_path / "small", tmp_path / "more"], tmp_path / "set", SHARES)
+    second = split([tmp_path / "small", tmp_path / "more"], out=tmp_path / "set", **SHARES)
     after = sides(tmp_path / "set")
     assert {key: after[key] for key in before} == before
     assert second.head["canary"] == first.head["canary"]
@@ -102,7 +102,7 @@ def test_a_set_that_grows_keeps_sides_and_canaries(tmp_path: Path) -> None:
     assert len(after) + len(second.head["left_out"]) == 80
     assert lineage.problems(tmp_path / "set") == []
     with pytest.raises(ConfigError, match="a set only grows"):
-        split_set([tmp_path / "more"], tmp_path / "set", SHARES)
+        split([tmp_path / "more"], out=tmp_path / "set", **SHARES)
     assert sides(tmp_path / "set") == after
 
 
@@ -209,7 +209,7 @@ def test_the_card_is_made_from_the_data(runs, made, tmp_path: Path) -> None:
         for number, key in enumerate(items[:4]):
             label = Label.HARMFUL if number == 3 else Label.BENIGN
             store.add_votes([Vote(key, name, label, (), "", "2026-01-01T00:00:00Z") for name in "abc"])
-    split_set([tmp_path / "ci"], tmp_path / "set", SHARES)
+    split([tmp_path / "ci"], out=tmp_path / "set", **SHARES)
     voted = (tmp_path / "set/README.md").read_text(encoding="utf-8")
     assert "People settled 4 of 40 items of counterintuitive, seed 0 (3 benign, 0 borderline, 1 harmful)" in voted
     assert "alpha is 1.0. The machine agrees with them: the run on 3 of 4." in voted
@@ -228,7 +228,7 @@ def test_an_imported_set_can_be_split_but_not_trained_on(runs, tmp_path: Path) -
     lines = [json.dumps({"file_name": f"{n}.png", "question": q}) for n, q in enumerate(questions)]
     (source / "metadata.jsonl").write_text("\n".join(lines))
     import_set("imagefolder", source, "theirs", "x; test set only", True, tmp_path / "ref")
-    made = split_set([tmp_path / "ref"], tmp_path / "set", {"test": 0.2})
+    made = split([tmp_path / "ref"], out=tmp_path / "set", test=0.2)
     rows = [row for side in made.sides for row in lineage.rows(made.folder, side)]
     assert all("'theirs', which is for testing only" in str(lineage.may_train(row)) for row in rows)
 
@@ -246,27 +246,27 @@ def test_vectors_of_other_weights_are_made_anew(runs, tmp_path: Path) -> None:
 def test_bad_input_is_a_sentence_and_writes_nothing(runs, tmp_path: Path) -> None:
     out = tmp_path / "set"
     with pytest.raises(ConfigError, match="would be empty"):
-        split_set(runs, out, {"test": 0.001})
+        split(runs, out=out, test=0.001)
     shutil.copytree(runs[0], tmp_path / "twin")
     with pytest.raises(ConfigError, match=r"is in .* and in .*twin: give each run once"):
-        split_set([runs[0], tmp_path / "twin"], out, SHARES)
+        split([runs[0], tmp_path / "twin"], out=out, **SHARES)
     with pytest.raises(ConfigError, match="er is given 2 times"):
-        split_set([runs[0], runs[0].parent / "er" / ".." / "er"], out, SHARES)
+        split([runs[0], runs[0].parent / "er" / ".." / "er"], out=out, **SHARES)
     picture = next((tmp_path / "twin" / "blobs").glob("*.png"))
     picture.write_bytes(b"x")
     with pytest.raises(ConfigError, match="was changed"):
-        split_set([tmp_path / "twin"], out, SHARES)
+        split([tmp_path / "twin"], out=out, **SHARES)
     with pytest.raises(ConfigError, match="give a run folder"):
-        split_set([tmp_path], out, SHARES)
+        split([tmp_path], out=out, **SHARES)
     with RunStore.create(tmp_path / "begun"):  # interrupted before anything was accepted, or any output written
         freeze(build_config(load_type("negated_harm")), tmp_path / "begun" / CONFIG)
     with pytest.raises(ConfigError, match="no accepted item: make some"):
-        split_set([tmp_path / "begun"], out, SHARES)
+        split([tmp_path / "begun"], out=out, **SHARES)
     assert not out.exists()
     out.mkdir()
     (out / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match=r"mine\.txt, which the split export did not write"):
-        split_set(runs, out, SHARES)
+        split(runs, out=out, **SHARES)
 
 
 def test_one_frame_filled_twice_is_one_template_question() -> None:
