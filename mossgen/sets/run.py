@@ -13,7 +13,7 @@ from mossgen.runs.config import RunConfig, read_config
 from mossgen.runs.outputs import MANIFEST
 from mossgen.runs.store import CONFIG, RunStore
 from mossgen.runs.verify import unfinished
-from mossgen.sets.dataset import Dataset, Record
+from mossgen.sets.dataset import Dataset, Record, join
 from mossgen.sets.lineage import CONTRAST, METADATA, Row, Source, read_json, read_rows, seeds_of
 from mossgen.sets.references import REFERENCE
 from mossgen.sets.rows import read_row
