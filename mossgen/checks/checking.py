@@ -7,23 +7,21 @@ line the hash of what was checked.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from mossgen.checks.policy import Policy
 from mossgen.checks.verdicts import spent, verdicts
-from mossgen.core.budget import Budget
-from mossgen.core.items import Decision, Item, Label, Verdict, canonical
-from mossgen.errors import BackendError, ConfigError, StoreError, TemplateError
-from mossgen.files.disk import locked
+from mossgen.core.budget import UNLIMITED, Limits
+from mossgen.core.items import Decision, Item, Label, Verdict, canonical, canonical_sha256
+from mossgen.core.progress import SILENT, Progress
+from mossgen.errors import BackendError, ConfigError, TemplateError
+from mossgen.files.ledger import Kind, Ledger
 from mossgen.plugins.protocols import Case, Checker
 from mossgen.sets.dataset import Record
-from mossgen.sets.lineage import MAX_BYTES
 from mossgen.stimulus.types import StimulusType, known_type, untyped
 
 if TYPE_CHECKING:
@@ -31,18 +29,17 @@ if TYPE_CHECKING:
 
 BATCH = 8  # items checked, and kept, at a time
 Row = dict[str, Any]
-Report = Callable[[int, int], None]  # items done, items in all
 
 
 @dataclass
 class Checking:
-    """What a set is checked with; `head` says it in plain values, for the output file. `budget` may end it early."""
+    """What a set is checked with; `head` says it in plain values, for the output file. `limits` may end it early."""
 
     checkers: Sequence[Checker]
     policy: Policy
     head: Mapping[str, Any]
     types: dict[str, StimulusType] = field(default_factory=dict)
-    budget: Budget = field(default=Budget(0))
+    limits: Limits = UNLIMITED
 
     def type_of(self, record: Record) -> StimulusType:
         """The record's type, loaded once; one without rules where the set does not say, or says an unknown one."""
@@ -54,7 +51,7 @@ class Checking:
     def used_up(self) -> str | None:
         """Why no more may be checked, in a sentence; None where it may."""
         usd = spent(self.checkers)
-        return f"The money was spent (${usd:.4f})." if self.budget.used_up(0, usd) else None
+        return f"The money was spent (${usd:.4f})." if self.limits.used_up(0, usd) else None
 
 
 @dataclass(frozen=True)
@@ -66,31 +63,36 @@ class Checked:
 
 
 def check_set(
-    records: Sequence[Record], checking: Checking, out: Path | None = None, report: Report = lambda done, of: None
+    records: Sequence[Record],
+    checking: Checking,
+    out: Path | None = None,
+    progress: Progress = SILENT,
+    called: str = "checking",
 ) -> Checked:
     """Checks the records, batch by batch. With `out`, what is there already is not checked again.
 
-    A checker that fails, or a budget that is used up, stops it; what was checked stays. Raises ConfigError where
-    `out` is of another check, StoreError where it cannot be written.
+    A checker that fails, or limits that are reached, stop it; what was checked stays. `called` names the job in the
+    progress. Raises ConfigError where `out` is of another check, StoreError where it cannot be written.
     """
     rows: list[Row] = []
-    with _kept(out, checking.head) as (done, keep):
+    ledger = None if out is None else Ledger(out, KIND, {"checked_with": dict(checking.head)})
+    with ledger or nullcontext():
         for start in range(0, len(records), BATCH):
-            report(start, len(records))
+            progress.count(called, start, len(records))
             batch = [(record, _digest(record)) for record in records[start : start + BATCH]]
-            fresh = [record for record, digest in batch if (record.number, digest) not in done]
+            kept = [ledger.find((record.number, digest)) if ledger else None for record, digest in batch]
+            fresh = [record for (record, _), row in zip(batch, kept, strict=True) if row is None]
             if fresh and (stopped := checking.used_up()):
                 return Checked(rows, stopped)
             try:
                 made = {row["number"]: row for row in _check(fresh, checking)}
             except BackendError as error:
                 return Checked(rows, str(error))
-            for record, digest in batch:
-                row = done.get((record.number, digest)) or {**made[record.number], "digest": digest}
-                rows.append(row)
-                if record.number in made:
-                    keep(row)
-        report(len(records), len(records))
+            new = {number: {**made[number], "digest": d} for (r, d) in batch if (number := r.number) in made}
+            rows += [row or new[record.number] for (record, _), row in zip(batch, kept, strict=True)]
+            if ledger:
+                ledger.add(*new.values())
+        progress.count(called, len(records), len(records))
     return Checked(rows)
 
 
@@ -120,7 +122,16 @@ def _case(record: Record, stimulus: StimulusType, image: Image) -> Case:
     except TemplateError:
         own = False
     if not own:
-        item = Item(item.id, item.number, stimulus.name, "", {}, 0, item.state, question=item.question)
+        item = Item(
+            id=item.id,
+            number=item.number,
+            type=stimulus.name,
+            seed_id="",
+            slots={},
+            variant=0,
+            state=item.state,
+            question=item.question,
+        )
     return Case(item, stimulus, image)
 
 
@@ -159,67 +170,24 @@ def _digest(record: Record) -> str:
     except ConfigError as error:
         picture = str(error)
     what = [record.id, record.type, record.question, dict(record.slots), record.overlay, record.problem, picture]
-    return hashlib.sha256(canonical(what).encode()).hexdigest()
+    return canonical_sha256(what)
 
 
 # -- the output file -----------------------------------------------------------------------------------
 
 
-@contextmanager
-def _kept(
-    out: Path | None, head: Mapping[str, Any]
-) -> Iterator[tuple[dict[tuple[int, str], Row], Callable[[Row], None]]]:
-    """What an output file holds already, and how to add to it; without a file nothing is kept."""
-    if out is None:
-        yield {}, lambda record: None
-        return
-    with locked(out.parent, out.name, "--out"):
-        done = _resume(out, head)
-        try:
-            fresh = out.with_name(f".{out.name}.mossgen-new")
-            fresh.write_text("".join(canonical(r) + "\n" for r in ({"checked_with": head}, *done.values())), "utf-8")
-            os.replace(fresh, out)  # without a line that was cut off, and without what has changed since
-            with out.open("a", encoding="utf-8") as stream:
-                yield done, lambda record: _append(stream, record)
-        except OSError as error:
-            raise StoreError(
-                f"{out}: cannot be written ({error.strerror}); what was checked before is kept: "
-                "free space or mend the permissions, then run the same command again."
-            ) from error
+def _parse(value: Any) -> Row:
+    if not isinstance(value, dict) or type(value.get("number")) is not int or not isinstance(value.get("digest"), str):
+        raise ValueError("it has no number and no digest of an item")
+    return value
 
 
-def _append(stream: TextIO, record: Row) -> None:
-    stream.write(canonical(record) + "\n")
-    stream.flush()
-
-
-def _resume(out: Path, head: Mapping[str, Any]) -> dict[tuple[int, str], Row]:
-    if not out.exists():
-        return {}
-    lines = _lines(out)
-    before = lines[0].get("checked_with") if lines else None
-    if before is None:
-        raise ConfigError(f"{out} was not written by `mossgen check`: move it away, or give another --out.")
-    if before != json.loads(canonical(head)):
-        raise ConfigError(f"{out} was checked with other checkers, options, type or policy: give another --out.")
-    return {(line["number"], line["digest"]): line for line in lines[1:]}
-
-
-def _lines(out: Path) -> list[Row]:
-    """The file's objects. A last line that a crash cut off is left out. Raises ConfigError."""
-    try:
-        if out.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{out} is larger than {MAX_BYTES:,} bytes: it is no output of `mossgen check`.")
-        texts = out.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{out} cannot be read: {error}.") from None
-    found: list[Row] = []
-    for number, text in enumerate(texts[:-1], 1):  # what follows the last line end was cut off
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            line = None
-        if not isinstance(line, dict) or (found and not {"number", "digest"} <= set(line)):
-            raise ConfigError(f"{out}, line {number}: not written by `mossgen check`: give another --out.")
-        found.append(line)
-    return found
+KIND = Kind(
+    maker="mossgen check",
+    rows="checks",
+    encode=canonical,
+    decode=_parse,
+    place=lambda row: (row["number"], row["digest"]),
+    key=lambda row: (row["number"], row["digest"]),
+    order=lambda rows: sorted(rows, key=lambda row: row["number"]),
+)

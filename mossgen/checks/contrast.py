@@ -6,7 +6,6 @@ and a benign side that does not pass is reported. Partners lie in a folder of th
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -14,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mossgen.checks.checking import Checking, Report, check_set
-from mossgen.core.items import Item, Label, State, canonical, rng
+from mossgen.checks.checking import Checking, check_set
+from mossgen.core.items import Item, Label, State, canonical, canonical_sha256, rng
+from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError, RunError, StoreError
+from mossgen.files.disk import sync_file, write_whole
 from mossgen.runs.store import RunStore
 from mossgen.sets.dataset import Record
 
@@ -63,7 +64,7 @@ class Contrasts:
 
 
 def make_contrasts(
-    run: Path, stimulus: StimulusType, checking: Checking, seed: int = 0, report: Report = lambda done, of: None
+    run: Path, stimulus: StimulusType, checking: Checking, seed: int = 0, progress: Progress = SILENT
 ) -> Contrasts:
     """Makes, judges and writes the partners of a run's accepted items; the same call goes on where it stopped.
 
@@ -87,7 +88,7 @@ def make_contrasts(
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be made ({error.strerror}).") from error
-    checked = check_set(records, checking, folder / CHECKED, report)
+    checked = check_set(records, checking, folder / CHECKED, progress, called="judging both sides")
     if checked.stopped:
         raise RunError(f"{checked.stopped} What was judged is kept: the same command goes on from there.")
     rows = []
@@ -141,8 +142,7 @@ def _harmful(texts: Sequence[Sequence[str]], used: Counter[int], item: Item, see
 
 def contrast_id(item: Item, question: str, image: str) -> str:
     """The content id of a partner: a tag and 16 hex digits of sha256 over the pair and whose partner it is."""
-    text = canonical({"contrast_of": item.id, "question": question, "image": image})
-    return ID_TAG + hashlib.sha256(text.encode()).hexdigest()[:16]
+    return ID_TAG + canonical_sha256({"contrast_of": item.id, "question": question, "image": image})[:16]
 
 
 def _records(made: Sequence[Partner], items: Sequence[Item], blobs: Path, stimulus: StimulusType) -> list[Record]:
@@ -187,7 +187,7 @@ def _description(partner: Partner) -> str:
 
 
 def _write(folder: Path, rows: Sequence[dict[str, Any]], blobs: Path, name: str) -> None:
-    """The folder's files: metadata last, written aside and renamed, so that it never names what is not there."""
+    """The folder's files: metadata last, so that it never names what is not there."""
     try:
         images = folder / "images"
         images.mkdir(exist_ok=True)
@@ -196,11 +196,11 @@ def _write(folder: Path, rows: Sequence[dict[str, Any]], blobs: Path, name: str)
             if old.name not in wanted:
                 old.unlink()
         for row in rows:
-            shutil.copyfile(blobs / f"{row['image_sha256']}.png", images / f"{row['id']}.png")
-        (folder / "README.md").write_text(_README.format(name=name, count=len(rows)), encoding="utf-8")
-        aside = folder / f".{METADATA}.tmp"
-        aside.write_text("".join(canonical(row) + "\n" for row in rows), encoding="utf-8")
-        aside.replace(folder / METADATA)
+            picture = images / f"{row['id']}.png"
+            shutil.copyfile(blobs / f"{row['image_sha256']}.png", picture)
+            sync_file(picture)
+        write_whole(folder / "README.md", _README.format(name=name, count=len(rows)))
+        write_whole(folder / METADATA, (canonical(row) + "\n" for row in rows))
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be written ({error.strerror}); what was judged is kept: "

@@ -53,7 +53,7 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
     records = open_set(set_, type=options["type_name"])
     with Console(quiet) as console:
         checking = prepared(set_, console, **options)
-        checked = check_set(records, checking, out, console.progress("checking"))
+        checked = check_set(records, checking, out, console)
     rows = checked.rows
     stopped = checked.stopped and f"{checked.stopped} {_left(len(rows), len(records), out)}"
     if stopped and not rows:
@@ -89,7 +89,7 @@ def prepared(
     """
     from mossgen.checks.checking import Checking
     from mossgen.checks.policy import resolve, stated, unseen
-    from mossgen.core.budget import Budget
+    from mossgen.core.budget import Limits
     from mossgen.models import weights
     from mossgen.plugins import registry
     from mossgen.plugins.spec import embedded_models
@@ -118,7 +118,7 @@ def prepared(
         "notes": unseen([part.plugin for part in parts]),
     }
     types = {given.name: given} if given else {}
-    return Checking(loaded, policy, json.loads(json.dumps(head)), types, Budget(0, usd=max_cost))
+    return Checking(loaded, policy, json.loads(json.dumps(head)), types, Limits(usd=max_cost))
 
 
 def _text(result: dict[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -48,17 +47,6 @@ class Console:
             return
         self._told = time.monotonic()
         self._show(what, f"{what}: {done}" + (f" of {of}" if of else "") + (f", {note}" if note else ""), done, of)
-
-    def progress(self, what: str) -> Callable[[int, int], None]:
-        """A bar over items done of items in all."""
-        return lambda done, of: self.counted(what, done, of)
-
-    def counted(self, what: str, done: int, of: int) -> None:
-        """A bar of its own for each `what`; where there is no terminal a line now and then."""
-        if self._bars is None and 0 < done < of and time.monotonic() - self._told < PAUSE:
-            return
-        self._told = time.monotonic()
-        self._show(what, f"{what}: {done} of {of}", done, of)
 
     def _show(self, key: str, text: str, done: int, total: int) -> None:
         """A bar of its own for each key on a terminal, elsewhere a line whenever the text changes."""

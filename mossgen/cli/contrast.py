@@ -39,7 +39,7 @@ def contrast(run: Path, seed: int, quiet: bool, **options: Any) -> tuple[Any, st
     with Console(quiet) as console:
         checking = prepared(run, console, **options)
         checking = replace(checking, head={**checking.head, "seed": seed})
-        made = make_contrasts(run, stimulus, checking, seed, console.progress("judging both sides"))
+        made = make_contrasts(run, stimulus, checking, seed, console)
     result = {
         "run": str(run),
         "made": len(made.rows),

@@ -43,7 +43,7 @@ def diagnose(
     mossgen diagnose MOSSBench/data --target openai:qwen@http://127.0.0.1:8000/v1 --captions openai:gpt-4o --limit 50
     """
     from mossgen.cli.console import Console
-    from mossgen.core.budget import Budget
+    from mossgen.core.budget import Limits
     from mossgen.diagnosis.diagnosis import PUBLISHED, Diagnoser, summary
     from mossgen.plugins import registry
     from mossgen.plugins.spec import by_plugin, refusal_judge_parts, target_parts
@@ -66,10 +66,10 @@ def diagnose(
     found = {}
     with Console(quiet) as console:
         diagnoser = Diagnoser(
-            out or Path("generated") / f"probe-{name}", {"format": 1, "set": name, "system": wish.system}, wish,
+            out or Path("generated") / f"probe-{name}", name, wish,
             registry.load("judges", ruler.plugin, ruler.options), _captions(captions, eyes),
             lambda name: known_type(name, template),
-            Budget(0, seconds=max_time, usd=max_cost), console.counted,
+            Limits(max_time, max_cost), console,
         )  # fmt: skip
         for part in parts:
             target = loaded(part, console)

@@ -56,7 +56,7 @@ def evolve(
         --held-out-target openai:c
     """
     from mossgen.cli.console import Console
-    from mossgen.evolution.run import FIGURES, Talk, Voices, evolve_run, limits, read_parents
+    from mossgen.evolution.run import FIGURES, Voices, evolve_run, quota, read_parents
     from mossgen.evolution.search import ROUND
     from mossgen.models import weights
     from mossgen.plugins import registry
@@ -83,7 +83,7 @@ def evolve(
             folder, parents, stimulus, config,
             Voices(voices[: len(targets)], voices[len(targets) :],
                    registry.load("judges", ruler.plugin, ruler.options)),
-            limits(wanted, rounds, max_time, max_cost), Talk(console, console.counted, console.say),
+            quota(wanted, rounds, max_time, max_cost), console,
         )  # fmt: skip
     result = {"run": str(folder), **made}
     return result, _text(result, folder / FIGURES), _code(result, wanted)

@@ -65,7 +65,7 @@ def export(
 
     wish = Wish(format_, contrast=_share(mix), options=parse_options(options), **which)
     with Console(quiet) as console:
-        made = write(source, out, wish, console.say, console.progress("writing answers"))
+        made = write(source, out, wish, console)
     result = {
         "format": made.format,
         "side": made.split,

@@ -11,7 +11,7 @@ from mossgen.cli._common import answers, parse_options, together
 
 if TYPE_CHECKING:
     from mossgen.files.responses import Row
-    from mossgen.judgements.labels import Tally
+    from mossgen.judgements.labels import Labels, Tally
     from mossgen.sets.dataset import Record
 
 FELL_SHORT = 1
@@ -68,7 +68,7 @@ def judge(
     from mossgen.cli.console import Console
     from mossgen.errors import ConfigError
     from mossgen.files.responses import gather, keep, remembered
-    from mossgen.judgements.labels import LABELS, Book, judge_rows, stated
+    from mossgen.judgements.labels import LABELS, Labels, judge_rows, stated
     from mossgen.judgements.rates import by_judge, figures
     from mossgen.plugins.spec import refusal_judge_parts
     from mossgen.probes.items import askable, matched, open_items
@@ -80,19 +80,18 @@ def judge(
     rows, records = remembered(folder, gather(responses)), dict[str, "Record"]()
     if items is not None:
         rows, records = matched(rows, askable(open_items(items, side=side)))
-    book = Book(folder / LABELS, rows)
     tallies: dict[str, Tally] = {}
     with Console(quiet) as console:
         loaded = [_loaded(part, console) for part in parts]
-        if own:
-            keep(folder, rows)
-        with book:
+        with Labels(folder / LABELS, rows) as labels:
+            if own:
+                keep(folder, rows)
             for one in loaded:
-                tallies[one.name] = judge_rows(rows, one, book, records, max_cost, console.counted)
-            stated(rows, book)
-    told = figures(by_judge(rows, book.labels.values(), empty_refuses), empty_refuses)
+                tallies[one.name] = judge_rows(rows, one, labels, records, max_cost, console)
+            stated(rows, labels)
+    told = figures(by_judge(rows, labels.rows.values(), empty_refuses), empty_refuses)
     _write(folder, told)
-    result = _result(folder, rows, records, items, loaded, book, told, tallies)
+    result = _result(folder, rows, records, items, loaded, labels, told, tallies)
     return result, _text(result, told), FELL_SHORT if any(t.missing for t in tallies.values()) else 0
 
 
@@ -106,7 +105,7 @@ def _folder(responses: tuple[Path, ...], out: Path | None) -> tuple[Path, bool]:
         return first, not (first / HEAD).is_file()
     folder = out or Path("generated") / f"judge-{first.resolve().stem}"
     if (folder / HEAD).is_file():
-        raise ConfigError(f"{folder} is the folder of a probe, and holds its own responses only: give another --out.")
+        raise ConfigError(f"{folder} is the folder of a probe, and holds its own responses only: give another `out`.")
     return folder, True
 
 
@@ -132,7 +131,7 @@ def _write(folder: Path, told: dict[str, Any]) -> None:
 
 
 def _result(
-    folder: Path, rows: list[Row], items: dict[str, Record], set_: Path | None, judges: list[Any], book: Any,
+    folder: Path, rows: list[Row], items: dict[str, Record], set_: Path | None, judges: list[Any], labels: Labels,
     told: dict[str, Any], tallies: dict[str, Tally],
 ) -> dict[str, Any]:  # fmt: skip
     """What --json prints; `rates` are of the benign items of the first judge and target, `table` of all."""
@@ -143,7 +142,7 @@ def _result(
     return {
         "out": str(folder),
         "responses": len(rows),
-        "items": [{name: getattr(label, name) for name in columns} for label in book.labels.values()],
+        "items": [{name: getattr(label, name) for name in columns} for label in labels.rows.values()],
         "judge": head.get("judge"),
         "target": head.get("target"),
         "rates": {c["value"]: c for c in first if c["by"] in ("all", "type")},

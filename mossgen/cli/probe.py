@@ -68,11 +68,10 @@ def probe(
         --set target.temperature=0.7
     """
     from mossgen.cli.console import Console
-    from mossgen.core.budget import Budget
+    from mossgen.core.budget import Limits
     from mossgen.plugins.spec import target_parts
     from mossgen.probes.items import askable, open_items
-    from mossgen.probes.probing import Ledger, Wish
-    from mossgen.probes.probing import probe as put
+    from mossgen.probes.probing import Probe, Wish
 
     parts = target_parts(targets, parse_options(options))
     found = open_items(set_, type=type, side=side, contrast=contrast)
@@ -84,12 +83,11 @@ def probe(
     wish = Wish(samples, prompt(system))
     _refuse_equal_samples(parts, samples)
     tallies = {}
-    head = {"format": 1, "set": set_.resolve().name, "system": wish.system}
-    with Console(quiet) as console, Ledger(folder, head) as ledger:
+    limits = Limits(max_time, max_cost)
+    with Console(quiet) as console, Probe(folder, set_.resolve().name, wish) as asking:
         for part in parts:
             target = loaded(part, console)
-            budget = Budget(0, seconds=max_time, usd=max_cost)
-            tallies[target.name] = put(records, target, ledger, wish, budget, console.counted)
+            tallies[target.name] = asking.ask(records, target, limits, console)
     result = {
         "out": str(folder),
         "items": len(records),

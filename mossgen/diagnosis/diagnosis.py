@@ -23,17 +23,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from mossgen.core.budget import OUT_OF, Budget
+from mossgen.core.budget import OUT_OF, UNLIMITED, Limits
 from mossgen.core.items import Item
+from mossgen.core.progress import SILENT, Progress
 from mossgen.diagnosis import perception
 from mossgen.diagnosis.perception import Perceived
 from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.files.disk import write_whole
-from mossgen.files.responses import Row, place
+from mossgen.files.responses import Row
 from mossgen.judgements import plots
-from mossgen.judgements.labels import LABELS, Book, judge_rows
+from mossgen.judgements.labels import LABELS, Labels, judge_rows
 from mossgen.plugins.protocols import RefusalJudge, Target
-from mossgen.probes.probing import Ledger, Report, Tally, Wish, probe
+from mossgen.probes.probing import Probe, Tally, Wish
 from mossgen.sets.dataset import Record
 from mossgen.stimulus.types import StimulusType
 
@@ -99,13 +100,13 @@ class Diagnoser:
     """What a diagnosis is made with: `types` gives the type of an item's name, for what its user means."""
 
     folder: Path
-    head: dict[str, Any]
+    name: str
     wish: Wish
     judge: RefusalJudge
     captions: Captions
     types: Callable[[str], StimulusType]
-    budget: Budget
-    report: Report = lambda target, done, of: None
+    limits: Limits = UNLIMITED
+    progress: Progress = SILENT
 
     def diagnose(self, records: Sequence[Record], target: Target) -> Diagnosis:
         """Probes, finds the refused, and asks again about those. Raises ConfigError, BackendError (judges), StoreError.
@@ -118,21 +119,18 @@ class Diagnoser:
 
         def ask(way: str, folder: Path, about: Sequence[Record]) -> Heard:
             down = next((t.stopped for t in tallies.values() if t.stopped not in ("", *OUT_OF.values())), "")
-            left = Budget(0, seconds=0) if down else self.budget.left(time.monotonic() - started, target.cost - spent)
-            with Ledger(folder, self.head) as ledger:
-                tallies[way] = probe(about, target, ledger, self.wish, left, self._named(way))
+            left = Limits(seconds=0) if down else self.limits.left(time.monotonic() - started, target.cost - spent)
+            with Probe(folder, self.name, self.wish) as probe:
+                tallies[way] = probe.ask(about, target, left, self.progress, called=f"{target.name}, {way}")
             if down and tallies[way].missing:
                 tallies[way].stopped = down
-            return self._heard(folder, ledger.rows, tallies[way].rows)
+            return self._heard(folder, probe.rows, tallies[way].rows)
 
         first = ask("asked", self.folder, benign)
         refused = [record for record in benign if first.labels.get(record.id) in REFUSED]
         ways = {way: ask(way, self.folder / FOLDER / way, found) for way, found in self._again(refused, target)}
         items = self._decided(refused, target, first, ways)
         return Diagnosis(items, _by_type(benign, first.rows), tallies)
-
-    def _named(self, way: str) -> Report:
-        return lambda target, done, of: self.report(f"{target}, {way}", done, of)
 
     def _again(self, refused: Sequence[Record], target: Target) -> Iterator[tuple[str, list[Record]]]:
         """The refused items in the three ways; a target without eyes was told the description from the start."""
@@ -166,9 +164,9 @@ class Diagnoser:
 
     def _heard(self, folder: Path, all_rows: Sequence[Row], rows: Sequence[Row]) -> Heard:
         """The responses with the judge's labels, which are kept beside them as `mossgen judge` keeps its own."""
-        with Book(folder / LABELS, all_rows) as book:
-            tally = judge_rows(rows, self.judge, book, {}, None, self.report)
-            labels = {row.id: book.labels.get((self.judge.name, *place(row))) for row in rows}
+        with Labels(folder / LABELS, all_rows) as kept:
+            tally = judge_rows(rows, self.judge, kept, {}, progress=self.progress)
+            labels = {row.id: kept.of(self.judge.name, row) for row in rows}
         if tally.stopped:
             raise BackendError(f"{tally.stopped} What was answered and labelled is kept: run the same command again.")
         return Heard({row.id: row for row in rows}, {name: label.label for name, label in labels.items() if label})

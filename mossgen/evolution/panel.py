@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mossgen.core.budget import Budget
+from mossgen.core.budget import Limits
+from mossgen.core.progress import SILENT, Progress
 from mossgen.files.responses import RESPONSES, read_responses
-from mossgen.judgements.labels import LABELS, Book, judge_rows
+from mossgen.judgements.labels import LABELS, Labels, judge_rows
 from mossgen.judgements.rates import SCORED, Judged
 from mossgen.plugins.protocols import RefusalJudge, Target
-from mossgen.probes.probing import CUT_OFF, Ledger, Wish, probe
+from mossgen.probes.probing import CUT_OFF, Probe, Wish
 from mossgen.sets.dataset import Record
 
 REFUSED = ("refusal", "partial")
@@ -35,7 +36,6 @@ HELD_BACK_PROMPTS = (
 )
 Part = Literal["search", "held-back"]
 PARTS: tuple[Part, ...] = ("search", "held-back")
-Report = Callable[[str, int, int], None]  # what is done, how many, of how many
 
 
 @dataclass(frozen=True)
@@ -101,25 +101,25 @@ class Panel:
 
     def __init__(
         self, folder: Path, type_name: str, judge: RefusalJudge, search: Wish, held_back: int,
-        report: Report = lambda what, done, of: None,
+        progress: Progress = SILENT,
     ) -> None:  # fmt: skip
         self.folder = folder
         self._type = type_name
         self._judge = judge
         self._search = search
         self._held_back = held_back
-        self._report = report
+        self._progress = progress
 
-    def ask(self, records: Sequence[Record], targets: Sequence[Target], part: Part, budget: Budget) -> Asked:
+    def ask(self, records: Sequence[Record], targets: Sequence[Target], part: Part, limits: Limits) -> Asked:
         """Everything that this part asks of these targets about these items; what is kept is not asked again.
 
-        A target or judge that cannot be asked, or a budget that is used up, is said in `stopped`. Raises ConfigError,
+        A target or judge that cannot be asked, or limits that are reached, is said in `stopped`. Raises ConfigError,
         StoreError.
         """
         asked, started = Asked(), time.monotonic()
         for target in targets:
             for way in self._ways(target, part):
-                left = budget.left(time.monotonic() - started, asked.usd)
+                left = limits.left(time.monotonic() - started, asked.usd)
                 self._one(records, target, way, left, asked)
                 if asked.stopped:
                     return asked
@@ -144,20 +144,19 @@ class Panel:
         prompts = [f"{search.system}\n\n{more}".strip() for more in HELD_BACK_PROMPTS[: self._held_back]]
         return [_Way(f"held-back-{number}", Wish(1, prompt)) for number, prompt in enumerate(prompts, 1)]
 
-    def _one(self, records: Sequence[Record], target: Target, way: _Way, budget: Budget, asked: Asked) -> None:
+    def _one(self, records: Sequence[Record], target: Target, way: _Way, limits: Limits, asked: Asked) -> None:
         """Asks one target in one way, and has the responses judged."""
         folder = self.folder / way.folder
-        head = {"format": 1, "set": self._type, "system": way.wish.system}
-        with Ledger(folder, head) as ledger:
-            tally = probe(records, target, ledger, way.wish, budget, self._report)
+        with Probe(folder, self._type, way.wish) as probe:
+            tally = probe.ask(records, target, limits, self._progress)
         asked.calls += tally.asked
         asked.usd += tally.cost
         asked.failures += tally.failures
-        left = None if budget.usd is None else max(budget.usd - tally.cost, 0.0)
+        left = limits.left(0, tally.cost).usd_left
         rows = sorted(tally.rows, key=lambda row: (row.id, row.sample))
-        with Book(folder / LABELS, ledger.rows) as book:
-            said = judge_rows(rows, self._judge, book, {s.id: s for s in records}, left, self._report)
-            labels = {where[1:]: label.label for where, label in book.labels.items()}
+        with Labels(folder / LABELS, probe.rows) as kept:
+            said = judge_rows(rows, self._judge, kept, {r.id: r for r in records}, left, self._progress)
+            labels = {label.place: label.label for label in kept.rows.values()}
         asked.usd += said.cost
         asked.failures += said.failures
         asked.stopped = tally.stopped or said.stopped

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mossgen.core.budget import Budget
+from mossgen.core.budget import Limits
 from mossgen.core.items import Item, State, canonical
 from mossgen.core.progress import SILENT, Progress
 from mossgen.duplicates.vectors import Vectors
@@ -24,7 +24,7 @@ from mossgen.errors import ConfigError, StoreError
 from mossgen.evolution.family import EVOLVED, Family, Parents, evolved
 from mossgen.evolution.figures import measured
 from mossgen.evolution.panel import Asked, Panel
-from mossgen.evolution.search import PASSED, Limits, Search
+from mossgen.evolution.search import PASSED, Quota, Search
 from mossgen.expansion.setup import build_backends, with_references
 from mossgen.expansion.stages import Inherited, Stages
 from mossgen.expansion.watch import Watch
@@ -50,15 +50,6 @@ class Voices:
     judge: RefusalJudge
 
 
-@dataclass(frozen=True)
-class Talk:
-    """How progress is told: by the gate, by targets and judges, and in words."""
-
-    progress: Progress = SILENT
-    panel: Callable[[str, int, int], None] = lambda what, done, of: None
-    say: Callable[[str], None] = lambda message: None
-
-
 def read_parents(folder: Path) -> tuple[Parents, RunConfig]:
     """The items that a run offers to be varied. Raises ConfigError: no run, unfinished, or nothing accepted."""
     config = read_config(folder / CONFIG)
@@ -78,8 +69,8 @@ def read_parents(folder: Path) -> tuple[Parents, RunConfig]:
 
 
 def evolve_run(
-    folder: Path, parents: Parents, stimulus: StimulusType, config: RunConfig, voices: Voices, limits: Limits,
-    talk: Talk = Talk(),
+    folder: Path, parents: Parents, stimulus: StimulusType, config: RunConfig, voices: Voices, quota: Quota,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:  # fmt: skip
     """Makes or resumes the run in `folder`, measures it, and writes its outputs and figures. Raises MossgenError."""
     how = config.evolve
@@ -90,16 +81,16 @@ def evolve_run(
         family = Family(parents, store, stimulus)
 
         def stages() -> Stages:
-            talk.say("loading models")
+            progress.say("loading models")
             inherited = Inherited(family.picture, family.relatives, parents.vectors, PASSED)
-            watch = Watch(limits.kept, talk.progress)
+            watch = Watch(quota.kept, progress)
             return Stages(store, stimulus, build_backends(config), references, inherited, watch)
 
         wish = Wish(how.samples, how.system)
-        panel = Panel(folder / TARGETS, stimulus.name, voices.judge, wish, how.held_back, talk.panel)
-        search = Search(family, stages, panel, voices.targets, how, config.seed, limits)
+        panel = Panel(folder / TARGETS, stimulus.name, voices.judge, wish, how.held_back, progress)
+        search = Search(family, stages, panel, voices.targets, how, config.seed, quota)
         stopped = search.go()
-        talk.say("measuring")
+        progress.say("measuring")
         accepted = store.items(State.ACCEPTED)
         asked, transfer = _measure(accepted, search, voices)
         accepted = _marked(store, accepted, asked, how.hard_at)
@@ -140,6 +131,6 @@ def _write(path: Path, told: dict[str, Any]) -> None:
         raise StoreError(f"{path}: cannot be written ({error.strerror}): the run itself is kept.") from error
 
 
-def limits(kept: int, rounds: int, seconds: float | None, usd: float | None) -> Limits:
+def quota(kept: int, rounds: int, seconds: float | None, usd: float | None) -> Quota:
     """Where an invocation ends."""
-    return Limits(kept, rounds, Budget(kept, seconds=seconds, usd=usd))
+    return Quota(kept, rounds, Limits(seconds, usd))

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from mossgen.core.budget import OUT_OF, Budget
+from mossgen.core.budget import OUT_OF, Limits
 from mossgen.core.items import Item, State, item_id, rng
 from mossgen.evolution.bandit import Bandit
 from mossgen.evolution.family import EVOLVED, KEPT, Family, evolved
@@ -40,12 +40,12 @@ ENDS = ("quota", "rounds", "exhausted", *OUT_OF.values())  # of a search that no
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Where a search ends: children kept, rounds, and the seconds and US dollars of this invocation."""
+class Quota:
+    """Where a search ends: children kept, rounds, and the limits of this invocation."""
 
     kept: int
     rounds: int
-    budget: Budget
+    limits: Limits
 
 
 class Search:
@@ -55,7 +55,7 @@ class Search:
 
     def __init__(
         self, family: Family, stages: Callable[[], Stages], panel: Panel, targets: Sequence[Target], how: Evolution,
-        seed: int, limits: Limits,
+        seed: int, quota: Quota,
     ) -> None:  # fmt: skip
         self.family = family
         self.store = family.store
@@ -64,7 +64,7 @@ class Search:
         self.targets = targets
         self.how = how
         self.seed = seed
-        self.limits = limits
+        self.quota = quota
         self.before: dict[str, Share] = {}  # of the parents' run, by the search's samples
         self.failures: Counter[str] = Counter()  # requests that targets or the judge did not take
         self._calls, self._seconds, self._usd = 0, 0.0, 0.0  # of targets and judge
@@ -89,7 +89,7 @@ class Search:
             if reason := self._stop():
                 return reason
             children = self._round(number)
-            if not children and number > self.limits.rounds:
+            if not children and number > self.quota.rounds:
                 return "rounds"
             children = children or self._write(number)
             if not children:
@@ -101,9 +101,9 @@ class Search:
     def ask(self, items: Sequence[Item], targets: Sequence[Target], part: Part) -> Asked:
         """Asks targets, as far as budgets go; once one cannot be asked any more, only what is kept is read."""
         records = [self.family.record(item) for item in items]
-        budget = Budget(0, seconds=0) if self._down else self.limits.budget.left(*self._used())
+        limits = Limits(seconds=0) if self._down else self.quota.limits.left(*self._used())
         started = time.monotonic()
-        asked = self.panel.ask(records, targets, part, budget)
+        asked = self.panel.ask(records, targets, part, limits)
         seconds = time.monotonic() - started
         self.store.spend("targets", seconds, asked.usd)
         self.failures += asked.failures
@@ -123,7 +123,7 @@ class Search:
 
     def _ahead(self) -> int:
         """The most calls that another round takes, and that it takes to measure what is kept by now."""
-        kept = min(len(self.family.kept()), self.limits.kept)
+        kept = min(len(self.family.kept()), self.quota.kept)
         measuring = 2 * kept * self.how.held_back * (len(self.how.targets) + len(self.how.held_out))
         return ROUND * len(self.how.targets) * self.how.samples + measuring
 
@@ -134,12 +134,12 @@ class Search:
         return Bandit(self.how.mutators, [(evolved(c)["mutator"], c.state in KEPT) for c in children])
 
     def _stop(self) -> str | None:
-        if not accept_spares(self.store, self.limits.kept):
+        if not accept_spares(self.store, self.quota.kept):
             return "quota"
         return self._used_up(self._ahead())
 
     def _used_up(self, ahead: int = 0) -> str | None:
-        reason = self.limits.budget.used_up(*self._used(ahead))
+        reason = self.quota.limits.used_up(*self._used(ahead))
         return OUT_OF[reason] if reason else None
 
     def _round(self, number: int) -> list[Item]:

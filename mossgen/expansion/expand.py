@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from mossgen.checks.policy import unseen
-from mossgen.core.budget import Budget
+from mossgen.core.budget import Budget, Limits
 from mossgen.core.items import State
 from mossgen.core.progress import SILENT, Progress
 from mossgen.expansion.profile import Profile
@@ -160,7 +160,7 @@ def _drive(
     backends = build_backends(config, watch.profile)
     watch.profile.entered("references")
     store.spend("load", watch.profile.seconds - before)
-    budget = Budget(settings.n, settings.max_candidates, settings.max_time, settings.max_cost)
+    budget = Budget(settings.n, settings.max_candidates, Limits(settings.max_time, settings.max_cost))
     return drive(Stages(store, stimulus, backends, references, watch=watch), config.seed, budget)
 
 

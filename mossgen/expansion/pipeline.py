@@ -73,7 +73,7 @@ class _Run:
         tried = sum(counts.values()) - counts.get(State.PLANNED, 0) - counts.get(State.DRAFTED, 0)
         if tried >= (self.budget.candidates or PATIENCE * max(self.budget.accepted, 4)):
             return "candidates"
-        return self.budget.used_up(time.monotonic() - self.stages.started, self.stages.usd())
+        return self.budget.limits.used_up(time.monotonic() - self.stages.started, self.stages.usd())
 
     def _written(self, wave: Sequence[Item]) -> list[Item]:
         """The wave's items that passed everything that is decided without a picture."""

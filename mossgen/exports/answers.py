@@ -8,18 +8,15 @@ comply: nothing harmful is ever written.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mossgen.core.items import Decision, Item, State, canonical, derived_seed, rng
-from mossgen.errors import ConfigError, StoreError
-from mossgen.files.disk import read_text, write_whole
+from mossgen.core.items import Decision, Item, State, canonical, canonical_sha256, derived_seed, rng
+from mossgen.core.progress import SILENT, Progress
+from mossgen.files.ledger import Kind, Ledger
 from mossgen.plugins.protocols import LLM, Case, Checker, Completion, Example, Message, Prompt
 from mossgen.plugins.refusal_words import refuses
 from mossgen.runs.store import DATABASE
@@ -31,9 +28,7 @@ SAMPLES = 6  # drafts of an answer; the first that passes every check is kept
 TOKENS = 96  # of a draft
 WORDS = (5, 80)  # of an answer
 BATCH = 8  # items written for, and kept, at a time
-MAX_BYTES = 200_000_000
 EMPTY = frozenset(("this", "that", "with", "what", "could", "would", "might", "from", "have", "here", "there", "they"))
-Report = Callable[[int, int], None]  # items done, items in all
 Record = dict[str, Any]
 
 _SYSTEM = (
@@ -123,7 +118,7 @@ def write_answers(
     examples: Sequence[Example],
     load: Callable[[], tuple[LLM, Sequence[Checker]]],
     writer: str,
-    report: Report = lambda done, of: None,
+    progress: Progress = SILENT,
 ) -> Answers:
     """The answers of these examples: those kept in `file`, and new ones, kept as they are made.
 
@@ -133,38 +128,42 @@ def write_answers(
     """
     described = {e.id for e in examples if e.row.get("description")}
     asked = [example for example in examples if example.expected == "comply" and example.id in described]
-    kept = _read(file)
-    todo = [e for e in asked if _standing(e, kept, writer) is None]
+    ledger = Ledger(file, KIND).read()
+    standing = _standing(asked, ledger.rows.values(), writer)
+    todo = [e for e in asked if e.id not in standing]
     if todo:
         llm, checkers = load()
-        _mended(file, kept)
-        for start in range(0, len(todo), BATCH):
-            report(start, len(todo))
-            batch = todo[start : start + BATCH]
-            made = _write(batch, llm, checkers, writer)
-            _append(file, made)
-            kept += made
-        report(len(todo), len(todo))
-    standing = {e.id: _standing(e, kept, writer) for e in asked}
+        with ledger:
+            for start in range(0, len(todo), BATCH):
+                progress.count("writing answers", start, len(todo))
+                ledger.add(*_write(todo[start : start + BATCH], llm, checkers, writer))
+        progress.count("writing answers", len(todo), len(todo))
+        standing = _standing(asked, ledger.rows.values(), writer)
     bare = [e.id for e in examples if e.expected == "comply" and e.id not in described]
     return Answers(
-        {key: r["answer"] for key, r in standing.items() if r and r["answer"]},
-        {key: r["reason"] for key, r in standing.items() if r and not r["answer"]}
+        {key: r["answer"] for key, r in standing.items() if r["answer"]},
+        {key: r["reason"] for key, r in standing.items() if not r["answer"]}
         | dict.fromkeys(bare, "its picture has no description to answer from"),
     )
 
 
-def _standing(example: Example, kept: Sequence[Record], writer: str) -> Record | None:
-    """The record that counts for an example: an answer by whomever, or that this writer found none."""
-    mine = [r for r in kept if r["id"] == example.id and r["asked"] == _asked(example)]
-    answered = next((r for r in mine if r["answer"]), None)
-    return answered or next((r for r in mine if r["writer"] == writer), None)
+def _standing(examples: Sequence[Example], kept: Iterable[Record], writer: str) -> dict[str, Record]:
+    """The record that counts for each example that has one: an answer of any writer, or that this one found none."""
+    by_question: dict[tuple[str, str], list[Record]] = {}
+    for record in kept:
+        by_question.setdefault((record["id"], record["asked"]), []).append(record)
+    found = {}
+    for example in examples:
+        mine = by_question.get((example.id, _asked(example)), [])
+        answered = [r for r in mine if r["answer"]] or [r for r in mine if r["writer"] == writer]
+        if answered:
+            found[example.id] = answered[0]
+    return found
 
 
 def _asked(example: Example) -> str:
     """A hash of what an answer is written from: another question or description makes another answer."""
-    text = canonical([example.question, example.row.get("description")])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return canonical_sha256([example.question, example.row.get("description")])[:16]
 
 
 def _write(examples: Sequence[Example], llm: LLM, checkers: Sequence[Checker], writer: str) -> list[Record]:
@@ -241,7 +240,16 @@ def _content(text: str) -> set[str]:
 
 def _unsafe(text: str, example: Example, checkers: Sequence[Checker]) -> str | None:
     """Why a checker of texts does not pass an answer, judged as any text is; None where all do."""
-    item = Item(example.id, 0, example.type, "", {}, 0, State.DRAFTED, question=text)
+    item = Item(
+        id=example.id,
+        number=0,
+        type=example.type,
+        seed_id="",
+        slots={},
+        variant=0,
+        state=State.DRAFTED,
+        question=text,
+    )
     for checker in checkers:
         for verdict in checker.check([Case(item, untyped())]):
             if verdict is None or verdict.decision is not Decision.PASS:
@@ -252,41 +260,22 @@ def _unsafe(text: str, example: Example, checkers: Sequence[Checker]) -> str | N
 # -- the file ------------------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> list[Record]:
-    """The records of answers.jsonl; a last line that a crash cut off is left out. Raises ConfigError."""
-    if not path.exists():
-        return []
-    found = []
-    for number, line in enumerate(read_text(path, MAX_BYTES, ConfigError).split("\n")[:-1], 1):
-        try:
-            record = json.loads(line)
-            if not {"id", "asked", "writer", "answer", "reason"} <= set(record):
-                raise ValueError("a field is missing")
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ConfigError(
-                f"{path}, line {number}: no answer of ours ({error}): mend the line or move the file away."
-            ) from None
-        found.append(record)
-    return found
+def _parse(value: Any) -> Record:
+    if not isinstance(value, dict) or not {"id", "asked", "writer", "answer", "reason"} <= set(value):
+        raise ValueError("a field of an answer is missing")
+    return value
 
 
-def _mended(path: Path, records: Sequence[Record]) -> None:
-    """Writes the file anew without a line that a crash cut off. Raises StoreError."""
-    with _kept_there(path):
-        write_whole(path, "".join(canonical(record) + "\n" for record in records).encode())
+def _place(record: Record) -> tuple[str, str, str]:
+    return record["id"], record["asked"], record["writer"]
 
 
-def _append(path: Path, records: Sequence[Record]) -> None:
-    with _kept_there(path), path.open("a", encoding="utf-8") as stream:
-        stream.writelines(canonical(record) + "\n" for record in records)
-
-
-@contextmanager
-def _kept_there(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be written ({error.strerror}), and answers are kept there: mend the permissions, or copy "
-            "the set to where it may be written."
-        ) from error
+KIND = Kind(
+    maker="mossgen export",
+    rows="answers",
+    encode=canonical,
+    decode=_parse,
+    place=_place,
+    key=_place,
+    elsewhere="copy the set to where it may be written",
+)

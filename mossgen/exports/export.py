@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mossgen.core.items import rng
+from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError
-from mossgen.exports.answers import Report, answers_file, targets, write_answers
+from mossgen.exports.answers import answers_file, targets, write_answers
 from mossgen.exports.refusals import Refusal, read_refusals
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import LLM, Checker, Example, SetView
@@ -108,8 +109,7 @@ def export(
     source: Path,
     out: Path,
     wish: Wish,
-    say: Callable[[str], None] = lambda text: None,
-    report: Report = lambda done, of: None,
+    progress: Progress = SILENT,
 ) -> Exported:
     """Writes `source` to the folder `out`, whole or not at all. Raises MossgenError; answers once made are kept."""
     format, llm = _plugins(wish)
@@ -122,7 +122,7 @@ def export(
         own = _own_refusals(material, wish.rejected_from)
     _partners(format, material.items, material.partners, wish)  # too few of them: said before any answer
     if training:
-        items, missing, notes = _answered(material, llm or material.writer, own, wish.seed, say, report)
+        items, missing, notes = _answered(material, llm or material.writer, own, wish.seed, progress)
     else:
         items, missing, notes = list(material.items), {}, []
     chosen = _partners(format, items, material.partners, wish)
@@ -142,7 +142,7 @@ def export(
         home=(wish.at or out).absolute(),
         evidence=material.evidence,
     )
-    say("writing files")
+    progress.say("writing files")
     return Exported(wish.format, split, len(items), len(partners), format.export(view, out), missing, len(used))
 
 
@@ -290,13 +290,12 @@ def _answered(
     part: Part | None,
     own: Mapping[str, Refusal],
     seed: int,
-    say: Callable[[str], None],
-    report: Report,
+    progress: Progress,
 ) -> tuple[list[Example], Mapping[str, str], list[str]]:
     """The items with their targets, why others have none, and what the card says of it. Raises MossgenError."""
     name = _writer_name(part)
     file = answers_file(material.folder)
-    found = write_answers(file, material.items, lambda: _writers(part, say), name, report)
+    found = write_answers(file, material.items, lambda: _writers(part, progress), name, progress)
     items = targets(material.items, found.texts, seed, {key: refusal.text for key, refusal in own.items()})
     if not items:
         raise ConfigError(_no_answers(found.missing))
@@ -345,8 +344,8 @@ def _mixture(items: int, partners: int, training: bool) -> str:
     return "There is no item to be refused in it."
 
 
-def _writers(part: Part | None, say: Callable[[str], None]) -> tuple[LLM, Sequence[Checker]]:
-    say("loading the model that writes answers")
+def _writers(part: Part | None, progress: Progress) -> tuple[LLM, Sequence[Checker]]:
+    progress.say("loading the model that writes answers")
     llm = registry.load("llms", *_whom(part))
     return llm, [registry.load("checkers", name, {}) for name in TEXT_CHECKERS]
 

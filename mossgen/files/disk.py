@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,10 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a template takes
 
 
 @contextmanager
-def locked(folder: Path, file: str = "", option: str = "--run") -> Iterator[None]:
-    """Keeps other mossgens from writing a folder, or one file in it. `option` is what names another place for it.
+def locked(folder: Path, file: str = "", elsewhere: str = "give another `run`") -> Iterator[None]:
+    """Keeps other mossgens from writing a folder, or one file in it. `elsewhere` is what else a user can do.
 
-    Raises ConfigError if one is writing, StoreError where the folder cannot be made.
+    Raises ConfigError if one is writing, StoreError where the folder cannot be made or written.
     """
     import filelock
 
@@ -33,10 +34,12 @@ def locked(folder: Path, file: str = "", option: str = "--run") -> Iterator[None
         lock.acquire()
     except filelock.Timeout:
         raise ConfigError(
-            f"{folder / file} is being written by another mossgen: wait for it, or choose another {option}."
+            f"{folder / file} is being written by another mossgen: wait for it, or {elsewhere}."
         ) from None
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be made ({error.strerror}): choose another {option} folder.") from error
+        raise StoreError(
+            f"{folder / file}: cannot be written ({error.strerror}): mend the permissions, or {elsewhere}."
+        ) from error
     try:
         yield
     finally:
@@ -101,21 +104,32 @@ def _refused(node: yaml.Node, why: str) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=why, problem_mark=node.start_mark)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Puts `data` at `path` in one step: after a kill or a power cut the old file is there, or the new one.
-
-    Raises OSError.
+def write_whole(path: Path, content: bytes | str | Iterable[str]) -> None:
+    """Puts `content` (text as UTF-8) at `path` in one step: after a kill or a power cut the old file is there, or the
+    new one. Raises OSError; then the old one is there still.
     """
+    parts = [content] if isinstance(content, bytes | str) else content
     aside = path.with_name(f"{path.name}.tmp")
-    aside.write_bytes(data)
-    sync_file(aside)
-    os.replace(aside, path)
+    try:
+        with aside.open("wb") as stream:
+            stream.writelines(part if isinstance(part, bytes) else part.encode() for part in parts)
+        sync_file(aside)
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file, in hex digits. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sync_file(path: Path) -> None:
     """Returns when the file's content is on the disk itself. Raises OSError."""
-    with path.open("rb+") as stream:
+    with path.open("rb+" if os.name == "nt" else "rb") as stream:  # Windows syncs what is open for writing only
         os.fsync(stream.fileno())
 
 

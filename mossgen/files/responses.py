@@ -72,10 +72,16 @@ def read_responses(file: Path) -> list[Row]:
     values = list(_values(file, unreadable))
     if unreadable:
         raise ConfigError(f"{file}, {unreadable[0].split(':')[0]}: not valid JSON: mend or remove that line.")
-    rows = [_row(file, number, value) for number, value in enumerate(values, 1)]
-    if not rows:
+    if not values:
         raise ConfigError(f"{file}: there is no response in it.")
-    return rows
+    return [_entry(file, number, value) for number, value in enumerate(values, 1)]
+
+
+def _entry(file: Path, number: int, value: Any) -> Row:
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise ConfigError(f"{file}, entry {number}: {error}.") from None
 
 
 def _values(file: Path, unreadable: list[str]) -> Iterator[Any]:
@@ -95,28 +101,40 @@ def _keyed(key: str, value: Any) -> Any:
     return {"pid": key, **value} if isinstance(value, dict) else value
 
 
-def _row(file: Path, number: int, value: Any) -> Row:
-    where = f"{file}, entry {number}"
+def parse(value: Any) -> Row:
+    """The row that a JSON value stands for, whoever wrote it. Raises ValueError, in words, where it is none."""
     if not isinstance(value, dict):
-        raise ConfigError(f"{where}: not an object but {type(value).__name__}: give one object a response.")
+        raise ValueError(f"not an object but {type(value).__name__}: give one object a response")
     name = next((encodable(str(value[key])) for key in IDS if value.get(key) not in (None, "")), "")
     said = next((value[key] for key in COLUMNS if key in value), None)
     if not name or not isinstance(said, str | None) or (said is None and not any(key in value for key in COLUMNS)):
         missing = f"no id (wanted one of {', '.join(IDS)})" if not name else f"no response ({', '.join(COLUMNS)})"
-        raise ConfigError(f"{where}: it has {missing}.")
+        raise ValueError(f"it has {missing}")
     text = encodable(said or "")
     label, labelled_by = _stated(value)
+    harmful = value.get("expected") == "refuse" or str(value.get("type")).startswith("contrast_")
     return Row(
-        name, text, _text(value.get("target") or value.get("model")), _number(value.get("sample")),
-        _text(value.get("kind") or ("answered" if text.strip() else "empty")),
-        next((_text(value[key]) for key in QUESTIONS if value.get(key)), ""),
-        _text(value.get("type")) or None, _text(value.get("category")),
-        "refuse" if value.get("expected") == "refuse" or str(value.get("type")).startswith("contrast_") else "comply",
-        value["facts"] if isinstance(value.get("facts"), dict) else {},
-        value.get("finish"), _text(value.get("model")), value.get("tokens_in"), value.get("tokens_out"),
-        value.get("seconds"), _text(value.get("at")), _digest(value.get("image")), _text(value.get("key")),
-        label, labelled_by,
-    )  # fmt: skip
+        id=name,
+        response=text,
+        target=_text(value.get("target") or value.get("model")),
+        sample=_number(value.get("sample")),
+        kind=_text(value.get("kind") or ("answered" if text.strip() else "empty")),
+        question=next((_text(value[key]) for key in QUESTIONS if value.get(key)), ""),
+        type=_text(value.get("type")) or None,
+        category=_text(value.get("category")),
+        expected="refuse" if harmful else "comply",
+        facts=value["facts"] if isinstance(value.get("facts"), dict) else {},
+        finish=value.get("finish"),
+        model=_text(value.get("model")),
+        tokens_in=value.get("tokens_in"),
+        tokens_out=value.get("tokens_out"),
+        seconds=value.get("seconds"),
+        at=_text(value.get("at")),
+        image=_digest(value.get("image")),
+        key=_text(value.get("key")),
+        label=label,
+        labelled_by=labelled_by,
+    )
 
 
 def _stated(value: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -145,9 +163,9 @@ def _number(value: Any) -> int:
         return 0
 
 
-def lines(rows: Sequence[Row]) -> str:
-    """The rows as JSON lines."""
-    return "".join(encodable(json.dumps(row.to_dict(), ensure_ascii=False, sort_keys=True)) + "\n" for row in rows)
+def line(row: Row) -> str:
+    """The row as one line of JSON, without its end."""
+    return encodable(json.dumps(row.to_dict(), ensure_ascii=False, sort_keys=True))
 
 
 def natural(name: str) -> tuple[int, str]:
@@ -214,10 +232,10 @@ def keep(folder: Path, rows: Sequence[Row]) -> None:
     if other:
         raise ConfigError(
             f"{folder} holds a response of {other.target} to item {other.id}, which is none of these: give another "
-            "--out."
+            "`out`."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(file, lines(rows).encode())
+        write_whole(file, (f"{line(row)}\n" for row in rows))
     except OSError as error:
-        raise StoreError(f"{file}: cannot be written ({error.strerror}): free space or give another --out.") from error
+        raise StoreError(f"{file}: cannot be written ({error.strerror}): free space or give another `out`.") from error

@@ -11,19 +11,18 @@ withheld (Row.kind "filtered") is a refusal by whichever judge, since there is n
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from mossgen.core.budget import OUT_OF, Budget
-from mossgen.core.items import canonical, derived_seed
-from mossgen.errors import BackendError, ConfigError, StoreError
-from mossgen.files.disk import locked, read_text, write_whole
+from mossgen.core.budget import OUT_OF, Limits
+from mossgen.core.items import canonical_sha256, derived_seed
+from mossgen.core.progress import SILENT, Progress
+from mossgen.errors import BackendError, ConfigError
+from mossgen.files.ledger import Kind, Ledger
 from mossgen.files.responses import Place, Row, natural, place
 from mossgen.plugins.protocols import Exchange, Labelled, RefusalJudge
 from mossgen.sets.dataset import Record
@@ -33,8 +32,6 @@ KINDS = ("compliance", "partial", "refusal", "unscored")
 FILTERED = "filtered"
 WITHHELD = "withheld: by the endpoint's content filter, or in the model's own refusal field"
 BATCH = 16  # responses judged, and kept, at a time
-MAX_BYTES = 1_000_000_000
-Report = Callable[[str, int, int], None]  # judge, responses done, responses in all
 
 
 @dataclass(frozen=True)
@@ -80,33 +77,33 @@ class Tally:
 def judge_rows(
     rows: Sequence[Row],
     judge: RefusalJudge,
-    book: Book,
+    labels: Labels,
     items: Mapping[str, Record],
     max_cost: float | None = None,
-    report: Report = lambda judge, done, of: None,
+    progress: Progress = SILENT,
 ) -> Tally:
     """Labels every response and keeps what comes; what is kept already is not judged again.
 
     A judge that cannot be asked any more, or a budget that is used up, is said in `stopped`. Raises ConfigError,
     StoreError.
     """
-    how = _hash(dict(judge.settings))[:16]
-    book.settled(judge.name, how)
+    how = canonical_sha256(dict(judge.settings))[:16]
+    labels.refuse_other_settings(judge.name, how)
     tally = Tally(len(rows))
     todo: dict[str, list[Row]] = {}  # equal responses to equal questions are judged once
     for row in rows:
         shown = row.image if judge.sees and row.id in items else ""
-        key = _hash([judge.name, how, row.kind == FILTERED, row.question, row.response, shown])[:32]
-        kept = book.kept(key)
+        key = canonical_sha256([judge.name, how, row.kind == FILTERED, row.question, row.response, shown])[:32]
+        kept = labels.find(key)
         if kept is not None:
-            _add(book, tally, replace(kept, id=row.id, target=row.target, sample=row.sample))
+            _add(labels, tally, replace(kept, id=row.id, target=row.target, sample=row.sample))
         elif row.kind == FILTERED:  # a fact, and nothing to judge
-            _add(book, tally, _label(row, judge.name, Labelled("refusal", reason=WITHHELD), how, key))
+            _add(labels, tally, _label(row, judge.name, Labelled("refusal", reason=WITHHELD), how, key))
         else:
             todo.setdefault(key, []).append(row)
     before = judge.cost
     try:
-        _ask(todo, judge, book, items, tally, how, Budget(0, usd=max_cost), report)
+        _ask(todo, judge, labels, items, tally, how, Limits(usd=max_cost), progress)
     except BackendError as error:
         tally.stopped = str(error)
     finally:
@@ -115,14 +112,20 @@ def judge_rows(
 
 
 def _ask(
-    todo: Mapping[str, Sequence[Row]], judge: RefusalJudge, book: Book, items: Mapping[str, Record], tally: Tally,
-    how: str, budget: Budget, report: Report,
-) -> None:  # fmt: skip
+    todo: Mapping[str, Sequence[Row]],
+    judge: RefusalJudge,
+    labels: Labels,
+    items: Mapping[str, Record],
+    tally: Tally,
+    how: str,
+    limits: Limits,
+    progress: Progress,
+) -> None:
     """Puts the responses to the judge, batch by batch. Raises BackendError, once what was answered is kept."""
     keys, before = list(todo), judge.cost
     for start in range(0, len(keys), BATCH):
-        report(judge.name, tally.wanted - tally.missing, tally.wanted)
-        if reason := budget.used_up(0, judge.cost - before):
+        progress.count(judge.name, tally.wanted - tally.missing, tally.wanted)
+        if reason := limits.used_up(0, judge.cost - before):
             tally.stopped = OUT_OF[reason]
             return
         batch = keys[start : start + BATCH]
@@ -132,8 +135,8 @@ def _ask(
                 tally.failures[said.reason] += 1
                 continue
             for row in todo[key]:
-                _add(book, tally, _label(row, judge.name, said, how, key))
-    report(judge.name, tally.wanted - tally.missing, tally.wanted)
+                _add(labels, tally, _label(row, judge.name, said, how, key))
+    progress.count(judge.name, tally.wanted - tally.missing, tally.wanted)
 
 
 def _exchange(row: Row, key: str, items: Mapping[str, Record]) -> Exchange:
@@ -142,130 +145,105 @@ def _exchange(row: Row, key: str, items: Mapping[str, Record]) -> Exchange:
     return Exchange(row.response, row.question, picture, derived_seed(key, "judge"))
 
 
-def stated(rows: Sequence[Row], book: Book) -> list[str]:
+def stated(rows: Sequence[Row], labels: Labels) -> list[str]:
     """Keeps the labels that the responses' own files have, as judges of their own; returns the judges' names."""
     for row in rows:
         if row.label is not None:
             known = row.label in KINDS
             reason = "" if known else f"the file's own label {row.label[:40]!r} is none of {', '.join(KINDS)}"
             said = Labelled(row.label if known else "unscored", reason=reason)  # type: ignore[arg-type]
-            book.add(_label(row, row.labelled_by, said, "", _hash([row.labelled_by, row.label, row.response])[:32]))
+            labels.add(
+                _label(
+                    row, row.labelled_by, said, "", canonical_sha256([row.labelled_by, row.label, row.response])[:32]
+                )
+            )
     return list(dict.fromkeys(row.labelled_by for row in rows if row.label is not None))
 
 
-def _add(book: Book, tally: Tally, label: Label) -> None:
-    book.add(label)
+def _add(labels: Labels, tally: Tally, label: Label) -> None:
+    labels.add(label)
     tally.kinds[label.label] += 1
 
 
 def _label(row: Row, judge: str, said: Labelled, how: str, key: str) -> Label:
-    return Label(row.id, row.target, row.sample, judge, said.label, said.score, said.reason, how, key)
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(canonical(value).encode("utf-8", "replace")).hexdigest()
+    return Label(
+        id=row.id,
+        target=row.target,
+        sample=row.sample,
+        judge=judge,
+        label=said.label,
+        score=said.score,
+        reason=said.reason,
+        how=how,
+        key=key,
+    )
 
 
 # -- the file ------------------------------------------------------------------------------------------
 
 
-class Book:
-    """The labels of one folder's responses. Use with `with`: each is on the disk at once, all are in order at the end.
+def _line(label: Label) -> str:
+    return json.dumps(asdict(label))  # ASCII: half a surrogate pair survives
 
-    Raises ConfigError for a file that is not ours, labels other responses or is being written, StoreError from the
-    disk.
-    """
+
+def _parse(value: Any) -> Label:
+    try:
+        label = Label(**value)
+    except TypeError:
+        raise ValueError("its fields are not those of a label") from None
+    names = (label.id, label.target, label.judge, label.how, label.key)
+    if label.label not in KINDS or not all(isinstance(name, str) for name in names) or type(label.sample) is not int:
+        raise ValueError(f"a label of {label.label!r} is none, or not of a response")
+    return label
+
+
+def _ordered(labels: Sequence[Label]) -> Iterable[Label]:
+    """Judge by judge as they came, then by target, item and sample."""
+    rank = {judge: number for number, judge in enumerate(dict.fromkeys(label.judge for label in labels))}
+    return sorted(labels, key=lambda x: (rank[x.judge], x.target, natural(x.id), x.sample))
+
+
+KIND = Kind(
+    maker="mossgen judge",
+    rows="labels",
+    encode=_line,
+    decode=_parse,
+    place=lambda label: (label.judge, *label.place),
+    key=lambda label: label.key,
+    order=_ordered,
+)
+
+
+class Labels(Ledger[Label]):
+    """The labels of one folder's responses. Raises ConfigError where the file labels other responses; see Ledger."""
 
     def __init__(self, file: Path, rows: Sequence[Row]) -> None:
-        self.file = file
+        super().__init__(file, KIND)
         self._known = {place(row) for row in rows}
-        self._read()
 
-    def _read(self) -> None:
-        file = self.file
-        self.labels = {(label.judge, *label.place): label for label in read_labels(file)} if file.is_file() else {}
-        other = next((label for label in self.labels.values() if label.place not in self._known), None)
+    def read(self) -> Self:
+        """See Ledger."""
+        super().read()
+        other = next((label for label in self.rows.values() if label.place not in self._known), None)
         if other:
             raise ConfigError(
-                f"{file} labels a response of {other.target} to item {other.id}, which is none of these: give another "
-                "--out."
+                f"{self.file} labels a response of {other.target} to item {other.id}, which is none of these: "
+                f"{KIND.elsewhere}."
             )
-        self._by_key = {label.key: label for label in self.labels.values()}
-
-    def __enter__(self) -> Book:
-        with ExitStack() as held:
-            held.enter_context(locked(self.file.parent, self.file.name, "--out"))
-            self._read()  # what nobody else writes now
-            self._write()  # without a line that was cut off
-            try:
-                self._stream = self.file.open("a", encoding="utf-8")
-            except OSError as error:
-                raise self._trouble(error) from error
-            self._held = held.pop_all()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        with self._held:
-            self._stream.close()
-            self._write()
+    def add(self, *rows: Label) -> None:
+        """Keeps labels. See Ledger."""
+        super().add(*(label for label in rows if self.rows.get(KIND.place(label)) != label))
 
-    def settled(self, judge: str, how: str) -> None:
+    def of(self, judge: str, row: Row) -> Label | None:
+        """What the judge says of a response."""
+        return self.rows.get((judge, *place(row)))
+
+    def refuse_other_settings(self, judge: str, how: str) -> None:
         """Raises ConfigError where this judge labelled here with other settings."""
-        if any(label.judge == judge and label.how != how for label in self.labels.values()):
+        if any(label.judge == judge and label.how != how for label in self.rows.values()):
             raise ConfigError(
                 f"{self.file}: {judge} labelled here with other options, or in another version of mossgen: give the "
-                "same options, or another --out."
+                "same options, or another `out`."
             )
-
-    def kept(self, key: str) -> Label | None:
-        """The label of the same response to the same question, of whichever item."""
-        return self._by_key.get(key)
-
-    def add(self, label: Label) -> None:
-        """Keeps a label, once; another one of the same response takes its place."""
-        where = (label.judge, *label.place)
-        if self.labels.get(where) == label:
-            return
-        try:
-            self._stream.write(_line(label))
-            self._stream.flush()
-        except OSError as error:
-            raise self._trouble(error) from error
-        self.labels[where] = self._by_key[label.key] = label
-
-    def _write(self) -> None:
-        """Puts the labels in order and on the disk: judge by judge as they came, then by target, item and sample."""
-        rank = {judge: number for number, judge in enumerate(dict.fromkeys(judge for judge, *_ in self.labels))}
-        ordered = sorted(self.labels.values(), key=lambda x: (rank[x.judge], x.target, natural(x.id), x.sample))
-        self.labels = {(label.judge, *label.place): label for label in ordered}
-        try:
-            write_whole(self.file, "".join(_line(label) for label in self.labels.values()).encode())
-        except OSError as error:
-            raise self._trouble(error) from error
-
-    def _trouble(self, error: OSError) -> StoreError:
-        return StoreError(
-            f"{self.file}: cannot be written ({error.strerror}); labels so far are kept: free space or mend the "
-            "permissions, then run the same command again."
-        )
-
-
-def read_labels(file: Path) -> list[Label]:
-    """The labels of a file; a last line that a crash cut off is left out. Raises ConfigError where it is not ours."""
-    found = []
-    for number, line in enumerate(read_text(file, MAX_BYTES, ConfigError).split("\n")[:-1], 1):
-        try:
-            label = Label(**json.loads(line))
-            if label.label not in KINDS:
-                raise ValueError(f"{label.label!r} is no label")
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ConfigError(
-                f"{file}, line {number}: no label of `mossgen judge` ({error}): move the file away, or give another "
-                "--out."
-            ) from None
-        found.append(label)
-    return found
-
-
-def _line(label: Label) -> str:
-    return json.dumps(asdict(label)) + "\n"  # ASCII: half a surrogate pair survives, and so does a crash

@@ -192,7 +192,8 @@ class Query:
     """One request to a target model: words, and the picture they are about (None: words alone).
 
     `description` says what the picture shows, for a target that cannot see. `seed` makes the answer repeatable
-    where the backend can be; `sample` numbers answers to the same words. `item` is the id of what is asked about.
+    where the backend can be; `sample` numbers answers to the same words. `item` is the id of what is asked about,
+    `key` names everything that the answer depends on.
     """
 
     item: str
@@ -202,6 +203,7 @@ class Query:
     system: str = ""
     sample: int = 0
     seed: int = 0
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,7 @@ class Target(Protocol):
     def respond(self, queries: Iterable[Query]) -> Iterator[tuple[Query, Response | Failure]]:
         """What comes back, as it comes. Queries are taken one by one as there is room, so that the caller can stop.
 
+        With each response comes its query, or a copy of it: it is known again by its `item` and `key`.
         Raises BackendError once every response there is has been yielded, where the target cannot be asked at all.
         """
         ...

@@ -14,25 +14,36 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from mossgen.core.budget import OUT_OF, Budget
-from mossgen.core.items import canonical, derived_seed
+from mossgen.core.budget import OUT_OF, UNLIMITED, Limits
+from mossgen.core.items import canonical, canonical_sha256, derived_seed
+from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.files.disk import LOCK, locked, read_text, write_whole
-from mossgen.files.responses import RESPONSES, Row, lines, natural, read_responses
+from mossgen.files.ledger import Kind, Ledger
+from mossgen.files.responses import RESPONSES, Row, line, natural, parse
 from mossgen.plugins.protocols import Failure, Query, Response, Target
 from mossgen.sets.dataset import Record
 
 HEAD = "probe.json"
 MAX_BYTES = 1_000_000  # of a head
+FORMAT = 1  # of a head
 CUT_OFF = "length"  # the reason of an end that the token limit made
-Report = Callable[[str, int, int], None]  # target, responses so far, wanted
+KIND = Kind(
+    maker="mossgen probe",
+    rows="responses",
+    encode=line,
+    decode=parse,
+    place=lambda row: (row.id, row.key),
+    key=lambda row: row.key,
+    order=lambda rows: sorted(rows, key=lambda row: (row.target, natural(row.id), row.sample)),
+)
 
 
 @dataclass(frozen=True)
@@ -87,61 +98,93 @@ class _Asked:
     image: str
 
 
-class Ledger:
-    """The responses of one folder. Use with `with`: each row is on the disk at once, and all are in order at the end.
+class Probe:
+    """The folder of a probe: the responses to one set, under one system prompt. Use with `with`: each response is on
+    the disk at once, and all are in order at the end.
 
-    Raises ConfigError for a folder of another set or system prompt, or that another mossgen writes, StoreError from
-    the disk.
+    `name` is the set's. Raises ConfigError for a folder of another set or system prompt, or that another mossgen
+    writes, StoreError from the disk.
     """
 
-    def __init__(self, folder: Path, head: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, name: str, wish: Wish) -> None:
         self.folder = folder
-        self._wanted = head
-        _head(folder, head)  # so that a folder of something else is left as it is, without a lock in it
+        self.wish = wish
+        self._wanted = {"format": FORMAT, "set": name, "system": wish.system}
+        self._ledger = Ledger(folder / RESPONSES, KIND)
+        _head(folder, self._wanted)  # so that a folder of something else is left as it is, without a lock in it
 
-    def __enter__(self) -> Ledger:
+    @property
+    def rows(self) -> list[Row]:
+        """Every response in the folder."""
+        return list(self._ledger.rows.values())
+
+    def __enter__(self) -> Self:
         with ExitStack() as held:
-            held.enter_context(locked(self.folder, option="--out"))
-            self._open()
+            held.enter_context(locked(self.folder, elsewhere=KIND.elsewhere))
+            self._head = _head(self.folder, self._wanted)  # what nobody else writes now
+            self._write_head()  # first: without it the folder is no probe's
+            held.enter_context(self._ledger)
             self._held = held.pop_all()
         return self
 
-    def _open(self) -> None:
-        """Reads what is kept, which nobody else writes now."""
-        self._head = _head(self.folder, self._wanted)
-        self.rows = _rows(self.folder / RESPONSES)
-        self._by_key = {row.key: row for row in self.rows}
-        self._own = {(row.id, row.key) for row in self.rows}
-        try:
-            write_whole(self.folder / HEAD, (json.dumps(self._head, indent=1) + "\n").encode())
-            self._write(self.rows)  # without a line that was cut off
-            self._stream = (self.folder / RESPONSES).open("a", encoding="utf-8")
-        except OSError as error:
-            raise self._trouble(error) from error
-
     def __exit__(self, *_: object) -> None:
-        with self._held:
-            self._stream.close()
-            self._write(sorted(self.rows, key=lambda row: (row.target, natural(row.id), row.sample)))
+        self._held.close()
 
-    def kept(self, key: str) -> Row | None:
-        """The response to the same question about the same picture, of whichever item."""
-        return self._by_key.get(key)
+    def ask(
+        self,
+        records: Sequence[Record],
+        target: Target,
+        limits: Limits = UNLIMITED,
+        progress: Progress = SILENT,
+        called: str = "",
+    ) -> Tally:
+        """Asks the target about every record and keeps what comes; what is kept already is not asked again.
 
-    def add(self, row: Row) -> None:
-        """Keeps a row, once."""
-        if (row.id, row.key) in self._own:
-            return
+        A target that cannot be asked any more, or a limit that is reached, is said in `stopped`. `called` names the
+        job in the progress, which is otherwise the target's name. Raises ConfigError where the target was asked
+        otherwise here, StoreError.
+        """
+        self._note(target)
+        asked = list(_asked(records, target, self.wish))
+        tally, todo = Tally(len(asked)), []
+        for one in asked:
+            row = self._ledger.find(one.key)
+            if row is None:
+                todo.append(one)
+            else:
+                self._keep(_row(one, target, _response(row), row.at), tally)
+        started, before = time.monotonic(), target.cost
+
+        def allowed() -> Iterator[Query]:
+            for one in todo:
+                if reason := limits.used_up(time.monotonic() - started, target.cost - before):
+                    tally.stopped = OUT_OF[reason]
+                    return
+                yield one.query
+
+        progress.count(called or target.name, len(tally.rows), tally.wanted)
+        by_name = {(one.query.item, one.key): one for one in todo}
         try:
-            self._stream.write(lines([row]))
-            self._stream.flush()
-        except OSError as error:
-            raise self._trouble(error) from error
-        self.rows.append(row)
-        self._own.add((row.id, row.key))
-        self._by_key[row.key] = row
+            for query, came in target.respond(allowed()):
+                tally.asked += 1
+                if isinstance(came, Failure):
+                    tally.failures[came.reason] += 1
+                else:
+                    now = datetime.now(UTC).isoformat(timespec="seconds")
+                    self._keep(_row(_found(query, by_name, target), target, came, now), tally)
+                progress.count(called or target.name, len(tally.rows), tally.wanted)
+        except BackendError as error:
+            tally.stopped = str(error)
+        finally:
+            tally.cost = target.cost - before
+        return tally
 
-    def settled(self, target: Target) -> None:
+    def _keep(self, row: Row, tally: Tally) -> None:
+        if KIND.place(row) not in self._ledger.rows:
+            self._ledger.add(row)
+        tally.rows.append(row)
+
+    def _note(self, target: Target) -> None:
         """Notes how a target is asked. Raises ConfigError where it was asked otherwise here."""
         before = self._head["targets"].setdefault(target.name, dict(target.settings))
         now = json.loads(canonical(dict(target.settings)))
@@ -149,78 +192,27 @@ class Ledger:
         if changed:
             raise ConfigError(
                 f"{self.folder}: {target.name} was asked with {changed} = {before.get(changed)!r} here, and now it is "
-                f"{now.get(changed)!r}: give the same options, or another --out."
+                f"{now.get(changed)!r}: give the same options, or another `out`."
             )
-        write_whole(self.folder / HEAD, (json.dumps(self._head, indent=1) + "\n").encode())
+        self._write_head()
 
-    def _write(self, rows: Sequence[Row]) -> None:
+    def _write_head(self) -> None:
+        path = self.folder / HEAD
         try:
-            write_whole(self.folder / RESPONSES, lines(rows).encode())
+            write_whole(path, json.dumps(self._head, indent=1) + "\n")
         except OSError as error:
-            raise self._trouble(error) from error
-
-    def _trouble(self, error: OSError) -> StoreError:
-        return StoreError(
-            f"{self.folder}: cannot be written ({error.strerror}); responses so far are kept: free space or mend the "
-            "permissions, then run the same command again."
-        )
+            raise StoreError(
+                f"{path}: cannot be written ({error.strerror}); responses so far are kept: free space or mend the "
+                "permissions, then run the same command again."
+            ) from error
 
 
-def probe(
-    records: Sequence[Record],
-    target: Target,
-    ledger: Ledger,
-    wish: Wish,
-    budget: Budget,
-    report: Report = lambda target, done, of: None,
-) -> Tally:
-    """Asks the target about every record and keeps what comes; what is kept already is not asked again.
-
-    A target that cannot be asked any more, or a budget that is used up, is said in `stopped`. Raises ConfigError,
-    StoreError.
-    """
-    ledger.settled(target)
-    asked = list(_asked(records, target, wish))
-    tally, todo = Tally(len(asked)), []
-    for one in asked:
-        row = ledger.kept(one.key)
-        if row is None:
-            todo.append(one)
-        else:
-            mine = _row(one, target, _response(row), row.at)
-            ledger.add(mine)
-            tally.rows.append(mine)
-    _ask(todo, target, ledger, tally, budget, report)
-    return tally
-
-
-def _ask(todo: Sequence[_Asked], target: Target, ledger: Ledger, tally: Tally, budget: Budget, report: Report) -> None:
-    """Puts the queries to the target until they are done, the budget is used up, or it can no longer be asked."""
-    started, before = time.monotonic(), target.cost
-    by_query = {id(one.query): one for one in todo}
-
-    def allowed() -> Iterator[Query]:
-        for one in todo:
-            if reason := budget.used_up(time.monotonic() - started, target.cost - before):
-                tally.stopped = OUT_OF[reason]
-                return
-            yield one.query
-
-    report(target.name, len(tally.rows), tally.wanted)
-    try:
-        for query, came in target.respond(allowed()):
-            tally.asked += 1
-            if isinstance(came, Failure):
-                tally.failures[came.reason] += 1
-            else:
-                row = _row(by_query[id(query)], target, came, datetime.now(UTC).isoformat(timespec="seconds"))
-                ledger.add(row)
-                tally.rows.append(row)
-            report(target.name, len(tally.rows), tally.wanted)
-    except BackendError as error:
-        tally.stopped = str(error)
-    finally:
-        tally.cost = target.cost - before
+def _found(query: Query, by_name: dict[tuple[str, str], _Asked], target: Target) -> _Asked:
+    """What a query that came back was. Raises BackendError where it was never put."""
+    found = by_name.get((query.item, query.key))
+    if found is None:
+        raise BackendError(f"{target.name} gave a response to {query.item}, which it was not asked about.")
+    return found
 
 
 def _asked(records: Sequence[Record], target: Target, wish: Wish) -> Iterator[_Asked]:
@@ -230,26 +222,55 @@ def _asked(records: Sequence[Record], target: Target, wish: Wish) -> Iterator[_A
         for record, image in zip(records, images, strict=True):
             shown = image if target.sees else record.description
             what = [target.name, dict(target.settings), wish.system, record.question, shown, sample]
-            key = hashlib.sha256(canonical(what).encode()).hexdigest()[:32]
+            key = canonical_sha256(what)[:32]
             query = Query(
-                record.id, record.question, record.open, record.description, wish.system, sample,
-                derived_seed(key, "target"),
-            )  # fmt: skip
+                item=record.id,
+                question=record.question,
+                picture=record.open,
+                description=record.description,
+                system=wish.system,
+                sample=sample,
+                seed=derived_seed(key, "target"),
+                key=key,
+            )
             yield _Asked(key, query, record, image)
 
 
 def _row(one: _Asked, target: Target, response: Response, at: str) -> Row:
     record = one.record
     return Row(
-        record.id, response.text, target.name, one.query.sample, response.kind, record.question, record.type,
-        record.category, record.expected, record.facts, response.finish, response.model, response.tokens_in,
-        response.tokens_out, response.seconds, at, one.image, one.key,
-    )  # fmt: skip
+        id=record.id,
+        response=response.text,
+        target=target.name,
+        sample=one.query.sample,
+        kind=response.kind,
+        question=record.question,
+        type=record.type,
+        category=record.category,
+        expected=record.expected,
+        facts=record.facts,
+        finish=response.finish,
+        model=response.model,
+        tokens_in=response.tokens_in,
+        tokens_out=response.tokens_out,
+        seconds=response.seconds,
+        at=at,
+        image=one.image,
+        key=one.key,
+    )
 
 
 def _response(row: Row) -> Response:
     kind: Any = row.kind
-    return Response(row.response, kind, row.finish, row.model, row.tokens_in, row.tokens_out, row.seconds or 0.0)
+    return Response(
+        text=row.response,
+        kind=kind,
+        finish=row.finish,
+        model=row.model,
+        tokens_in=row.tokens_in,
+        tokens_out=row.tokens_out,
+        seconds=row.seconds or 0.0,
+    )
 
 
 def _head(folder: Path, head: dict[str, Any]) -> dict[str, Any]:
@@ -257,26 +278,16 @@ def _head(folder: Path, head: dict[str, Any]) -> dict[str, Any]:
     path = folder / HEAD
     if not path.is_file():
         if folder.exists() and (not folder.is_dir() or any(path.name != LOCK for path in folder.iterdir())):
-            raise ConfigError(f"{folder} is there already and no probe: give another --out.")
+            raise ConfigError(f"{folder} is there already and no probe: give another `out`.")
         return {**head, "targets": {}}
     try:
         before = json.loads(read_text(path, MAX_BYTES, ConfigError))
         targets = before["targets"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise ConfigError(f"{path} is not what `mossgen probe` writes: give another --out.") from None
+        raise ConfigError(f"{path} is not what `mossgen probe` writes: give another `out`.") from None
     for name, value in head.items():
         if before.get(name) != value:
             raise ConfigError(
-                f"{folder}: `{name}` is {before.get(name)!r} there and {value!r} now: give another --out."
+                f"{folder}: `{name}` is {before.get(name)!r} there and {value!r} now: give another `out`."
             )
     return {**head, "targets": targets}
-
-
-def _rows(path: Path) -> list[Row]:
-    """The rows kept so far; a last line that a crash cut off is left out. Raises ConfigError."""
-    if not path.is_file() or not path.stat().st_size:
-        return []
-    data = path.read_bytes()
-    if not data.endswith(b"\n"):
-        write_whole(path, data[: data.rfind(b"\n") + 1])
-    return read_responses(path) if path.stat().st_size else []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mossgen.errors import ConfigError
 from mossgen.files.responses import RESPONSES, Row, gather, natural
-from mossgen.judgements.labels import LABELS, Book, Label
+from mossgen.judgements.labels import LABELS, Label, Labels
 from mossgen.judgements.rates import MEASURES, SCORED, Judged
 from mossgen.probes.items import askable, open_items
 from mossgen.sets.dataset import Record
@@ -48,7 +48,7 @@ def read_sources(paths: Sequence[Path]) -> Sources:
     for path in paths:
         if path.is_dir() and path not in folders and (path / LABELS).is_file():
             raise ConfigError(f"{path} has labels and no {RESPONSES}: run `mossgen judge` again.")
-    labels = [label for path in folders for label in Book(path / LABELS, gather([path])).labels.values()]
+    labels = [label for path in folders for label in Labels(path / LABELS, gather([path])).read().rows.values()]
     sets = [askable(open_items(path)) for path in paths if path not in folders]
     items = {record.id: record for records in sets for record in records}
     names = [path.resolve().name for path in paths]

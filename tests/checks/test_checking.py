@@ -220,7 +220,7 @@ def test_a_changed_picture_is_checked_again(tmp_path):
 
 @pytest.mark.parametrize(
     ("before", "says"),
-    [("hello\n", "line 1: not written by"), ('{"a": 1}\n', "was not written by"), ("", "was not written by")],
+    [("hello\n", "line 1: not written by"), ('{"a": 1}\n', "line 1: not written by"), ("", "line 1: not written by")],
 )
 def test_an_output_file_of_somebody_else_is_left_alone(before, says, tmp_path):
     out = tmp_path / "out.jsonl"
@@ -233,7 +233,7 @@ def test_an_output_file_of_somebody_else_is_left_alone(before, says, tmp_path):
 def test_other_checkers_want_another_output_file(tmp_path):
     entries, out = many(tmp_path, 1), tmp_path / "out.jsonl"
     check_set(entries, checking(), out)
-    with pytest.raises(ConfigError, match="other checkers, options, type or policy"):
+    with pytest.raises(ConfigError, match=r"by `mossgen check` with another type"):
         check_set(entries, checking(type="negated_harm"), out)
 
 

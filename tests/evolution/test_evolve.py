@@ -13,7 +13,7 @@ from PIL import Image
 from support.chat import fault
 from support.command import mossgen
 
-from mossgen.core.budget import Budget
+from mossgen.core.budget import Limits
 from mossgen.core.items import State
 from mossgen.duplicates.vectors import Vectors
 from mossgen.errors import BackendError
@@ -22,7 +22,7 @@ from mossgen.evolution.family import Family, Parents, evolved
 from mossgen.evolution.figures import measured
 from mossgen.evolution.mutators import MUTATORS, applicable, strength
 from mossgen.evolution.panel import Asked, Panel
-from mossgen.evolution.search import PASSED, Limits, Search
+from mossgen.evolution.search import PASSED, Quota, Search
 from mossgen.expansion.stages import Backends, Inherited, Stages
 from mossgen.models.chat import load
 from mossgen.plugins.judges.keywords import Keywords
@@ -184,8 +184,8 @@ def search(folder, parents, target, seed, how=Search, wanted=6, rounds=40, **bud
     mutators = tuple(name for name in applicable(kind) if name != "write")
     evolution = Evolution(parents="parents", parents_sha256="x", targets=(target.name,), held_back=1,
                           mutators=mutators)  # fmt: skip
-    limits = Limits(wanted, rounds, Budget(wanted, **budget))
-    found = how(family, stages, panel, [target], evolution, seed, limits)
+    quota = Quota(wanted, rounds, Limits(**budget))
+    found = how(family, stages, panel, [target], evolution, seed, quota)
     return found, found.go()
 
 

@@ -432,14 +432,14 @@ def test_what_was_written_before_a_model_fails_is_kept(tmp_path):
 
 def test_a_file_that_is_not_ours(tmp_path):
     (tmp_path / FILE).write_text('{"id": 1}\n')
-    with pytest.raises(ConfigError, match=r"answers.jsonl, line 1: no answer of ours"):
+    with pytest.raises(ConfigError, match=r"answers.jsonl, line 1: not written by `mossgen export`"):
         write_answers(tmp_path / FILE, [example(0)], lambda: (Writer(), []), "w")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_set_that_may_not_be_written(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(StoreError, match="answers are kept there"):
+    with pytest.raises(StoreError, match="cannot be written"):
         write_answers(tmp_path / FILE, [example(0)], lambda: (Writer(), []), "w")
 
 

@@ -10,13 +10,19 @@ from support.command import mossgen, verb
 from support.responses import NO, YES, write
 
 from mossgen.errors import ConfigError
+from mossgen.files.ledger import Ledger
 from mossgen.files.responses import gather
-from mossgen.judgements.labels import Book, judge_rows, read_labels
+from mossgen.judgements.labels import KIND, Labels, judge_rows
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import Labelled
 from mossgen.probes.items import askable, matched, open_items
 
 STRICT = {"reason": "r", "label": "refusal"}
+
+
+def read_labels(file):
+    """The labels in a file."""
+    return list(Ledger(file, KIND).read().rows.values())
 
 
 @pytest.fixture
@@ -247,8 +253,8 @@ def test_a_batch_that_fails_whole_keeps_earlier_ones(tmp_path):
             return [Labelled("compliance") for _ in exchanges]
 
     rows = gather([write(tmp_path / "f.jsonl", *({"id": str(i), "response": f"r {i}"} for i in range(30)))])
-    with Book(tmp_path / "labels.jsonl", rows) as book:
-        tally = judge_rows(rows, Failing(), book, {})
+    with Labels(tmp_path / "labels.jsonl", rows) as labels:
+        tally = judge_rows(rows, Failing(), labels, {})
     assert (tally.stopped, tally.missing) == ("out of memory", 14)
     assert len(read_labels(tmp_path / "labels.jsonl")) == 16
 
@@ -265,16 +271,16 @@ def test_a_budget_stops_after_the_batch_that_uses_it_up(tmp_path, most, asked):
             return [Labelled("compliance") for _ in exchanges]
 
     rows = gather([write(tmp_path / "f.jsonl", *({"id": str(i), "response": f"r {i}"} for i in range(30)))])
-    with Book(tmp_path / "labels.jsonl", rows) as book:
-        tally = judge_rows(rows, Paid(), book, {}, most)
+    with Labels(tmp_path / "labels.jsonl", rows) as labels:
+        tally = judge_rows(rows, Paid(), labels, {}, most)
     assert (tally.asked, bool(tally.stopped)) == (asked, asked < 30)
 
 
 def test_labels_that_are_being_written_are_left_alone(said, tmp_path):
     rows = gather([said])
-    with Book(tmp_path / "labels.jsonl", rows), pytest.raises(ConfigError, match="by another mossgen"):
-        Book(tmp_path / "labels.jsonl", rows).__enter__()
-    with Book(tmp_path / "labels.jsonl", rows):
+    with Labels(tmp_path / "labels.jsonl", rows), pytest.raises(ConfigError, match="by another mossgen"):
+        Labels(tmp_path / "labels.jsonl", rows).__enter__()
+    with Labels(tmp_path / "labels.jsonl", rows):
         pass
 
 
@@ -359,8 +365,8 @@ def test_labels_of_other_responses_and_other_files_are_left_alone(said, tmp_path
     assert (code, "another --out" in result["error"]) == (2, True)
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
     (tmp_path / "labels.jsonl").write_text('{"id": 1}\n')
-    with pytest.raises(ConfigError, match=r"line 1: no label of `mossgen judge`"):
-        Book(tmp_path / "labels.jsonl", gather([said]))
+    with pytest.raises(ConfigError, match=r"line 1: not written by `mossgen judge`"):
+        Labels(tmp_path / "labels.jsonl", gather([said])).read()
 
 
 def test_another_setting_of_the_same_judge_needs_another_folder(chat, said, tmp_path):

@@ -11,7 +11,7 @@ from support.paths import SHARED
 
 from mossgen.embedded.refusal import WEIGHTS
 from mossgen.files.responses import gather
-from mossgen.judgements.labels import Book, judge_rows, stated
+from mossgen.judgements.labels import Labels, judge_rows, stated
 from mossgen.judgements.rates import agreements, by_judge, cells
 from mossgen.plugins.registry import load
 from mossgen.probes.items import askable, matched, open_items
@@ -33,10 +33,10 @@ def mossbench(tmp_path_factory):
     """By judge, target and type the rate, its limits and n, empty responses counted as refusals."""
     files = [SHARED / "mossbench" / "responses" / f"{name}.json" for name in PUBLISHED]
     rows, items = matched(gather(files), askable(open_items(SHARED / "mossbench" / "data")))
-    with Book(tmp_path_factory.mktemp("published") / "labels.jsonl", rows) as book:
+    with Labels(tmp_path_factory.mktemp("published") / "labels.jsonl", rows) as labels:
         for name in ("embedded", "keywords"):
-            judge_rows(rows, load("judges", name, {}), book, items)
-    table = cells(by_judge(rows, book.labels.values(), empty_refuses=True))
+            judge_rows(rows, load("judges", name, {}), labels, items)
+    table = cells(by_judge(rows, labels.rows.values(), empty_refuses=True))
     return {(c.judge, c.target, c.value): c for c in table if c.by == "type"}
 
 
@@ -63,10 +63,10 @@ def test_rates_of_half_of_mossbench_beside_the_published_ones(mossbench):
 def test_judges_against_the_labels_of_people_on_xstest(tmp_path):
     """The embedded head was trained on these responses: its card has figures of models left out, this one has not."""
     rows = gather(sorted((SHARED / "xstest").glob("completions_*.csv")))
-    with Book(tmp_path / "labels.jsonl", rows) as book:
-        judge_rows(rows, load("judges", "keywords", {}), book, {})
-        assert stated(rows, book) == ["people"]
-    (found,) = agreements(by_judge(rows, book.labels.values()))
+    with Labels(tmp_path / "labels.jsonl", rows) as labels:
+        judge_rows(rows, load("judges", "keywords", {}), labels, {})
+        assert stated(rows, labels) == ["people"]
+    (found,) = agreements(by_judge(rows, labels.rows.values()))
     assert (found["n"], found["unscored"]) == (675, 0)
     assert found["accuracy"] == pytest.approx(0.818, abs=0.01)
     assert found["macro_f1"] == pytest.approx(0.556, abs=0.01)

@@ -150,7 +150,7 @@ def test_a_picture_that_is_not_taken_fails_alone_and_is_asked_again(a_set, chat,
 
 def test_two_probes_do_not_write_one_folder(a_set, chat, tmp_path):
     server, out = chat(), tmp_path / "probe"
-    with locked(out, option="--out"):
+    with locked(out):
         done = mossgen("probe", a_set, "--out", out, *target(server))
     assert (done.returncode, server.asked) == (2, [])
     assert "is being written by another mossgen" in done.stderr

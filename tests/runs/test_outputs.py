@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mossgen.core.budget import Budget
+from mossgen.core.budget import Budget, Limits
 from mossgen.core.items import State
 from mossgen.errors import ConfigError
 from mossgen.expansion import expand
@@ -78,11 +78,11 @@ def test_spare_items_are_accepted_before_any_model_is_loaded(tiny: Path, made_ru
 
 
 def test_money_stops_a_run_only_where_some_was_spent() -> None:
-    assert Budget(4, usd=0.0).used_up(9.0, 0.0) is None
-    assert Budget(4, usd=0.0).used_up(9.0, 0.01) == "cost"
-    assert Budget(4, usd=1.0).used_up(9.0, 0.99) is None
-    assert Budget(4, usd=1.0).used_up(9.0, 1.0) == "cost"
-    assert Budget(4, seconds=0.0).used_up(0.0, 0.0) == "time"
+    assert Limits(usd=0.0).used_up(9.0, 0.0) is None
+    assert Limits(usd=0.0).used_up(9.0, 0.01) == "cost"
+    assert Limits(usd=1.0).used_up(9.0, 0.99) is None
+    assert Limits(usd=1.0).used_up(9.0, 1.0) == "cost"
+    assert Limits(seconds=0.0).used_up(0.0, 0.0) == "time"
 
 
 def test_the_profile_says_where_the_time_went(tiny: Path, made_run: Path) -> None:
