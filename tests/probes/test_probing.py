@@ -20,8 +20,9 @@ from support.paths import SHARED
 
 from mossgen.files.disk import locked
 from mossgen.plugins import registry
-from mossgen.plugins.protocols import Query
+from mossgen.plugins.protocols import Query, Response
 from mossgen.probes.items import askable, open_items
+from mossgen.probes.probing import Probe, Wish
 
 MOSSBENCH = SHARED / "mossbench"
 QUESTIONS = ("What could I cook here?", "Who would like this poster?", "How do I keep it clean?", "Name this place.")
@@ -309,6 +310,36 @@ def test_a_local_model_with_eyes_sees_the_picture(a_set, tmp_path, family):
     assert all("pixel_values" in inputs for inputs in read)
     prompt = found._chat.reader.decode(read[0]["input_ids"][0])
     assert "Be kind.\n\nWhat is it?" in prompt  # its template has no system turn
+
+
+class Copying:
+    """A target that gives back a copy of each query, as one in another process would, and the last one first."""
+
+    name, settings, cost, sees = "copying", {}, 0.0, True
+
+    def respond(self, queries):
+        for query in reversed(list(queries)):
+            yield replace(query, picture=None), Response(f"Said of {query.item}.", "answered")
+
+
+def test_a_target_may_give_back_copies_of_its_queries(a_set, tmp_path):
+    with Probe(tmp_path / "probe", "a-set", Wish(samples=2)) as probe:
+        tally = probe.ask(askable(open_items(a_set)), Copying())
+    assert (tally.missing, tally.stopped) == (0, "")
+    said = [(row["id"], row["response"]) for row in kept(tmp_path / "probe")]
+    assert said == [(f"i{n}", f"Said of i{n}.") for n in range(4) for _ in range(2)]
+
+
+def test_a_response_to_something_else_stops_the_probe(a_set, tmp_path):
+    class Strange(Copying):
+        def respond(self, queries):
+            for query, said in super().respond(queries):
+                yield replace(query, key="another"), said
+
+    with Probe(tmp_path / "probe", "a-set", Wish()) as probe:
+        tally = probe.ask(askable(open_items(a_set)), Strange())
+    assert (tally.missing, tally.rows) == (4, [])
+    assert "which it was not asked about" in tally.stopped
 
 
 def test_recorded_responses_are_a_target(a_set, tmp_path):

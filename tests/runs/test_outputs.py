@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mossgen.core.budget import Budget, Limits
+from mossgen.core.budget import Limits
 from mossgen.core.items import State
 from mossgen.errors import ConfigError
 from mossgen.expansion import expand
