@@ -83,7 +83,7 @@ class AuditReport:
 
 def audit(
     file: str | Path,
-    against: str | Path,
+    against: str | Path | Dataset,
     *,
     sides: Sequence[str] = HELD_OUT,
     images: Sequence[str | Path] = (),
@@ -92,14 +92,11 @@ def audit(
 ) -> AuditReport:
     """Looks for the items of a set in training data (JSONL, JSON, CSV or Parquet, of any shape).
 
-    `against` is a run, an imported set, or a set with sides, of which `sides` are looked for. `images` are folders that
-    pictures may lie in, beside the training file's own. With `exact` no model is loaded, and only what is the same is
-    found. Raises ConfigError, and MissingModel or BackendError from the embedder.
-
-    >>> mossgen.audit("my-set/test/metadata.jsonl", "my-set", exact=True).canaries
-    {'test': 1}
+    `against` is a run, an imported set, or a set with sides, of which `sides` are looked for: its path, or the opened
+    set. `images` are folders that pictures may lie in, beside the training file's own. With `exact` no model is loaded,
+    and only what is the same is found. Raises ConfigError, and MissingModel or BackendError from the embedder.
     """
-    reference, marks = _protected(locate(Path(against)), sides)
+    reference, marks = _protected(against, sides)
     found = AuditReport(str(file))
     same = _Exact(reference)
     near = None if exact else _Likeness(reference, ready_embedder({}, progress))
@@ -119,10 +116,11 @@ def audit(
     return found
 
 
-def _protected(against: Path, sides: Sequence[str]) -> tuple[Dataset, dict[str, str]]:
+def _protected(given: str | Path | Dataset, sides: Sequence[str]) -> tuple[Dataset, dict[str, str]]:
     """The items that should not be found, and the canaries (the part that is unique) with their sides."""
+    against = given.path if isinstance(given, Dataset) else locate(given)
     if not lineage.is_sided(against):
-        return open_set(against), {}
+        return open_set(given), {}
     top = lineage.head(against)
     there = [side for side in sides if side in top["sides"]]
     if not there:

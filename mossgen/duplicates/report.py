@@ -84,8 +84,8 @@ class DedupReport:
 
 
 def dedup(
-    set: str | Path,
-    against: Sequence[str | Path] = (),
+    set: str | Path | Dataset,
+    against: Sequence[str | Path | Dataset] = (),
     *,
     out: str | Path | None = None,
     options: Mapping[str, Any] = {},
@@ -93,9 +93,10 @@ def dedup(
 ) -> DedupReport:
     """Reports the near-duplicates in a set, and how near every item is to the sets that it is compared `against`.
 
-    `against` are paths, or names of imported sets. `out` writes the report to a file too: all of it to a .json, the
-    items to a .csv. `options` change the embedder, as in {"open_clip.text": 0.8}. Nothing is taken out of the set: each
-    item says whether it is kept when references go first and then the items in their order, as a run decides it.
+    Sets are given by their paths, imported ones by their names too, or opened. `out` writes the report to a file too:
+    all of it to a .json, the items to a .csv. `options` change the embedder, as in {"open_clip.text": 0.8}. Nothing is
+    taken out of the set: each item says whether it is kept when references go first and then the items in their order,
+    as a run decides it.
 
     Raises ConfigError where a set or a picture cannot be read, MissingModel or BackendError from the embedder, and
     StoreError where `out` cannot be written.
@@ -106,21 +107,22 @@ def dedup(
     file = Path(out) if out is not None else None
     if file is not None and file.suffix not in SUFFIXES:
         raise ConfigError(f"`out` {file}: give a name that ends in {' or '.join(SUFFIXES)}.")
-    report = _report(Path(set), [Path(path) for path in against], ready_embedder(options, progress), progress)
+    own, *others = map(open_set, (set, *against))
+    where = str(set.path if isinstance(set, Dataset) else set)
+    report = _report(where, own, others, ready_embedder(options, progress), progress)
     if file is not None:
         _write(file, report)
     return report
 
 
-def _report(set_: Path, against: Sequence[Path], embedder: Embedder, progress: Progress) -> DedupReport:
-    own, *others = everything = [open_set(path) for path in (set_, *against)]
-    odd = {f"{one.name}/{key}": why for one in everything for key, why in one.problems.items()}
+def _report(where: str, own: Dataset, others: Sequence[Dataset], embedder: Embedder, progress: Progress) -> DedupReport:
+    odd = {f"{one.name}/{key}": why for one in (own, *others) for key, why in one.problems.items()}
     progress.say(f"embedding {len(own.asking)} items")
-    items, *theirs = [_embedded(one, embedder, progress, odd) for one in everything]
+    items, *theirs = [_embedded(one, embedder, progress, odd) for one in (own, *others)]
     references = joined(theirs) if theirs else None
     near, blockers = compare(items, references, embedder.thresholds)
     return DedupReport(
-        set=str(set_),
+        set=where,
         references={other.name: len(other.asking) for other in others},
         embedder=embedder.name,
         thresholds={channel: round(float(embedder.thresholds[channel]), 4) for channel in CHANNELS},

@@ -111,6 +111,9 @@ def split(
     >>> sides.leaks["leaks"]
     0
     """
+    unknown = [name for name in bind or () if name not in RELATIONS]
+    if unknown:
+        raise ConfigError(f"`bind` {unknown[0]!r}: there is no such relation; choose among {', '.join(RELATIONS)}.")
     sets = [runs] if isinstance(runs, Path | str | Dataset) else runs
     shares = {"test": test, **({"dev": dev} if dev else {})}
     return _split([s if isinstance(s, Dataset) else Path(s) for s in sets], Path(out), shares, bind, progress)

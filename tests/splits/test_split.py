@@ -247,6 +247,8 @@ def test_bad_input_is_a_sentence_and_writes_nothing(runs, tmp_path: Path) -> Non
     out = tmp_path / "set"
     with pytest.raises(ConfigError, match="would be empty"):
         split(runs, out=out, test=0.001)
+    with pytest.raises(ConfigError, match="`bind` 'colour': there is no such relation"):
+        split(runs, out=out, bind=["colour"])
     shutil.copytree(runs[0], tmp_path / "twin")
     with pytest.raises(ConfigError, match=r"is in .* and in .*twin: give each run once"):
         split([runs[0], tmp_path / "twin"], out=out, **SHARES)
