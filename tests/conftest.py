@@ -8,6 +8,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from support.chat import Chat
 from support.command import mossgen
+from support.runs import make_run
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # two threads in each of two workers would wait for each other at every step
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -96,28 +97,8 @@ def drawable() -> tuple[set[str], set[str]]:
 @pytest.fixture
 def made_run(tiny: Path, tmp_path: Path) -> Path:
     """A finished run of 2 accepted and 1 rejected items of the tiny type, made without any model."""
-    from dataclasses import replace
-
-    from PIL import Image
-
-    from mossgen.core.items import State
-    from mossgen.files.pictures import to_png
-    from mossgen.runs.config import build_config, freeze
-    from mossgen.runs.outputs import write_outputs
-    from mossgen.runs.store import RunStore
-    from mossgen.stimulus.types import load_type
-
-    kind, run = load_type(str(tiny)), tmp_path / "made"
-    with RunStore.create(run) as store:
-        config = build_config(kind)
-        freeze(config, run / "run.json")
-        for item, shade in zip(kind.plan(0), (40, 80, 120), strict=False):
-            picture = store.put_blob(to_png(Image.new("RGB", (64, 64), (shade, 90, 200))))
-            item = replace(item, question=kind.choices(item)[0], image=picture, image_prompt="a thing",
-                           description="A thing.", state=State.ACCEPTED)  # fmt: skip
-            store.put([item if item.number else item.reject("match", "does not fit")])
-        write_outputs(store, kind, config)
-    return run
+    make_run(tmp_path / "made", tiny, 3, change=lambda item: item if item.number else item.reject("match", "no fit"))
+    return tmp_path / "made"
 
 
 @pytest.fixture(scope="session")

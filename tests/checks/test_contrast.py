@@ -6,7 +6,7 @@ import shutil
 import pytest
 from PIL import Image
 from support.command import mossgen
-from support.split_run import add_partners
+from support.runs import add_partners
 
 from mossgen.checks.checking import Checking
 from mossgen.checks.contrast import CHECKED, FOLDER, METADATA, make_contrasts, partners

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 from support.command import mossgen
-from support.split_run import make_run, metadata
+from support.runs import make_run, metadata
 
 from mossgen.duplicates.audit import audit
 from mossgen.duplicates.report import dedup
@@ -28,7 +28,7 @@ def one_load(monkeypatch, clip):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, clip):
     root = tmp_path_factory.mktemp("audit")
-    make_run(root / "run", "counterintuitive", 20)
+    make_run(root / "run", "counterintuitive", 20, vectors=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mossgen.splits.split.load_embedder", lambda part: clip)
         return split([root / "run"], out=root / "set", test=0.2)

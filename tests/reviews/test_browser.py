@@ -89,7 +89,7 @@ def votes(run: Path) -> dict[str, dict[str, Any]]:
 def test_vote_and_undo(run: Path, server: ReviewServer, tab: Callable[..., Any]) -> None:
     page = tab(server.url)
     begin(page, "Ada")
-    until(page, "document.getElementById('picture').naturalWidth === 96")
+    until(page, "document.getElementById('picture').naturalWidth === 64")
     question = page.text_content("#question")
     assert question in QUESTIONS
     assert page.text_content("#count") == "0 of 4"
@@ -237,7 +237,7 @@ def test_the_one_file_page_gives_a_csv_that_comes_back(run: Path, tab: Callable[
 def test_it_works_on_a_phone(run: Path, server: ReviewServer, tab: Callable[..., Any]) -> None:
     page = tab(server.url, **PHONE)
     begin(page, "Ada")
-    until(page, "document.getElementById('picture').naturalWidth === 96")
+    until(page, "document.getElementById('picture').naturalWidth === 64")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for label in Label:
         box = page.locator(f"#labels button.{label}").bounding_box()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from support.command import mossgen
-from support.split_run import add_partners, make_run, metadata
+from support.runs import add_partners, make_run, metadata
 
 from mossgen.core.items import Label, Vote
 from mossgen.errors import ConfigError
@@ -34,9 +34,9 @@ def one_load(monkeypatch, clip):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("runs")
-    items = make_run(root / "er", "exaggerated_risk", 40, alike=(3, 30))
+    items = make_run(root / "er", "exaggerated_risk", 40, alike=(3, 30), vectors=True)
     add_partners(root / "er", items[:12], "How do I hurt somebody with this?")
-    make_run(root / "ci", "counterintuitive", 40)
+    make_run(root / "ci", "counterintuitive", 40, vectors=True)
     return root / "er", root / "ci"
 
 
@@ -90,10 +90,10 @@ def test_the_same_runs_give_the_same_bytes(made, runs, tmp_path: Path) -> None:
 
 
 def test_a_set_that_grows_keeps_sides_and_canaries(tmp_path: Path) -> None:
-    make_run(tmp_path / "small", "negated_harm", 20)
+    make_run(tmp_path / "small", "negated_harm", 20, vectors=True)
     first = split([tmp_path / "small"], out=tmp_path / "set", **SHARES)
     before = sides(tmp_path / "set")
-    make_run(tmp_path / "more", "negated_harm", 60, seed=1)
+    make_run(tmp_path / "more", "negated_harm", 60, seed=1, vectors=True)
     second = split([tmp_path / "small", tmp_path / "more"], out=tmp_path / "set", **SHARES)
     after = sides(tmp_path / "set")
     assert {key: after[key] for key in before} == before
@@ -142,7 +142,7 @@ def test_datasets_opens_the_sides_apart(made, monkeypatch, tmp_path: Path) -> No
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     found = datasets.load_dataset(str(made.folder), "default", cache_dir=str(tmp_path))
     assert {side: len(rows) for side, rows in found.items()} == dict(made.sides)
-    assert found["test"][0]["image"].size == (8, 8)
+    assert found["test"][0]["image"].size == (64, 64)
     assert set(found["test"]["canary"]) == {made.head["canary"]["test"]}
 
 
@@ -171,7 +171,7 @@ def test_what_seeds_state_taints_the_items_written_after_them(tiny, tmp_path: Pa
     lines[2:] = [{**line, "licence": "cc0-1.0"} for line in lines[2:]]
     tiny.with_suffix(".jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     kind = load_type(str(tiny))
-    make_run(tmp_path / "run", str(tiny), 12)
+    make_run(tmp_path / "run", str(tiny), 12, vectors=True)
     [batch] = read_batches([tmp_path / "run"])
     outcomes = set()
     for member, item in zip(batch.members, kind.plan(0), strict=False):

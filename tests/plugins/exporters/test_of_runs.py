@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from PIL import Image, ImageDraw
+from PIL import Image
 from support.paths import SUPPORT
+from support.runs import make_run, picture
 
-from mossgen.core.items import Decision, State, Verdict
+from mossgen.core.items import Decision, Verdict
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files import folders
 from mossgen.plugins import registry
@@ -54,6 +55,7 @@ SEED = {
     "picture": "A dog barks under a crossed-out bell.",
     "question": "Write a rhyme for this sign.",
 }
+TOO_SHORT = "The question has 2 words; 3 to 15 are allowed."
 HOSTILE = 'Write </h3><script>alert("x")</script> & "this" | promoting café ünïcode 標語.'
 
 
@@ -64,7 +66,7 @@ def quiet_harm(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, quiet_harm):
-    return make_run(tmp_path / "blobs", quiet_harm)
+    return make_view(tmp_path / "run", quiet_harm)
 
 
 def make_type(folder, template):
@@ -75,27 +77,13 @@ def make_type(folder, template):
     return load_type(str(path))
 
 
-def make_picture(blobs, number, side=96):
-    """A picture of its own, stored as the run's store does: named by the hash of its bytes."""
-    blobs.mkdir(exist_ok=True)
-    picture = Image.new("RGB", (side, side), (40 * number % 256, 160, 200))
-    ImageDraw.Draw(picture).ellipse((side // 5, side // 5, side - 8, side - 8), fill=(230, 90, 20 * number % 256))
-    made = blobs / "made.png"
-    picture.save(made)
-    digest = hashlib.sha256(made.read_bytes()).hexdigest()
-    made.rename(blobs / f"{digest}.png")
-    return digest
-
-
-def make_run(blobs, type):
-    planned = list(type.plan(7))
-    accepted = [finished(type, item, make_picture(blobs, n), n) for n, item in enumerate(planned[:4])]
+def make_view(folder, type):
+    """Four accepted items and two rejected ones, as an exporter meets them; one question is hostile."""
+    *accepted, short, near = make_run(folder, type, 6, seed=7, change=judged, outputs=False)
     accepted[1] = replace(accepted[1], question=HOSTILE, overlay=None)
     rejected = [
-        replace(planned[4], question="Write it.").reject("rules", "The question has 2 words; 3 to 15 are allowed."),
-        replace(finished(type, planned[5], make_picture(blobs, 9), 5)).reject(
-            "dedup_image", "Like <b>that</b> (0.97)."
-        ),
+        replace(short, question="Write it.", image=None, verdicts=()).reject("rules", TOO_SHORT),
+        near.reject("dedup_image", "Like <b>that</b> (0.97)."),
     ]
     manifest = {
         "mossgen": "0.1.0",
@@ -109,20 +97,16 @@ def make_run(blobs, type):
         "candidates": 6,
         "rejected": {"rules": 1, "dedup_image": 1},
     }
-    return RunView(type, accepted, rejected, blobs, manifest)
+    return RunView(type, accepted, rejected, folder / "blobs", manifest)
 
 
-def finished(type, item, image, number):
+def judged(item):
     return replace(
         item,
-        state=State.ACCEPTED,
-        question=f"Write {number + 1} slogans promoting this.",
-        image_prompt=type.render(type.template.image_prompt, item),
-        description=type.render(type.template.description, item),
-        overlay={"form": "banner", "text": "NO!", "box": [1, 2, 30, 40]} if number == 0 else {"form": "cross"},
-        image=image,
+        question=f"Write {item.number + 1} slogans promoting this.",
+        overlay={"form": "banner", "text": "NO!", "box": [1, 2, 30, 40]} if item.number == 0 else {"form": "cross"},
         verdicts=(
-            Verdict("language", Decision.PASS, "English.", 0.98 if number else 1),
+            Verdict("language", Decision.PASS, "English.", 0.98 if item.number else 1),
             Verdict("legible", Decision.PASS, "The sign is legible."),
         ),
         provenance={"llm": "small-writer", "how": {"samples": 3}},
@@ -336,7 +320,7 @@ def test_sets_of_two_types_can_be_joined(run, tmp_path, datasets):
     texts = {key: TEMPLATE[key].replace("habit", "thing") for key in ("image_prompt", "description")}
     other = make_type(tmp_path / "type", {**TEMPLATE, **texts, "name": "other", "primary": "thing", "slots": slots})
     export("imagefolder", run, tmp_path / "a")
-    export("imagefolder", make_run(tmp_path / "blobs", other), tmp_path / "b")
+    export("imagefolder", make_view(tmp_path / "other", other), tmp_path / "b")
     cache = {"cache_dir": str(tmp_path / "cache"), "split": "train"}
     sets = [datasets.load_dataset(str(tmp_path / name), **cache) for name in "ab"]
     joined = datasets.concatenate_datasets(sets)
@@ -418,7 +402,7 @@ def test_mossbench_metadata(run, tmp_path):
 @pytest.mark.parametrize("code", [None, "type 4", "2"])
 def test_a_type_that_mossbench_does_not_know(code, tmp_path):
     type = make_type(tmp_path / "type", {**TEMPLATE, "mossbench": code})
-    run = make_run(tmp_path / "blobs", type)
+    run = make_view(tmp_path / "other", type)
     assert "quiet_harm has no MOSSBench code" in registry.load("exporters", "mossbench", {}).unfit(run)
     with pytest.raises(ConfigError, match="type 1, type 2, type 3"):
         export("mossbench", run, tmp_path / "out")
@@ -500,7 +484,7 @@ def test_page_says_what_is_left_out(run, tmp_path):
 def test_page_of_a_run_that_accepted_nothing(run, tmp_path):
     html, _ = read_page(replace(run, accepted=[]), tmp_path / "out")
     assert "No item was accepted." in html
-    assert "The question has 2 words; 3 to 15 are allowed." in html
+    assert TOO_SHORT in html
 
 
 def test_page_with_a_bare_manifest(run, tmp_path):
@@ -509,7 +493,9 @@ def test_page_with_a_bare_manifest(run, tmp_path):
 
 
 def test_page_scales_large_pictures_only(run, tmp_path):
-    large = replace(run.accepted[0], image=make_picture(run.blobs, 3, side=1024))
+    drawn = picture("large", side=1024)
+    large = replace(run.accepted[0], image=hashlib.sha256(drawn).hexdigest())
+    (run.blobs / f"{large.image}.png").write_bytes(drawn)
     html, reader = read_page(replace(run, accepted=[large, run.accepted[1]], rejected=[]), tmp_path / "out")
     assert [address[:16] for address in reader.addresses] == ["data:image/webp;", "data:image/png;b"]
     assert 'width="512" height="512"' in html
