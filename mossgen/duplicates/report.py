@@ -149,13 +149,15 @@ def compare(
     if references is None:
         near = nearest_others(items, thresholds)
         blockers: list[Near | None] = [None] * len(items)
+        # what is near to no other item is kept, and nothing is a near-duplicate of it
+        undecided = [row for row, found in enumerate(near) if any(n.over for n in found.values())]
     else:
         near = nearest(items, references, thresholds)
         blockers = [worst(n for n in found.values() if n.over) for found in near]
+        undecided = [row for row, blocker in enumerate(blockers) if blocker is None]
     kept = Deduplicator(items.texts.shape[1], thresholds)
-    free = [row for row, blocker in enumerate(blockers) if blocker is None]
-    for start in range(0, len(free), BLOCK):
-        rows = free[start : start + BLOCK]
+    for start in range(0, len(undecided), BLOCK):
+        rows = undecided[start : start + BLOCK]
         for row, blocker in zip(rows, kept.greedy(items.part(rows)), strict=True):
             blockers[row] = blocker
     return near, blockers
