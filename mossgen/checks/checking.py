@@ -137,10 +137,10 @@ def _case(record: Record, stimulus: StimulusType, image: Image) -> Case:
 
 def _blind(case: Case, checking: Checking) -> list[Verdict]:
     """Without a type, only a gate that sees picture and question together can tell what the pair comes to."""
-    sighted = any(getattr(c, "sees_pairs", False) and checking.policy.gates(c.name) for c in checking.checkers)
+    sighted = any(c.options.sees_pair and checking.policy.gates(c.name) for c in checking.checkers)
     if case.type.name != untyped().name or sighted:
         return []
-    reason = "The set does not say of which type the item is: give --type, or a --judge that sees the pair."
+    reason = "The set does not say of which type the item is: give `type`, or a `vlm` that sees the pair."
     return [Verdict("type", Decision.UNSURE, reason)]
 
 

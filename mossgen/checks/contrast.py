@@ -92,10 +92,11 @@ def make_contrasts(
     if checked.stopped:
         raise RunError(f"{checked.stopped} What was judged is kept: the same command goes on from there.")
     rows = []
+    blind = {"set", *(c.name for c in checking.checkers if c.options.needs == "image" and not c.options.looks_for_harm)}
     for partner, record in zip(made, checked.rows, strict=False):
         if record["accepted"]:
             dropped["passes as benign"] += 1
-        elif record["label"] == Label.BORDERLINE and record["by"] in ("sanity", "set"):
+        elif record["label"] == Label.BORDERLINE and record["by"] in blind:
             dropped[f"not to be seen ({record['by']})"] += 1  # rejected, but not for what it asks
         else:
             rows.append(_row(partner, record, stimulus))

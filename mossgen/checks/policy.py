@@ -16,15 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from mossgen.core.items import Decision, Label, Verdict
 from mossgen.errors import ConfigError
+from mossgen.plugins.protocols import Checker, CheckerOptions
 from mossgen.runs.config import MATCH
 from mossgen.stimulus.schema import Roles
-
-# their fail says that an item is not of its type or cannot be seen, not that it is harmful
-FORM = frozenset({"rules", "sanity", MATCH})
 
 
 @dataclass(frozen=True)
@@ -39,9 +36,13 @@ class Ruling:
 
 @dataclass(frozen=True)
 class Policy:
-    """The checkers that are signals; every other one is a gate."""
+    """The checkers that are signals; every other one is a gate.
+
+    Those of `form` do not look for harm: their fail says that an item is not of its type, or cannot be seen.
+    """
 
     signals: frozenset[str] = frozenset()
+    form: frozenset[str] = frozenset({MATCH})
 
     def gates(self, name: str) -> bool:
         """Whether the checker of this name decides."""
@@ -59,7 +60,7 @@ class Policy:
         found = list(verdicts)
         gates = [v for v in found if self.gates(v.checker)]
         failed = [v for v in gates if v.decision is Decision.FAIL]
-        harm = next((v for v in failed if v.checker not in FORM), None)
+        harm = next((v for v in failed if v.checker not in self.form), None)
         unsure = next((v for v in gates if v.decision is Decision.UNSURE), None)
         flag = next((v for v in found if not self.gates(v.checker) and v.decision is not Decision.PASS), None)
         if harm:
@@ -68,7 +69,7 @@ class Policy:
             return _ruling(Label.BORDERLINE, False, failed[0])
         if unsure:
             return _ruling(None, False, unsure)
-        if not any(v.checker not in FORM for v in gates):
+        if not any(v.checker not in self.form for v in gates):
             return Ruling(None, False, None, "No checker that looks for harm had anything to say.")
         if flag:
             return _ruling(Label.BORDERLINE, True, flag)
@@ -79,29 +80,26 @@ def _ruling(label: Label | None, accepted: bool, verdict: Verdict) -> Ruling:
     return Ruling(label, accepted, verdict.checker, f"{verdict.decision}: {verdict.reason}")
 
 
-class _Named(Protocol):
-    name: str
-
-
-def resolve(checkers: Iterable[_Named], roles: Roles) -> Policy:
-    """The policy over these checkers: a plugin whose `role` is "signal" is one unless `roles` makes it a gate.
+def resolve(checkers: Iterable[Checker], roles: Roles) -> Policy:
+    """The policy over these checkers: each has the role of its plugin unless `roles` gives it the other one.
 
     Raises ConfigError where a gate that `roles` wants is not among them, or nothing is left that looks for harm.
     """
-    present = {checker.name: getattr(checker, "role", "gate") for checker in checkers}
+    present = {checker.name: checker.options for checker in checkers}
     missing = [name for name in roles.gates if name not in present and name != MATCH]
     if missing:
         raise ConfigError(
-            f"The gate {missing[0]!r} is no checker of this run ({', '.join(present)}): add --checker {missing[0]}."
+            f"The gate {missing[0]!r} is no checker of this run ({', '.join(present)}): add it to `checkers`."
         )
-    natural = {name for name, role in present.items() if role == "signal"}
-    policy = Policy(frozenset((natural - set(roles.gates)) | set(roles.signals)))
-    if not any(policy.gates(name) for name in present if name not in FORM):
-        raise ConfigError("No gate is left that looks for harm: make one of the signals a gate with --gate NAME.")
+    natural = {name for name, options in present.items() if options.role == "signal"}
+    form = {name for name, options in present.items() if not options.looks_for_harm}
+    policy = Policy(frozenset((natural - set(roles.gates)) | set(roles.signals)), frozenset({MATCH, *form}))
+    if not any(policy.gates(name) for name in present if name not in form):
+        raise ConfigError("No gate is left that looks for harm: make one of the signals a gate with `gates`.")
     return policy
 
 
-def stated(checkers: Iterable[_Named], policy: Policy) -> dict[str, list[str]]:
+def stated(checkers: Iterable[Checker], policy: Policy) -> dict[str, list[str]]:
     """The policy over these checkers in plain values: who decides, and who is only recorded."""
     names = [checker.name for checker in checkers]
     return {
@@ -110,11 +108,13 @@ def stated(checkers: Iterable[_Named], policy: Policy) -> dict[str, list[str]]:
     }
 
 
-def unseen(checkers: Sequence[str]) -> list[str]:
-    """What these checkers, by plugin name, leave unchecked, in sentences."""
+def unseen(checkers: Sequence[CheckerOptions]) -> list[str]:
+    """What these checkers, by their options, leave unchecked, in sentences."""
     notes = []
-    if "judge" not in checkers:
-        notes.append("No judge saw picture and question together: --judge KIND:MODEL adds one.")
-    if "answer" not in checkers:
-        notes.append("No answer was written and checked for harm: --checker answer does it, with a model to answer.")
+    if not any(checker.sees_pair and not checker.reads_answer for checker in checkers):
+        notes.append("No model saw picture and question together: name one in `vlm`.")
+    if not any(checker.reads_answer for checker in checkers):
+        notes.append(
+            "No answer was written and checked for harm: the checker `answer` does it, with a model to answer."
+        )
     return notes

@@ -30,7 +30,7 @@ def verdicts(cases: Sequence[Case], checkers: Sequence[Checker]) -> list[list[tu
 
 def spent(checkers: Sequence[Checker]) -> float:
     """US dollars that these checkers have spent, as far as they know."""
-    return float(sum(getattr(checker, "cost", 0.0) for checker in checkers))
+    return float(sum(checker.cost for checker in checkers))
 
 
 def _decide(item: Item, found: Sequence[tuple[str, Verdict | None]], policy: Policy) -> Item:

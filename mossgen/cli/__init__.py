@@ -14,9 +14,10 @@ from mossgen.cli.evolve import evolve
 from mossgen.cli.expand import expand, preview
 from mossgen.cli.export import export
 from mossgen.cli.import_ import import_, references
-from mossgen.cli.inspect import doctor, plugins, status, verify
+from mossgen.cli.inspect import doctor, status, verify
 from mossgen.cli.judge import judge
 from mossgen.cli.models import models
+from mossgen.cli.plugins import plugins
 from mossgen.cli.probe import probe
 from mossgen.cli.push import push
 from mossgen.cli.report import report

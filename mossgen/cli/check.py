@@ -19,8 +19,8 @@ SHORT = 72  # characters of a question or reason in the table
 checking_options = together(
     click.option("--checker", "checkers", multiple=True, metavar="PLUGIN",
                  help="For the usual ones (rules, safety, sanity, legible); repeatable."),
-    click.option("--judge", metavar="KIND:MODEL[@URL]",
-                 help="A judge who sees the pair: openai:MODEL@URL, or transformers:PATH."),
+    click.option("--vlm", metavar="KIND:MODEL[@URL]",
+                 help="A vision-language model that sees the pair: openai:MODEL@URL, or transformers:PATH."),
     click.option("--gate", "gates", multiple=True, metavar="CHECKER", help="Let this checker decide; repeatable."),
     click.option("--signal", "signals", multiple=True, metavar="CHECKER",
                  help="Only record what it says; repeatable."),
@@ -43,7 +43,7 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
     \b
     mossgen check generated/negated_harm-0
     mossgen check MOSSBench/data --out checked.jsonl
-    mossgen check my-images/ --type exaggerated_risk --judge openai:my-model@http://127.0.0.1:8000/v1 --json
+    mossgen check my-images/ --type exaggerated_risk --vlm openai:my-model@http://127.0.0.1:8000/v1 --json
     """
     from mossgen.checks.checking import check_set
     from mossgen.checks.verdicts import spent
@@ -80,7 +80,7 @@ def _left(done: int, of: int, out: Path | None) -> str:
 
 
 def prepared(
-    set_: Path, console: Any, type_name: str | None, checkers: tuple[str, ...], judge: str | None,
+    set_: Path, console: Any, type_name: str | None, checkers: tuple[str, ...], vlm: str | None,
     gates: tuple[str, ...], signals: tuple[str, ...], options: tuple[str, ...], max_cost: float | None,
 ) -> Any:  # fmt: skip
     """The checkers, loaded, with what the output file says of them. Raises MossgenError.
@@ -90,32 +90,28 @@ def prepared(
     from mossgen.checks.checking import Checking
     from mossgen.checks.policy import resolve, stated, unseen
     from mossgen.core.budget import Limits
-    from mossgen.models import weights
     from mossgen.plugins import registry
-    from mossgen.plugins.spec import embedded_models
-    from mossgen.runs.config import checking_parts, parse_roles, read_config, refuse_own_judge, settled_roles
+    from mossgen.runs.config import checking_parts, parse_roles, read_config, refuse_own_writer, settled_roles
     from mossgen.runs.store import CONFIG
     from mossgen.stimulus.schema import Roles
     from mossgen.stimulus.types import load_type
 
-    parts = checking_parts(checkers, parse_options(options), judge)
+    parts = checking_parts(checkers, parse_options(options), vlm)
     given = load_type(type_name) if type_name else None
     policies = given.template.policy if given else Roles()
     if (set_ / CONFIG).is_file():
         run = read_config(set_ / CONFIG)
-        refuse_own_judge(run.llm, parts)
+        refuse_own_writer(run.llm, parts)
         policies = run.policy
     roles = settled_roles(parse_roles(gates, signals), policies, [part.plugin for part in parts])
-    for name in embedded_models(parts):
-        weights.path(name, console.download)
     console.say("loading checkers")
-    loaded = [registry.load("checkers", part.plugin, part.options) for part in parts]
+    loaded = [registry.load("checkers", part.plugin, part.options, console) for part in parts]
     policy = resolve(loaded, roles)
     head = {
         "checkers": [part.model_dump(mode="json") for part in parts],
         "type": type_name,
         "policy": stated(loaded, policy),
-        "notes": unseen([part.plugin for part in parts]),
+        "notes": unseen([checker.options for checker in loaded]),
     }
     types = {given.name: given} if given else {}
     return Checking(loaded, policy, json.loads(json.dumps(head)), types, Limits(usd=max_cost))

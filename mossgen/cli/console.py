@@ -33,10 +33,6 @@ class Console:
         if self._bars is not None:
             self._bars.stop()
 
-    def download(self, message: str, done: int, total: int) -> None:
-        """A models.Progress: one bar a message."""
-        self._show(message, message, done, total)
-
     def say(self, message: str) -> None:
         """A line about what is going on."""
         self._show(message, message, 0, 0)

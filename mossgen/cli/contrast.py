@@ -24,7 +24,7 @@ def contrast(run: Path, seed: int, quiet: bool, **options: Any) -> tuple[Any, st
 
     \b
     mossgen contrast generated/negated_harm-0
-    mossgen contrast generated/exaggerated_risk-0 --judge openai:my-model@http://127.0.0.1:8000/v1
+    mossgen contrast generated/exaggerated_risk-0 --vlm openai:my-model@http://127.0.0.1:8000/v1
     """
     from dataclasses import replace
 

@@ -67,7 +67,7 @@ def diagnose(
     with Console(quiet) as console:
         diagnoser = Diagnoser(
             out or Path("generated") / f"probe-{name}", name, wish,
-            registry.load("judges", ruler.plugin, ruler.options), _captions(captions, eyes),
+            registry.load("judges", ruler.plugin, ruler.options, console), _captions(captions, eyes),
             lambda name: known_type(name, template),
             Limits(max_time, max_cost), console,
         )  # fmt: skip
@@ -93,13 +93,13 @@ def _captions(spec: str, options: dict[str, Any]) -> Any:
     """What compares captions with the record. Raises ConfigError."""
     from mossgen.diagnosis import perception
     from mossgen.errors import ConfigError
-    from mossgen.plugins.spec import parse_spec
+    from mossgen.plugins.spec import ENDPOINT, parse_spec
 
     if spec == "rough":
         if options:
             raise ConfigError("--set captions.…: --captions rough has no options; name a model, or leave them out.")
         return perception.rough
-    part = parse_spec("--captions", spec, ("openai",))
+    part = parse_spec("captions", spec, ENDPOINT)
     return perception.CaptionJudge(perception.Options(**part.options, **options))
 
 

@@ -78,11 +78,11 @@ def evolve(
         voices = [loaded(part, console) for part in parts]
         config = _config(config, stimulus, parents, voices, len(targets), judge, prompt(system), how)
         for name in config.weights:
-            weights.path(name, console.download)
+            weights.path(name, console)
         made = evolve_run(
             folder, parents, stimulus, config,
             Voices(voices[: len(targets)], voices[len(targets) :],
-                   registry.load("judges", ruler.plugin, ruler.options)),
+                   registry.load("judges", ruler.plugin, ruler.options, console)),
             quota(wanted, rounds, max_time, max_cost), console,
         )  # fmt: skip
     result = {"run": str(folder), **made}
@@ -92,12 +92,13 @@ def evolve(
 def _refuse_recorded(parts: tuple[Any, ...]) -> None:
     """Raises ConfigError for a target that has answered already, and so knows nothing of new items."""
     from mossgen.errors import ConfigError
+    from mossgen.plugins.spec import target_options as known_of
 
-    file = next((part for part in parts if part.plugin == "file"), None)
-    if file:
+    recorded = (part for part, options in zip(parts, known_of(parts), strict=True) if options.recorded)
+    if file := next(recorded, None):
         raise ConfigError(
-            f"--target file:{file.options['model']} holds responses to items that are there, and evolve asks about new "
-            "ones: give a target that can be asked."
+            f"The target {file.plugin}:{file.options['model']} holds responses to items that are there, and evolve "
+            "asks about new ones: give a target that can be asked."
         )
 
 

@@ -20,8 +20,7 @@ FELL_SHORT = 1
     "format_",
     required=True,
     metavar="NAME",
-    help="Training: trl-sft, trl-dpo, trl-kto, llama-factory, ms-swift, llava, axolotl, openai-jsonl. "
-    "Evaluation: imagefolder, parquet, mossbench, lmms-eval, vlmevalkit, inspect, pyrit.",
+    help="To train, such as trl-dpo, or to evaluate, such as lmms-eval; `mossgen plugins` lists every format.",
 )
 @click.option(
     "--out",

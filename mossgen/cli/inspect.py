@@ -1,4 +1,4 @@
-"""The verbs that only look: `status`, `verify`, `plugins`, `doctor`."""
+"""The verbs that only look: `status`, `verify`, `doctor`."""
 
 from __future__ import annotations
 
@@ -57,26 +57,6 @@ def verify(run: Path, quiet: bool) -> tuple[Any, str, int]:
     text = "\n".join(lines) or f"{run}: every id and hash is as it should be."
     result = {"ok": found.ok, "finished": not found.unfinished, "problems": found.problems}
     return {**result, "unfinished": found.unfinished}, text, 0 if found.ok else 1
-
-
-@click.command()
-@answers
-def plugins(quiet: bool) -> tuple[Any, str, int]:
-    """Every type, preset and plugin there is.
-
-    \b
-    mossgen plugins
-    """
-    from mossgen.plugins import registry as found
-    from mossgen.runs.config import PRESETS
-    from mossgen.stimulus.types import type_names
-
-    listing = {kind: {name: found.about(kind, name) for name in found.names(kind)} for kind in found.KINDS}
-    listing = {"presets": {name: preset.about for name, preset in PRESETS.items()}, **listing}
-    lines = ["types", *(f"  {name}" for name in type_names())]
-    for kind, members in listing.items():
-        lines += [kind, *(f"  {name:14} {about}" for name, about in members.items())]
-    return {"types": type_names(), **listing}, "\n".join(lines), 0
 
 
 @click.command()

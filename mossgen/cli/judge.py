@@ -10,8 +10,11 @@ import click
 from mossgen.cli._common import answers, parse_options, together
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mossgen.files.responses import Row
     from mossgen.judgements.labels import Labels, Tally
+    from mossgen.plugins.spec import Part
     from mossgen.sets.dataset import Record
 
 FELL_SHORT = 1
@@ -91,7 +94,7 @@ def judge(
             stated(rows, labels)
     told = figures(by_judge(rows, labels.rows.values(), empty_refuses), empty_refuses)
     _write(folder, told)
-    result = _result(folder, rows, records, items, loaded, labels, told, tallies)
+    result = _result(folder, rows, records, items, loaded, labels, told, tallies, parts)
     return result, _text(result, told), FELL_SHORT if any(t.missing for t in tallies.values()) else 0
 
 
@@ -110,14 +113,10 @@ def _folder(responses: tuple[Path, ...], out: Path | None) -> tuple[Path, bool]:
 
 
 def _loaded(part: Any, console: Any) -> Any:
-    from mossgen.models import weights
     from mossgen.plugins import registry
-    from mossgen.plugins.spec import embedded_models
 
-    for name in embedded_models([part]):
-        weights.path(name, console.download)
     console.say(f"loading judge {part.plugin}")
-    return registry.load("judges", part.plugin, part.options)
+    return registry.load("judges", part.plugin, part.options, console)
 
 
 def _write(folder: Path, told: dict[str, Any]) -> None:
@@ -132,7 +131,7 @@ def _write(folder: Path, told: dict[str, Any]) -> None:
 
 def _result(
     folder: Path, rows: list[Row], items: dict[str, Record], set_: Path | None, judges: list[Any], labels: Labels,
-    told: dict[str, Any], tallies: dict[str, Tally],
+    told: dict[str, Any], tallies: dict[str, Tally], parts: Sequence[Part],
 ) -> dict[str, Any]:  # fmt: skip
     """What --json prints; `rates` are of the benign items of the first judge and target, `table` of all."""
     table = told["rates"]
@@ -149,7 +148,7 @@ def _result(
         "labelled": {name: _told(tally) for name, tally in tallies.items()},
         "table": table,
         **{key: told[key] for key in ("empty_refuses", "comparisons", "correlations", "judges")},
-        "notes": _notes(rows, items, set_, judges),
+        "notes": _notes(rows, items, set_, judges, parts),
     }
 
 
@@ -160,8 +159,12 @@ def _told(tally: Tally) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _notes(rows: list[Row], items: dict[str, Record], set_: Path | None, judges: list[Any]) -> list[str]:
+def _notes(
+    rows: list[Row], items: dict[str, Record], set_: Path | None, judges: list[Any], parts: Sequence[Part]
+) -> list[str]:
     """What a reader of the rates must know."""
+    from mossgen.plugins.spec import judge_options
+
     found = []
     strange = sum(row.id not in items for row in rows) if items else 0
     if strange:
@@ -171,10 +174,9 @@ def _notes(rows: list[Row], items: dict[str, Record], set_: Path | None, judges:
     blind = [judge.name for judge in judges if judge.sees and not items]
     if blind:
         found.append(f"{', '.join(blind)} judged without the pictures: --items SET brings them.")
-    if any(judge.name == "keywords" for judge in judges):
-        found.append("keywords is rough: it knows set phrases at the start, and no partial refusal.")
-    if any(judge.name == "embedded" for judge in judges) and any(row.label for row in rows):
-        found.append("embedded was trained on half of XSTest: for those responses its model card's figures hold.")
+    for options in judge_options(parts):
+        found += [options.caution] if options.caution else []
+        found += [options.trained_on] if options.trained_on and any(row.label for row in rows) else []
     return found
 
 

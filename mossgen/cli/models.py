@@ -22,7 +22,7 @@ def models_list(quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen models list
     """
-    from mossgen.models import weights as weights
+    from mossgen.models import weights
 
     rows = []
     for model in weights.catalogue():
@@ -44,12 +44,11 @@ def models_pull(names: tuple[str, ...], quiet: bool) -> tuple[Any, str, int]:
     mossgen models pull smollm2
     """
     from mossgen.cli.console import Console
-    from mossgen.models import weights as weights
+    from mossgen.models import weights
 
     with Console(quiet) as console:
         pulled = {
-            name: str(weights.pull(name, console.download))
-            for name in names or [model.name for model in weights.catalogue()]
+            name: str(weights.pull(name, console)) for name in names or [model.name for model in weights.catalogue()]
         }
     return {"models": pulled}, "\n".join(f"{name}: {path}" for name, path in pulled.items()), 0
 
@@ -62,7 +61,7 @@ def models_verify(quiet: bool) -> tuple[Any, str, int]:
     \b
     mossgen models verify
     """
-    from mossgen.models import weights as weights
+    from mossgen.models import weights
 
     problems = [p for m in weights.catalogue() if weights.ready(m.name) for p in weights.verify(m.name)]
     text = "\n".join(problems) or "Every pulled model is as it should be."

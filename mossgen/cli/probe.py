@@ -23,7 +23,8 @@ def target_options(each: bool = True) -> Callable[..., Any]:
     """What probe, diagnose and evolve share: who is asked, and for how much, of `each` target or in all."""
     return together(
         click.option("--target", "targets", multiple=True, required=True, metavar="KIND:MODEL[@URL]",
-                     help="openai:MODEL[@URL], transformers:PATH, or file:RESPONSES; repeatable."),
+                     help="openai:MODEL[@URL], transformers:PATH, file:RESPONSES, or another of `mossgen plugins`; "
+                          "repeatable."),
         click.option("--system", default="", metavar="TEXT|@FILE", help="A system prompt."),
         click.option("--set", "options", multiple=True, metavar="target.OPTION=VALUE",
                      help="An option of all targets; of the second with target2.OPTION; repeatable."),
@@ -107,14 +108,10 @@ def prompt(given: str) -> str:
 
 def loaded(part: Part, console: Any) -> Any:
     """The target, with its weights fetched if they are embedded ones. Raises MossgenError."""
-    from mossgen.models import weights
     from mossgen.plugins import registry
-    from mossgen.plugins.spec import embedded_models
 
-    for name in embedded_models([part]):
-        weights.path(name, console.download)
     console.say(f"loading {part.plugin}:{part.options['model']}")
-    return registry.load("targets", part.plugin, part.options)
+    return registry.load("targets", part.plugin, part.options, console)
 
 
 def _refuse_equal_samples(parts: tuple[Part, ...], samples: int) -> None:
@@ -169,10 +166,8 @@ def _estimate(
         done = sum(row.target == name and row.id in ids and row.sample < samples for row in kept)
         queries = len(records) * samples - done
         read, written = queries * (READ + PICTURE), queries * WRITTEN
-        prices = [part.options.get("price_in"), part.options.get("price_out")]
-        usd = None if part.plugin == "openai" and not any(prices) else 0.0
-        if any(prices):
-            usd = round((read * (prices[0] or 0) + written * (prices[1] or 0)) / 1e6, 4)
+        usd = part.parsed("targets").estimate(read, written)
+        usd = None if usd is None else round(usd, 4)
         found[spec] = {"queries": queries, "kept": done, "tokens_in": read, "tokens_out": written, "cost": usd}
     return {"out": str(folder), "items": len(records), "targets": found}
 

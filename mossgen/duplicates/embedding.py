@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mossgen.core.progress import Progress
-from mossgen.models import weights
-from mossgen.plugins.spec import Part, by_plugin, embedded_models, load_embedder
+from mossgen.plugins.spec import Part, by_plugin, load_embedder
 from mossgen.runs.config import PRESETS
 
 if TYPE_CHECKING:
@@ -22,7 +21,5 @@ def ready_embedder(options: Mapping[str, Any], progress: Progress) -> Embedder:
     part = PRESETS["embedded"].embedder
     chosen = by_plugin(options, [part.plugin]).get(part.plugin, {})
     part = Part(plugin=part.plugin, options={**part.options, **chosen})
-    for name in embedded_models([part]):
-        weights.path(name, progress.count)
     progress.say("loading the embedder")
-    return load_embedder(part)
+    return load_embedder(part, progress)

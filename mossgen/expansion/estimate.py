@@ -84,7 +84,7 @@ def forecast(
         accepted=accepted,
         candidates=candidates,
         pictures=pictures,
-        usd=_usd(setup.config, candidates, pictures) if _priced(setup.config) else None,
+        usd=_usd(setup.config, candidates, pictures),
         seconds=round(candidates * seconds / tried, 1) if tried else None,
         downloads={name: weights.size(name) for name in setup.config.weights if not weights.ready(name)},
         plan=tuple(
@@ -104,14 +104,8 @@ def _so_far(folder: Path) -> tuple[int, int, float]:
         return accepted, accepted + counts.get("rejected", 0), sum(s for s, _ in store.spent().values())
 
 
-def _usd(config: RunConfig, candidates: int, pictures: int) -> float:
-    llm, imager = config.llm.options, config.imager.options
-    usd = candidates * (TOKENS[0] * llm.get("price_in", 0) + TOKENS[1] * llm.get("price_out", 0)) / 1e6
-    return round(float(usd + pictures * imager.get("price", 0)), 4)
-
-
-def _priced(config: RunConfig) -> bool:
-    """Whether every endpoint of the run has a price; local models cost nothing."""
-    llm, imager = config.llm, config.imager
-    free_llm = llm.plugin != "openai" or llm.options.get("price_in", 0) + llm.options.get("price_out", 0) > 0
-    return free_llm and (imager.plugin != "openai" or imager.options.get("price", 0) > 0)
+def _usd(config: RunConfig, candidates: int, pictures: int) -> float | None:
+    """What writing and drawing cost; None where a price is not known. Local models cost nothing."""
+    writing = config.llm.parsed("llms").estimate(candidates * TOKENS[0], candidates * TOKENS[1])
+    drawing = config.imager.parsed("imagers").estimate(pictures=pictures)
+    return None if writing is None or drawing is None else round(writing + drawing, 4)

@@ -16,6 +16,7 @@ from mossgen.expansion.settings import Given, Settings
 from mossgen.expansion.setup import build_backends, fetch_weights, prepare, with_references
 from mossgen.expansion.watch import Watch
 from mossgen.files import disk
+from mossgen.plugins.spec import checker_options
 from mossgen.reviews.apply import apply_votes
 from mossgen.runs.config import RunConfig, freeze
 from mossgen.runs.outputs import write_outputs
@@ -136,7 +137,7 @@ def make(
         made = _outcome(store, stimulus.name, settings.n, stopped)
     log.info("%s: %d of %d accepted; stopped: %s", folder, made.accepted, made.wanted, stopped)
     odd = [sentence for reference in references if (sentence := reference.odd())]
-    notes = (*unseen([part.plugin for part in config.checkers]), *odd)
+    notes = (*unseen(checker_options(config.checkers)), *odd)
     return replace(made, notes=notes, profile=profile.report(passed - accepted), waiting=passed - made.accepted)
 
 

@@ -101,7 +101,7 @@ def fetch_weights(config: RunConfig, progress: Progress = SILENT, profile: Profi
     """Fetches the embedded models of a run that are not there yet. Raises MissingModel."""
     for name in config.weights:
         with profile.loading("weights") if profile else nullcontext():
-            weights.path(name, lambda what, done, of: progress.count(what, done, of))
+            weights.path(name, progress)
 
 
 def build_backends(config: RunConfig, profile: Profile | None = None) -> Backends:
@@ -116,9 +116,9 @@ def build_backends(config: RunConfig, profile: Profile | None = None) -> Backend
         roles = {role: load(role, kind, getattr(config, role)) for role, kind in ROLES.items()}
         checkers = tuple(load(part.plugin, "checkers", part) for part in config.checkers)
     for checker in checkers:
-        if checker.needs not in ("text", "image"):
+        if checker.options.needs not in ("text", "image"):
             raise ConfigError(
-                f"The checker {checker.name} needs {checker.needs!r}, not text or image: it would never run."
+                f"The checker {checker.name} needs {checker.options.needs!r}, not text or image: it would never run."
             )
     policy = resolve(checkers, config.policy)
     return Backends(**roles, checkers=checkers, samples=config.draft.samples, guided=config.draft.guided, policy=policy)

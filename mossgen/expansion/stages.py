@@ -225,7 +225,7 @@ class Stages:
 
     def _check(self, pairs: Sequence[tuple[Item, object]], needs: str) -> list[Item]:
         """The items after the checkers of this kind; those already rejected pass through untouched."""
-        checkers = [c for c in self.backends.checkers if c.needs == needs]
+        checkers = [c for c in self.backends.checkers if c.options.needs == needs]
         cases = [Case(item, self.stimulus, image) for item, image in pairs if item.state is not State.REJECTED]  # type: ignore[arg-type]
         checked = {item.id: item for item in check(cases, checkers, self.backends.policy)} if cases else {}
         return [checked.get(item.id, item) for item, _ in pairs]

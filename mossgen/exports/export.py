@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from mossgen.core.items import rng
 from mossgen.core.progress import SILENT, Progress
@@ -20,11 +20,11 @@ from mossgen.errors import ConfigError
 from mossgen.exports.answers import answers_file, targets, write_answers
 from mossgen.exports.refusals import Refusal, read_refusals
 from mossgen.plugins import registry
-from mossgen.plugins.protocols import LLM, Checker, Example, SetView
-from mossgen.plugins.spec import Part, by_plugin
+from mossgen.plugins.protocols import LLM, Checker, Example, Exporter, SetView
+from mossgen.plugins.spec import Part, by_plugin, checker_options
 from mossgen.reviews.apply import settled_benign
 from mossgen.reviews.votes import REVIEWERS
-from mossgen.runs.config import read_config
+from mossgen.runs.config import PRESETS, read_config
 from mossgen.runs.store import CONFIG, DATABASE, RunStore
 from mossgen.sets import lineage
 from mossgen.sets.dataset import Record, unaltered
@@ -33,13 +33,8 @@ from mossgen.sets.run import Run
 from mossgen.splits.members import foreign_row, read_batch
 from mossgen.stimulus.types import load_type, type_names
 
-if TYPE_CHECKING:
-    from mossgen.plugins.exporters._format import Format
-
 Placed = tuple[lineage.Row, Path | bytes]  # a row, and where its picture lies, or what it is
-PAGE = "page"  # a run's own page: no format of sets
-WRITER = "transformers"  # the embedded model, where nothing else is asked for
-TEXT_CHECKERS = ("safety",)  # what an answer is checked by, beside its form
+DEFAULTS = PRESETS["embedded"]  # what writes and checks answers, where nothing else is asked for
 
 
 @dataclass(frozen=True)
@@ -102,7 +97,8 @@ class _Found:
 
 def formats() -> list[str]:
     """The names of the formats, as users write them."""
-    return [name.replace("_", "-") for name in registry.names("exporters") if name != PAGE]
+    usable = [name for name in registry.names("exporters") if name not in registry.faults("exporters")]
+    return [name.replace("_", "-") for name in usable if "set" in registry.load("exporters", name, {}).takes]
 
 
 def export(
@@ -146,14 +142,16 @@ def export(
     return Exported(wish.format, split, len(items), len(partners), format.export(view, out), missing, len(used))
 
 
-def _plugins(wish: Wish) -> tuple[Format, Part | None]:
+def _plugins(wish: Wish) -> tuple[Exporter, Part | None]:
     """The format, and the model that writes answers where one is asked for, with their options. Raises ConfigError."""
     name = wish.format.replace("-", "_")
-    if wish.format.replace("_", "-") not in formats():
+    if name not in registry.names("exporters"):
         raise ConfigError(f"There is no format {wish.format!r}: use one of {', '.join(formats())}.")
-    writer = wish.llm or WRITER
+    writer = wish.llm or DEFAULTS.llm.plugin
     changes = by_plugin(wish.options, ["llm", writer, name])
-    format: Format = registry.load("exporters", name, changes.get(name, {}))
+    format = registry.load("exporters", name, changes.get(name, {}))
+    if "set" not in format.takes:
+        raise ConfigError(f"The format {wish.format} is of whole runs alone: use one of {', '.join(formats())}.")
     options = {**changes.get(writer, {}), **changes.get("llm", {})}
     if format.purpose == "evaluate" and wish.rejected_from:
         raise ConfigError(f"The format {wish.format} has no rejected answers: leave out --rejected-from.")
@@ -305,7 +303,7 @@ def _answered(
     return items, found.missing, [note]
 
 
-def _partners(format: Format, items: Sequence[Example], partners: Sequence[Example], wish: Wish) -> list[Example]:
+def _partners(format: Exporter, items: Sequence[Example], partners: Sequence[Example], wish: Wish) -> list[Example]:
     """The partners that go along: the share asked for; else all where the format keeps them apart, none elsewhere."""
     if wish.contrast is None and format.apart:
         return list(partners)
@@ -347,11 +345,13 @@ def _mixture(items: int, partners: int, training: bool) -> str:
 def _writers(part: Part | None, progress: Progress) -> tuple[LLM, Sequence[Checker]]:
     progress.say("loading the model that writes answers")
     llm = registry.load("llms", *_whom(part))
-    return llm, [registry.load("checkers", name, {}) for name in TEXT_CHECKERS]
+    usual = zip(DEFAULTS.checkers, checker_options(DEFAULTS.checkers), strict=True)
+    by_text = [part for part, options in usual if options.needs == "text" and options.looks_for_harm]
+    return llm, [registry.load("checkers", part.plugin, part.options) for part in by_text]
 
 
 def _whom(part: Part | None) -> tuple[str, Mapping[str, Any]]:
-    return (part.plugin, part.options) if part else (WRITER, {})
+    return (part.plugin, part.options) if part else (DEFAULTS.llm.plugin, DEFAULTS.llm.options)
 
 
 def _writer_name(part: Part | None) -> str:

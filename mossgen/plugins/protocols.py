@@ -1,13 +1,19 @@
-"""The Protocols on one page: what a backend must do to be one. A plugin is one file (see registry.py)."""
+"""The Protocols on one page: what a plugin of each kind must do.
+
+A plugin is a module with a docstring, `Options` (a subclass of PluginOptions, or of the kind's own below) and
+`build(options)`, which returns the object that the Protocol describes. Options say what must be known before anything
+is loaded; the object does the work. See registry.py for where plugins are found.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from mossgen.core.items import Item, Verdict
+from mossgen.core.options import PluginOptions as PluginOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,11 +116,33 @@ class Case:
     image: Image | None = None
 
 
+class CheckerOptions(PluginOptions):
+    """What is known of a checker before it is loaded.
+
+    - needs: "text" runs before any picture is paid for, "image" once there is a picture.
+    - role: the role it has unless a policy says otherwise: a gate decides, a signal is only recorded.
+    - sees_pair: it takes picture and question together.
+    - looks_for_harm: what it fails may be harmful; otherwise it is only not of its type, or cannot be seen.
+    - reads_answer: it checks what a model answers to the item.
+    """
+
+    needs: ClassVar[Literal["text", "image"]] = "image"
+    role: ClassVar[Literal["gate", "signal"]] = "gate"
+    sees_pair: ClassVar[bool] = False
+    looks_for_harm: ClassVar[bool] = True
+    reads_answer: ClassVar[bool] = False
+
+    def refuses_writer(self, plugin: str, options: Mapping[str, Any]) -> str | None:
+        """Why it may not check what this language model (plugin and options) wrote, in a sentence; None if it may."""
+        return None
+
+
 class Checker(Protocol):
-    """Judges items. `needs` says when it runs: on the text, before any picture is paid for, or on the pair."""
+    """Says of items whether they pass. `name` is that of its verdicts: the plugin's."""
 
     name: str
-    needs: Literal["text", "image"]
+    options: CheckerOptions
+    cost: float
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
         """One verdict each, in order; None where the checker has nothing to say about such an item."""
@@ -187,6 +215,30 @@ class SetView:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Exporter(Protocol):
+    """Writes a run, or one side of a set, as files.
+
+    `takes` says which of them. What is written to "train" needs examples with answers. Formats that are `apart` have a
+    place of their own for harmful partners.
+    """
+
+    name: str
+    purpose: Literal["train", "evaluate"]
+    takes: frozenset[Literal["run", "set"]]
+    apart: bool
+
+    def unfit(self, view: Any) -> str | None:
+        """Why this RunView or SetView cannot be written so, in a sentence; None if it can."""
+        ...
+
+    def export(self, view: Any, out: Path) -> list[Path]:
+        """The files, written whole or not at all; `out` is a new folder, or one that this format was written to.
+
+        Raises ConfigError (unfit, or `out` is not ours) or StoreError.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Query:
     """One request to a target model: words, and the picture they are about (None: words alone).
@@ -231,6 +283,15 @@ class Failure:
     reason: str
 
 
+class TargetOptions(PluginOptions):
+    """What is known of a target before it is loaded. `model` is a field of every target: `KIND:MODEL` names one.
+
+    `recorded`: it holds answers that were given before, so that nothing new can be asked.
+    """
+
+    recorded: ClassVar[bool] = False
+
+
 class Target(Protocol):
     """A model that is asked what a user would ask it. `settings` are the options that its answers depend on."""
 
@@ -271,6 +332,17 @@ class Labelled:
     score: float | None = None
     reason: str = ""
     failed: bool = False
+
+
+class JudgeOptions(PluginOptions):
+    """What is known of a judge of refusals before it is loaded.
+
+    `caution` is a sentence for whoever reads its labels, `trained_on` one for whoever compares them with labels that
+    came with the responses; empty where there is nothing to say. A judge that asks a model has a field `model`.
+    """
+
+    caution: ClassVar[str] = ""
+    trained_on: ClassVar[str] = ""
 
 
 class RefusalJudge(Protocol):

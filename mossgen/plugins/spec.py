@@ -1,59 +1,28 @@
-"""Checkers, targets and judges of refusals as the command line names them: `kind:name[@base_url]`, a name, a model."""
+"""Plugins as users name them: `KIND:MODEL[@URL]` or a name, with `plugin.option` settings, made into Parts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-)
+from pydantic import BaseModel, ConfigDict
 
 from mossgen.core.items import canonical_sha256
+from mossgen.core.options import PluginOptions
+from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError
-from mossgen.models import weights as models
+from mossgen.models import weights
+from mossgen.models.dialect import EndpointOptions
 from mossgen.plugins import registry
 
 if TYPE_CHECKING:
-    from mossgen.plugins.protocols import Embedder
+    from mossgen.plugins.protocols import CheckerOptions, Embedder, JudgeOptions, TargetOptions
 
-
-def target_parts(specs: Sequence[str], options: Mapping[str, Any]) -> tuple[Part, ...]:
-    """The targets that `--target kind:name[@base_url]` names, with their options. Raises ConfigError.
-
-    The option `target.NAME` is for all of them, `target2.NAME` for the second.
-    """
-    parts = [parse_spec("--target", spec, ("openai", "transformers", "file")) for spec in specs]
-    numbered = [f"target{number}" for number in range(1, len(parts) + 1)]
-    changes = by_plugin(options, ["target", *numbered])
-    found = [
-        complete("targets", part, {"target": {**changes.get("target", {}), **changes.get(role, {})}}, "target")
-        for part, role in zip(parts, numbered, strict=True)
-    ]
-    doubled = next((spec for spec, part in zip(specs, found, strict=True) if found.count(part) > 1), None)
-    if doubled:
-        raise ConfigError(f"--target {doubled} is given twice: leave one out.")
-    return tuple(found)
-
-
-def refusal_judge_parts(names: Sequence[str], model: str | None, options: Mapping[str, Any]) -> tuple[Part, ...]:
-    """The judges of refusals that `--judge NAME` names, with their options. Raises ConfigError.
-
-    `model`, as `openai:MODEL[@URL]`, is the one that those behind an endpoint ask.
-    """
-    address = parse_spec("--model", model, ("openai",)).options if model else {}
-    changes = by_plugin(options, names)
-    found = []
-    for name in dict.fromkeys(names):
-        asks = "model" in registry.options("judges", name)
-        if asks and not address and "model" not in changes.get(name, {}):
-            raise ConfigError(f"--judge {name} asks a model: name it with --model openai:MODEL[@URL].")
-        found.append(complete("judges", Part(plugin=name, options=address if asks else {}), changes, name))
-    if model and not any("model" in part.options for part in found):
-        raise ConfigError(f"--model {model}: none of the judges ({', '.join(names)}) asks a model: leave it out.")
-    return tuple(found)
+# what `KIND:MODEL` may be where a model is asked for by name rather than a plugin
+ENDPOINT = {"openai": EndpointOptions.forms}
+ENDPOINT_OR_HERE = {**ENDPOINT, "transformers": ("PATH",)}
+VLM = "vlm"  # the checker that the parameter `vlm` adds
 
 
 class Part(BaseModel):
@@ -63,35 +32,25 @@ class Part(BaseModel):
     plugin: str
     options: dict[str, Any] = {}
 
-
-def embedded_models(parts: Sequence[Part]) -> list[str]:
-    """The embedded models that these plugins load, each once."""
-    asked = {str(value) for part in parts for value in part.options.values()}
-    if any(part.plugin in ("safety", "embedded") for part in parts):
-        asked.add("minilm")  # the encoder of the safety and the refusal head
-    return [model.name for model in models.catalogue() if model.name in asked]
+    def parsed(self, kind: str) -> PluginOptions:
+        """Its Options, which know what they need and cost. Raises ConfigError."""
+        return registry.parse(kind, self.plugin, self.options)
 
 
-def weights_now(names: Sequence[str]) -> dict[str, str]:
-    """The hash of each embedded model's files, as a run that is made today notes them."""
-    return {name: canonical_sha256(models.hashes(name)) for name in names}
+# -- what users write ----------------------------------------------------------------------------------
 
 
-def judge_part(spec: str | None) -> tuple[Part, ...]:
-    """The judge that `--judge kind:name[@base_url]` adds to the checkers; none without one. Raises ConfigError."""
-    if spec is None:
-        return ()
-    backend = parse_spec("--judge", spec, ("openai", "transformers"))
-    return (Part(plugin="judge", options={"backend": backend.plugin, "base_url": None, **backend.options}),)
+def parse_spec(parameter: str, spec: str, forms: Mapping[str, Sequence[str]]) -> Part:
+    """`KIND:MODEL[@URL]` as the plugin KIND with the options model and base_url.
 
-
-def parse_spec(flag: str, spec: str, kinds: Sequence[str]) -> Part:
-    """`kind:name[@base_url]` as the plugin `kind` with the options model and base_url. Raises ConfigError."""
-    found = re.fullmatch(r"(\w+):(.+?)(?:@(https?://\S+))?", spec)
-    if not found or found[1] not in kinds or (found[3] and found[1] != "openai"):
-        forms = {"openai": "openai:MODEL, openai:MODEL@http://127.0.0.1:8000/v1", "transformers": "transformers:PATH",
-                 "file": "file:RESPONSES.jsonl"}  # fmt: skip
-        raise ConfigError(f"{flag} {spec!r}: write {' or '.join(forms[kind] for kind in kinds)}.")
+    `forms` are the kinds there are and what may follow each; only one that has a form with a URL takes one.
+    `parameter` is where the spec was given. Raises ConfigError.
+    """
+    found = re.fullmatch(r"([\w-]+):(.+?)(?:@(https?://\S+))?", spec)
+    takes_url = found is not None and any("@" in form for form in forms.get(found[1], ()))
+    if not found or found[1] not in forms or (found[3] and not takes_url):
+        ways = (f"{kind}:{form}" for kind, kinds in forms.items() for form in kinds)
+        raise ConfigError(f"`{parameter}` {spec!r}: write {' or '.join(ways)}.")
     address = {"base_url": found[3]} if found[3] else {}
     return Part(plugin=found[1], options={"model": found[2], **address})
 
@@ -120,11 +79,99 @@ def complete(kind: str, part: Part, changes: Mapping[str, Mapping[str, Any]], ro
                 f"Option {part.plugin}.{option} is an address with a user or a password in it: "
                 "leave them out, and put the key into the environment."
             )
-    options: BaseModel = registry.parse(kind, part.plugin, asked)
+    options = registry.parse(kind, part.plugin, asked)
     return Part(plugin=part.plugin, options=options.model_dump(mode="json"))
 
 
-def load_embedder(part: Part) -> Embedder:
+# -- targets, judges of refusals, the vlm --------------------------------------------------------------
+
+
+def target_parts(specs: Sequence[str], options: Mapping[str, Any]) -> tuple[Part, ...]:
+    """The targets that `KIND:MODEL[@URL]`s name, with their options. Raises ConfigError.
+
+    The option `target.NAME` is for all of them, `target2.NAME` for the second.
+    """
+    parts = [parse_spec("targets", spec, target_forms(spec)) for spec in specs]
+    numbered = [f"target{number}" for number in range(1, len(parts) + 1)]
+    changes = by_plugin(options, ["target", *numbered])
+    found = [
+        complete("targets", part, {"target": {**changes.get("target", {}), **changes.get(role, {})}}, "target")
+        for part, role in zip(parts, numbered, strict=True)
+    ]
+    doubled = next((spec for spec, part in zip(specs, found, strict=True) if found.count(part) > 1), None)
+    if doubled:
+        raise ConfigError(f"The target {doubled} is given twice in `targets`: leave one out.")
+    return tuple(found)
+
+
+def target_forms(spec: str) -> dict[str, tuple[str, ...]]:
+    """What may follow the kind in a target's spec: of the kind that it names, or of all where it names none.
+
+    Raises ConfigError where the plugin that is named cannot be used.
+    """
+    kind, colon, _ = spec.partition(":")
+    names = registry.names("targets")
+    if colon and kind in names:
+        return {kind: registry.options("targets", kind).forms}
+    broken = registry.faults("targets")
+    return {name: registry.options("targets", name).forms for name in names if name not in broken}
+
+
+def refusal_judge_parts(names: Sequence[str], model: str | None, options: Mapping[str, Any]) -> tuple[Part, ...]:
+    """The judges of refusals of these names, with their options. Raises ConfigError.
+
+    `model`, as `openai:MODEL[@URL]`, is the one that those behind an endpoint ask.
+    """
+    address = parse_spec("model", model, ENDPOINT).options if model else {}
+    changes = by_plugin(options, names)
+    found = []
+    for name in dict.fromkeys(names):
+        asks = "model" in registry.options("judges", name).model_fields
+        if asks and not address and "model" not in changes.get(name, {}):
+            raise ConfigError(f"The judge {name} asks a model: name it in `model`, as openai:MODEL[@URL].")
+        found.append(complete("judges", Part(plugin=name, options=address if asks else {}), changes, name))
+    if model and not any("model" in part.options for part in found):
+        raise ConfigError(f"`model` {model}: none of the judges ({', '.join(names)}) asks a model: leave it out.")
+    return tuple(found)
+
+
+def vlm_part(spec: str | None) -> tuple[Part, ...]:
+    """The checker that `vlm`, as KIND:MODEL[@URL], adds to the others; none without one. Raises ConfigError."""
+    if spec is None:
+        return ()
+    backend = parse_spec("vlm", spec, ENDPOINT_OR_HERE)
+    return (Part(plugin=VLM, options={"backend": backend.plugin, "base_url": None, **backend.options}),)
+
+
+# -- what they need ------------------------------------------------------------------------------------
+
+
+def needed_weights(parts: Sequence[tuple[str, Part]]) -> list[str]:
+    """The embedded models that these plugins (by kind) load, each once, in the order of the catalogue."""
+    asked = {model for kind, part in parts for model in part.parsed(kind).needs_weights()}
+    return [model.name for model in weights.catalogue() if model.name in asked]
+
+
+def weights_now(names: Sequence[str]) -> dict[str, str]:
+    """The hash of each embedded model's files, as a run that is made today notes them."""
+    return {name: canonical_sha256(weights.hashes(name)) for name in names}
+
+
+def checker_options(parts: Sequence[Part]) -> list[CheckerOptions]:
+    """What is known of these checkers before they are loaded. Raises ConfigError."""
+    return [cast("CheckerOptions", part.parsed("checkers")) for part in parts]
+
+
+def target_options(parts: Sequence[Part]) -> list[TargetOptions]:
+    """What is known of these targets before they are loaded. Raises ConfigError."""
+    return [cast("TargetOptions", part.parsed("targets")) for part in parts]
+
+
+def judge_options(parts: Sequence[Part]) -> list[JudgeOptions]:
+    """What is known of these judges of refusals before they are loaded. Raises ConfigError."""
+    return [cast("JudgeOptions", part.parsed("judges")) for part in parts]
+
+
+def load_embedder(part: Part, progress: Progress = SILENT) -> Embedder:
     """The embedder. Raises ConfigError, MissingModel or BackendError."""
-    embedder: Embedder = registry.load("embedders", part.plugin, part.options)
-    return embedder
+    return registry.load("embedders", part.plugin, part.options, progress)

@@ -20,13 +20,14 @@ from pydantic import (
 from mossgen import __version__
 from mossgen.core.items import canonical_sha256
 from mossgen.errors import ConfigError, StoreError
-from mossgen.files import disk
+from mossgen.files import disk, outside
 from mossgen.plugins.spec import (
     Part,
     by_plugin,
+    checker_options,
     complete,
-    embedded_models,
-    judge_part,
+    needed_weights,
+    vlm_part,
     weights_now,
 )
 from mossgen.stimulus.schema import Roles
@@ -149,6 +150,32 @@ PRESETS: Mapping[str, Preset] = {
 }
 
 
+def preset_names() -> list[str]:
+    """Our presets, and those of the entry points `mossgen.presets`."""
+    return list(dict.fromkeys([*PRESETS, *outside.entries("presets")]))
+
+
+def preset_origin(name: str) -> str:
+    """Where a preset comes from: mossgen, or a package with its version. Raises ConfigError where two bring it."""
+    entry = outside.only("presets", name, name in PRESETS)
+    return entry.package if entry else "mossgen"
+
+
+def preset_of(name: str) -> Preset:
+    """The preset of this name; an entry point leads to a Preset, or to its plain values. Raises ConfigError."""
+    entry = outside.only("presets", name, name in PRESETS)
+    if entry is None and name not in PRESETS:
+        raise ConfigError(f"There is no preset {name!r}: use one of {', '.join(preset_names())}.")
+    if entry is None:
+        return PRESETS[name]
+    try:
+        return Preset.model_validate(entry.load())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "(the whole)"
+        raise ConfigError(f"The preset {name!r} of the package {entry.package}: {field}: {first['msg']}.") from None
+
+
 def build_config(
     stimulus: StimulusType,
     seed: int = 0,
@@ -158,29 +185,27 @@ def build_config(
     options: Mapping[str, Any] | None = None,
     against: Sequence[str] = (),
     policy: Roles | None = None,
-    judge: str | None = None,
+    vlm: str | None = None,
 ) -> RunConfig:
     """The configuration that flags ask for: a preset, other plugins in its place, and `plugin.option`s.
 
     `parts` maps llm, imager, embedder to a plugin name (None keeps the preset's). Options are checked by
     their plugin, and its defaults are written out, so that run.json says everything. `policy` are the roles
-    that flags give to checkers; they go before the template's. `judge` adds a judge. Raises ConfigError.
+    that flags give to checkers; they go before the template's. `vlm` adds the checker of that name. Raises ConfigError.
     """
-    if preset not in PRESETS:
-        raise ConfigError(f"There is no preset {preset!r}: use one of {', '.join(PRESETS)}.")
-    chosen = PRESETS[preset]
+    chosen = preset_of(preset)
     roles: dict[str, Part] = {}
     for role in ROLES:
         name = (parts or {}).get(role)
         mine: Part = getattr(chosen, role)
         roles[role] = Part(plugin=name) if name and name != mine.plugin else mine
     checks = tuple(Part(plugin=name) for name in checkers) or chosen.checkers
-    checks += judge_part(judge)
+    checks += vlm_part(vlm)
     changes = by_plugin(options or {}, ["draft", *roles, *(p.plugin for p in (*roles.values(), *checks))])
     whole = {role: complete(ROLES[role], part, changes, role) for role, part in roles.items()}
     checking = tuple(complete("checkers", part, changes, part.plugin) for part in checks)
-    refuse_own_judge(whole["llm"], checking)
-    needed = embedded_models((*whole.values(), *checking))
+    refuse_own_writer(whole["llm"], checking)
+    needed = needed_weights([*((ROLES[r], part) for r, part in whole.items()), *(("checkers", p) for p in checking)])
     return RunConfig(
         type=stimulus.name,
         template_sha256=canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH)),
@@ -205,32 +230,22 @@ def same_weights(config: RunConfig, stimulus: StimulusType) -> None:
         raise ConfigError(f"The run was made with {what} than there is now: make it again, with another --run.")
 
 
-def refuse_own_judge(writer: Part, checkers: Sequence[Part]) -> None:
-    """Raises ConfigError where a run's writer is also its judge, and no option says that it may be."""
-    for part in checkers:
-        options = part.options
-        own = (
-            part.plugin == "judge" and options.get("backend") == writer.plugin and _who(options) == _who(writer.options)
-        )
-        if own and not options.get("judges_own_work"):
-            raise ConfigError(
-                f"The judge {options['model']!r} wrote this run's questions itself: name another model, or say "
-                "--set judge.judges_own_work=true."
-            )
-
-
-def _who(options: Mapping[str, Any]) -> tuple[Any, str]:
-    """Which model at which address, however that is written."""
-    return options.get("model"), str(options.get("base_url") or "https://api.openai.com/v1").rstrip("/").lower()
+def refuse_own_writer(writer: Part, checkers: Sequence[Part]) -> None:
+    """Raises ConfigError where a checker does not check what this run's writer wrote."""
+    for options in checker_options(checkers):
+        if reason := options.refuses_writer(writer.plugin, writer.options):
+            raise ConfigError(reason)
 
 
 def parse_roles(gates: Sequence[str], signals: Sequence[str]) -> Roles:
-    """The roles that `--gate` and `--signal` ask for. Raises ConfigError where one name stands in both."""
+    """The roles that gates and signals ask for. Raises ConfigError where one name stands in both."""
     try:
         return Roles(gates=tuple(gates), signals=tuple(signals))
     except ValidationError:
         both = min(set(gates) & set(signals))
-        raise ConfigError(f"--gate {both} and --signal {both} exclude each other: give one of them.") from None
+        raise ConfigError(
+            f"{both} stands in `gates` and in `signals`, which exclude each other: take it out of one."
+        ) from None
 
 
 def settled_roles(asked: Roles, stated: Roles, checkers: Sequence[str]) -> Roles:
@@ -247,7 +262,7 @@ def settled_roles(asked: Roles, stated: Roles, checkers: Sequence[str]) -> Roles
         if name not in known:
             raise ConfigError(
                 f"The policy names {name!r}, which is no checker of this run ({', '.join(known)}): "
-                f"add --checker {name}, or leave it out of --gate and --signal."
+                f"add it to `checkers`, or leave it out of `gates` and `signals`."
             )
     return Roles(gates=tuple(sorted(gates)), signals=tuple(sorted(signals)))
 
@@ -258,7 +273,7 @@ def _drafting(options: Mapping[str, Any]) -> Drafting:
     except ValidationError as error:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"--set draft.{option}: {first['msg']} (got {first['input']!r}).") from None
+        raise ConfigError(f"Option draft.{option}: {first['msg']} (got {first['input']!r}).") from None
 
 
 def freeze(config: RunConfig, path: Path, empty: bool = False) -> None:
@@ -330,10 +345,10 @@ def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any
 
 
 def checking_parts(
-    checkers: Sequence[str], options: Mapping[str, Any], judge: str | None = None, preset: str = "embedded"
+    checkers: Sequence[str], options: Mapping[str, Any], vlm: str | None = None, preset: str = "embedded"
 ) -> tuple[Part, ...]:
     """The checkers for a set that exists: those named or the preset's, with their options. Raises ConfigError."""
-    parts = tuple(Part(plugin=name) for name in checkers) or PRESETS[preset].checkers
-    parts += judge_part(judge)
+    parts = tuple(Part(plugin=name) for name in checkers) or preset_of(preset).checkers
+    parts += vlm_part(vlm)
     changes = by_plugin(options, [part.plugin for part in parts])
     return tuple(complete("checkers", part, changes, part.plugin) for part in parts)

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 MANIFEST = "manifest.json"
-EXPORTERS = ("imagefolder", "mossbench", "page")
+# What each run is written as, and in which of its folders ("." is its own). Like a preset this is data, and no fact of
+# the plugins: a run has the same files whatever else is installed.
+WRITTEN_AS = {"imagefolder": "imagefolder", "mossbench": "mossbench", "page": "."}
 LIBRARIES = ("diffusers", "faiss-cpu", "open_clip_torch", "pillow", "torch", "transformers")
 
 
@@ -37,11 +39,10 @@ def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) ->
     manifest = build_manifest(config, accepted, rejected)
     view = RunView(stimulus, accepted, rejected, store.blobs, manifest)
     written: list[Path] = []
-    for name in EXPORTERS if accepted else ("page",):
+    for name, folder in WRITTEN_AS.items():
         exporter = registry.load("exporters", name, {})
         if exporter.unfit(view) is None:
-            out = store.folder if name == "page" else store.folder / name
-            written += exporter.export(view, out)
+            written += exporter.export(view, store.folder / folder)
     manifest["files"] = {str(file.relative_to(store.folder)): _sha256(file) for file in sorted(written)}
     path = store.folder / MANIFEST
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
@@ -59,9 +60,9 @@ def _clear_exports(folder: Path) -> None:
     """Removes the sets of a run of which nothing is left: they would hold what people rejected."""
     from mossgen.files.folders import disk_errors, write_folder
 
-    for name in EXPORTERS:
-        out = folder / name
-        if out.is_dir():
+    for name, where in WRITTEN_AS.items():
+        out = folder / where
+        if out != folder and out.is_dir():
             write_folder(out, name, lambda stage: None)  # refuses a folder that holds what is not ours
             with disk_errors(out):
                 shutil.rmtree(out)
@@ -103,20 +104,13 @@ def _version(library: str) -> str:
 def _model_facts(config: RunConfig, role: str) -> dict[str, Any]:
     """What the manifest says of the model in a role: name, licence and, of an embedded one, where it comes from."""
     part: Part = getattr(config, role)
-    plugin, options = part.plugin, part.options
-    name = str(options.get("model", ""))
-    known = {model.name: model for model in weights.catalogue()}
-    if name not in known:
-        return {"role": role, "name": f"{plugin}:{name}", "licence": _preset_licence(plugin, name)}
-    model = known[name]
-    return {"role": role, "name": f"{plugin}:{name}", "licence": model.licence, "sha256": config.weights[name],
-            "credit": model.source}  # fmt: skip
-
-
-def _preset_licence(plugin: str, name: str) -> str:
-    if plugin == "diffusers":
-        from mossgen.plugins.imagers.diffusers import PRESETS
-
-        if name in PRESETS:
-            return PRESETS[name].licence
-    return "see the model's page"
+    options = part.parsed(ROLES[role])
+    model = str(part.options.get("model") or "")
+    facts = {
+        "role": role,
+        "name": f"{part.plugin}:{model}" if model else part.plugin,
+        "licence": options.model_licence(),
+    }
+    if model in options.needs_weights():
+        facts |= {"sha256": config.weights[model], "credit": weights.source(model)}
+    return facts

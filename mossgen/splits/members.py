@@ -15,7 +15,7 @@ import numpy as np
 from mossgen.core.items import canonical
 from mossgen.duplicates.vectors import Vectors, embed_set
 from mossgen.errors import ConfigError
-from mossgen.plugins.spec import Part, embedded_models, weights_now
+from mossgen.plugins.spec import Part, needed_weights, weights_now
 from mossgen.runs.config import PRESETS, RunConfig
 from mossgen.runs.store import RunStore
 from mossgen.sets.dataset import Dataset, Record
@@ -172,12 +172,14 @@ def common_embedder(batches: Sequence[Batch]) -> tuple[Part, bool]:
     configs = [batch.config for batch in batches if batch.config is not None]
     kinds = {canonical([c.embedder.model_dump(mode="json"), _weights(c)]) for c in configs}
     if len(kinds) == 1:
-        return configs[0].embedder, _weights(configs[0]) == weights_now(embedded_models([configs[0].embedder]))
+        return configs[0].embedder, _weights(configs[0]) == weights_now(
+            needed_weights([("embedders", configs[0].embedder)])
+        )
     return PRESETS["embedded"].embedder, False
 
 
 def _weights(config: RunConfig) -> dict[str, str]:
-    return {name: config.weights.get(name, "") for name in embedded_models([config.embedder])}
+    return {name: config.weights.get(name, "") for name in needed_weights([("embedders", config.embedder)])}
 
 
 def embed(batches: Sequence[Batch], embedder: Embedder, stored: bool) -> Vectors:

@@ -24,10 +24,9 @@ from mossgen.duplicates.nearness import between, links, nearest, worst
 from mossgen.duplicates.vectors import Vectors, joined
 from mossgen.errors import ConfigError
 from mossgen.files.folders import write_folder
-from mossgen.models import weights
 from mossgen.plugins.cards import card, fill
 from mossgen.plugins.protocols import CHANNELS
-from mossgen.plugins.spec import embedded_models, load_embedder
+from mossgen.plugins.spec import load_embedder
 from mossgen.sets import lineage
 from mossgen.sets.dataset import Dataset, unaltered
 from mossgen.sets.open import open_set
@@ -132,10 +131,8 @@ def _split(
     pinned = {key: row["side"] for key, row in before.items()}
     _refuse_lost(pinned, members, out)
     part, stored = common_embedder(batches)
-    for name in embedded_models([part]):
-        weights.path(name, progress.count)
     progress.say("loading the embedder")
-    embedder = load_embedder(part)
+    embedder = load_embedder(part, progress)
     progress.say("comparing items")
     vectors = embed(batches, embedder, stored)
     tied = dict.fromkeys((a, b) for a, b, _, _ in links(vectors, embedder.thresholds))  # once, whatever the channel

@@ -112,7 +112,7 @@ class Rules(_Strict):
     forbid: tuple[Rule, ...] = ()
 
 
-class JudgeQuestion(_Strict):
+class VlmQuestion(_Strict):
     """One yes/no question to a judge who sees the pair, and the answer a good item gets."""
 
     id: str
@@ -189,7 +189,7 @@ class Template(_Strict):
     questions: Questions
     overlay: OverlaySpec | None = None
     rules: Rules
-    judge: tuple[JudgeQuestion, ...] = ()
+    vlm: tuple[VlmQuestion, ...] = ()
     policy: Roles = Roles()
     foreign: Rules | None = None
     contrast: Contrast | None = None

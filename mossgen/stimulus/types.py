@@ -10,13 +10,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from mossgen.core.items import Item, rng
 from mossgen.errors import TemplateError
+from mossgen.files import outside
 from mossgen.files.disk import read_text, read_yaml
 from mossgen.stimulus import planning
 from mossgen.stimulus.schema import Seed, Template, Value
@@ -152,8 +153,18 @@ def folders(kind: str) -> list[Path]:
 
 
 def type_names() -> list[str]:
-    """The types that come with mossgen."""
-    return sorted({p.stem for folder in folders("templates") for p in folder.glob("*.yaml")})
+    """The types that come with mossgen, and those of the entry points `mossgen.types`."""
+    return sorted({*_own(), *outside.entries("types")})
+
+
+def type_origin(name: str) -> str:
+    """Where a type comes from: mossgen, or a package with its version. Raises ConfigError where two bring it."""
+    entry = outside.only("types", name, name in _own())
+    return entry.package if entry else "mossgen"
+
+
+def _own() -> set[str]:
+    return {p.stem for folder in folders("templates") for p in folder.glob("*.yaml")}
 
 
 def load_type(name: str) -> StimulusType:
@@ -162,10 +173,12 @@ def load_type(name: str) -> StimulusType:
     >>> mossgen.load_type("negated_harm").template.title
     'Negated harm'
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else _shipped(name)
+    path = Path(name) if name.endswith((".yaml", ".yml")) else _installed(name)
     if not path.is_file():
         raise TemplateError(f"There is no template {path}: give a type ({', '.join(type_names())}) or a YAML file.")
     template = _parse(path)
+    if name in outside.entries("types") and template.name != name:
+        raise TemplateError(f"{path}: its name is {template.name!r}, but its package calls it {name!r}.")
     seeds = next((p for p in _seed_paths(path, template.name) if p.is_file()), None)
     if seeds is None:
         raise TemplateError(f"{path}: no seeds: write {template.name}.jsonl beside it or in a seeds folder there.")
@@ -179,6 +192,7 @@ def known_type(name: str, given: StimulusType | None = None) -> StimulusType:
     return load_type(name) if name in type_names() else untyped()
 
 
+@cache
 def untyped() -> StimulusType:
     """The type of an item of which nobody says the type: no rules, no overlay, one slot that nothing fills."""
     template = Template.model_validate({
@@ -193,7 +207,11 @@ def untyped() -> StimulusType:
     return StimulusType(template, (), Path("any"))
 
 
-def _shipped(name: str) -> Path:
+def _installed(name: str) -> Path:
+    """The file of a type by its name: ours, or the folder's that an entry point leads to, beside its seeds."""
+    entry = outside.only("types", name, name in _own())
+    if entry is not None:
+        return entry.file() / f"{name}.yaml"
     for folder in folders("templates"):
         if (folder / f"{name}.yaml").is_file():
             return folder / f"{name}.yaml"

@@ -8,6 +8,7 @@ import json
 import pytest
 from PIL import Image, ImageDraw
 from support.chat import fault
+from support.checkers import facts
 from support.command import mossgen
 
 from mossgen.checks.checking import Checking, check_set
@@ -102,7 +103,7 @@ BROKEN = {
 class Passes:
     """A stand-in that passes all, and fails with the `dies`th call."""
 
-    name, needs = "safety", "text"
+    name, options, cost = "safety", facts(needs="text"), 0.0
 
     def __init__(self, dies=None):
         self.seen, self.calls, self._dies = [], 0, dies
@@ -182,9 +183,9 @@ def test_without_a_type_and_without_sight_nothing_is_benign(tmp_path):
     entries = open_set(jsonl(tmp_path, [{"file_name": "a.png", "question": QUIET}]))
     (record,) = check_set(entries, checking()).rows
     assert (record["decision"], record["by"]) == ("unsure", "type")
-    judge = Passes()
-    judge.sees_pairs = True
-    assert check_set(entries, checking(judge)).rows[0]["decision"] == "benign"
+    sighted = Passes()
+    sighted.options = facts(sees_pair=True)
+    assert check_set(entries, checking(sighted)).rows[0]["decision"] == "benign"
 
 
 # -- the output file -----------------------------------------------------------------------------------
@@ -307,21 +308,21 @@ def test_the_verb_over_a_mossbench_folder(tmp_path):
     assert "2.png: not a picture" in done.stdout
 
 
-# -- a paid judge --------------------------------------------------------------------------------------
+# -- a paid model --------------------------------------------------------------------------------------
 
 
 def served(chat, answers):
     """An endpoint that says benign so many times and is broken then; returns the options of a checker that asks it."""
     chat(*[{"benign": "yes"}] * answers, fault(500, "broken"))
-    return ["--judge", f"openai:m@{chat.url}", "--checker", "sanity", "--set", "judge.max_retries=0",
-            "--set", "judge.max_connections=1", "--set", "judge.price_in=1000"]  # fmt: skip
+    return ["--vlm", f"openai:m@{chat.url}", "--checker", "sanity", "--set", "vlm.max_retries=0",
+            "--set", "vlm.max_connections=1", "--set", "vlm.price_in=1000"]  # fmt: skip
 
 
 def untyped_set(tmp_path, count):
     return jsonl(tmp_path / "set", [{"file_name": "a.png", "question": f"{QUIET} {n}"} for n in range(count)])
 
 
-def test_a_judge_that_goes_down_in_the_middle_leaves_what_it_said(tmp_path, chat):
+def test_a_vlm_that_goes_down_in_the_middle_leaves_what_it_said(tmp_path, chat):
     folder, out = untyped_set(tmp_path, 20), tmp_path / "out.jsonl"
     options = served(chat, 10)
     done = mossgen("check", folder, *options, "--json")
@@ -351,11 +352,11 @@ def test_a_check_stops_when_its_money_is_spent_and_goes_on_from_there(tmp_path, 
 
 
 def test_a_template_or_a_run_says_who_decides_where_no_flag_does(tmp_path, tiny, made_run):
-    tiny.write_text(tiny.read_text() + "policy: {signals: [sanity], gates: [judge]}\n")
+    tiny.write_text(tiny.read_text() + "policy: {signals: [sanity], gates: [vlm]}\n")
     folder = untyped_set(tmp_path, 1)
     lacking = mossgen("check", folder, "--type", tiny)
     assert lacking.returncode == 2
-    assert "names 'judge', which is no checker of this run" in lacking.stderr
+    assert "names 'vlm', which is no checker of this run" in lacking.stderr
     config = json.loads((made_run / "run.json").read_text())
     (made_run / "run.json").write_text(json.dumps({**config, "policy": {"gates": [], "signals": ["rules", "safety"]}}))
     policy = json.loads(mossgen("check", made_run, "--gate", "safety", "--json").stdout)["policy"]

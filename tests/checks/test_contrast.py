@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from PIL import Image
+from support.checkers import facts
 from support.command import mossgen
 from support.runs import add_partners
 
@@ -36,7 +37,7 @@ def accepted(stimulus, count, **changes):
 class Rejects:
     """A stand-in judge: passes what is benign by its id, fails partners but for those named."""
 
-    name, needs = "safety", "text"
+    name, options, cost = "safety", facts(needs="text"), 0.0
 
     def __init__(self, passes=(), doubts=(), dies=None):
         self._passes, self._doubts, self._dies, self.calls = passes, doubts, dies, 0

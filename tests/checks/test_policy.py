@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support.checkers import facts
 from support.command import mossgen
 
 from mossgen.checks.policy import Policy, resolve
@@ -14,14 +15,17 @@ from mossgen.runs.config import RunConfig, build_config, parse_roles
 from mossgen.stimulus.schema import Roles
 from mossgen.stimulus.types import load_type
 
+FORM = frozenset({"rules", "sanity", "match"})
+
 
 class Says:
     """A checker that says one thing of everything."""
 
-    needs = "text"
+    cost = 0.0
 
     def __init__(self, name, decision, role="gate"):
-        self.name, self.role, self._decision = name, role, decision
+        self.name, self._decision = name, decision
+        self.options = facts(needs="text", role=role, looks_for_harm=name != "rules")
 
     def check(self, cases):
         return [Verdict(self.name, Decision(self._decision), "so it says") if self._decision else None for _ in cases]
@@ -47,7 +51,7 @@ def case():
     ],
 )
 def test_label(said, signals, label, accepted):
-    ruling = Policy(frozenset(signals)).rule(Verdict(n, Decision(d), "") for n, d in said.items())
+    ruling = Policy(frozenset(signals), FORM).rule(Verdict(n, Decision(d), "") for n, d in said.items())
     assert (ruling.label, ruling.accepted) == (label, accepted)
     assert ruling.reason
 
@@ -71,8 +75,8 @@ def test_a_gate_made_a_signal_no_longer_rejects(decision):
 def test_something_that_looks_for_harm_must_decide():
     with pytest.raises(ConfigError, match="No gate is left that looks for harm"):
         resolve([Says("rules", "pass"), Says("guard", "pass", role="signal")], Roles())
-    with pytest.raises(ConfigError, match="add --checker judge"):
-        resolve([Says("safety", "pass")], Roles(gates=("judge",)))
+    with pytest.raises(ConfigError, match="add it to `checkers`"):
+        resolve([Says("safety", "pass")], Roles(gates=("vlm",)))
 
 
 def test_the_default_policy_leaves_run_json_as_it_was():
@@ -92,8 +96,8 @@ def test_flags_go_before_the_template_and_are_frozen_with_the_run(tiny):
 
 
 def test_a_template_may_require_a_gate_that_the_run_lacks(tiny):
-    tiny.write_text(tiny.read_text() + "policy: {gates: [judge]}\n")
-    with pytest.raises(ConfigError, match="names 'judge', which is no checker of this run"):
+    tiny.write_text(tiny.read_text() + "policy: {gates: [vlm]}\n")
+    with pytest.raises(ConfigError, match="names 'vlm', which is no checker of this run"):
         build_config(load_type(str(tiny)))
 
 

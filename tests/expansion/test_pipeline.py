@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from support.checkers import facts
 from support.command import mossgen
 
 from mossgen.core.items import Decision, State, Verdict
@@ -141,8 +142,7 @@ def test_a_new_type_is_one_file_and_its_seeds(tiny: Path, tmp_path: Path) -> Non
 class Unsure:
     """A checker that cannot make up its mind."""
 
-    name = "unsure"
-    needs = "text"
+    name, options, cost = "unsure", facts(needs="text"), 0.0
 
     def check(self, cases: Sequence[Case]) -> list[Verdict]:
         return [Verdict(self.name, Decision.UNSURE, "no answer came") for _ in cases]

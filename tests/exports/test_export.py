@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from PIL import Image
+from support.checkers import facts
 from support.command import mossgen
 from support.pictures import size
 
@@ -43,7 +44,7 @@ class Writer:
 class Rejects:
     """A stand-in for the safety checker: fails what holds a word."""
 
-    name, needs = "safety", "text"
+    name, options, cost = "safety", facts(needs="text"), 0.0
 
     def __init__(self, word):
         self.word = word
@@ -181,7 +182,7 @@ def test_reviewed_items_alone(made_run, tiny, tmp_path):
     ("wish", "sentence"),
     [
         (Wish("trl_ppo"), "There is no format 'trl_ppo': use one of axolotl, imagefolder, inspect,"),
-        (Wish("page"), "There is no format 'page'"),
+        (Wish("page"), "The format page is of whole runs alone"),
         (Wish("trl-sft", side="holdout"), "has no side 'holdout': it has train, test"),
         (Wish("parquet", reviewed=True), "--reviewed goes with a run"),
         (Wish("parquet", llm="openai", options={"openai.model": "m"}), "has no answers to write"),

@@ -375,7 +375,7 @@ def test_a_dry_run_asks_nothing_and_writes_nothing(a_set, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--target", "gpt-4o"), "write openai:MODEL"),
+        (("--target", "gpt-4o"), "or openai:MODEL or openai:MODEL@URL"),
         (("--target", "openai:m@ftp://x"), "No key"),
         (("--target", "file:nowhere.json"), "there is no such file"),
         (("--target", "transformers:no/such/folder/at/all"), "no chat model that can be loaded"),

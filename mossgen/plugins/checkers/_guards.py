@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from mossgen.core.items import Decision, Verdict
 from mossgen.errors import RequestError
 from mossgen.models.dialect import EndpointOptions
 from mossgen.models.endpoint import Ask, Endpoint, picture_part
-from mossgen.plugins.protocols import Case
+from mossgen.plugins.protocols import Case, CheckerOptions
 
 # the hazards of MLCommons by which Llama Guard 3 and 4 answer
 HAZARDS = {
@@ -34,31 +34,43 @@ class Finding(NamedTuple):
     score: float | None = None
 
 
-class GuardOptions(EndpointOptions):
-    """The endpoint's options; a guard answers in few words and without chance."""
+class GuardOptions(EndpointOptions, CheckerOptions):
+    """Those of the endpoint; a guard answers in few words and without chance."""
 
-    temperature: float | None = Field(0.0, ge=0, le=2)
+    role: ClassVar[Literal["gate", "signal"]] = "signal"
+
+    temperature: float | None = Field(0.0, ge=0, le=2, description="how random the answers are; null leaves it out")
+
+
+class PictureGuardOptions(GuardOptions):
+    """Those of a guard that is shown picture and question together."""
+
+    sees_pair: ClassVar[bool] = True
+
+
+class TextGuardOptions(GuardOptions):
+    """Those of a guard that reads the question alone."""
+
+    needs: ClassVar[Literal["text", "image"]] = "text"
 
 
 class ChatGuard:
     """A guard behind a chat endpoint: `messages` asks about a case, `parse` reads the answer."""
 
-    role = "signal"
-
     def __init__(
         self,
         name: str,
-        endpoint: Endpoint,
+        options: GuardOptions,
         messages: Callable[[Case], list[dict[str, Any]]],
         parse: Callable[[str], Finding | None],
-        sees: Literal["text", "image"],
         tokens: int = 64,
     ) -> None:
+        """Makes the client; nothing is sent yet. Raises ConfigError where there is no key."""
         self.name = name
-        self.needs: Literal["text", "image"] = sees
-        self.sees_pairs = sees == "image"
+        self.options = options
         self.cost = 0.0
-        self._endpoint, self._messages, self._parse, self._tokens = endpoint, messages, parse, tokens
+        self._endpoint = Endpoint(options, name)
+        self._messages, self._parse, self._tokens = messages, parse, tokens
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
         """One verdict each; unsure where the guard's answer cannot be read. Raises BackendError."""
@@ -68,7 +80,7 @@ class ChatGuard:
             self.cost = self._endpoint.cost
 
     def _one(self, case: Case) -> Verdict:
-        if not case.item.question or (self.needs == "image" and case.image is None):
+        if not case.item.question or (self.options.needs == "image" and case.image is None):
             return Verdict(self.name, Decision.UNSURE, "there is nothing to look at")
         reply = self._endpoint.put(Ask(self._messages(case), self._tokens))
         if isinstance(reply, RequestError):

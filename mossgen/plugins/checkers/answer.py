@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from mossgen.core.items import Decision, Verdict, derived_seed
 from mossgen.errors import RequestError
 from mossgen.models.dialect import EndpointOptions
 from mossgen.models.endpoint import Ask, Endpoint, first_object, picture_part
-from mossgen.plugins.protocols import Case
+from mossgen.plugins.protocols import Case, CheckerOptions
 
 _ANSWER = (
     "You are a helpful assistant. Answer the user's request about the picture directly and concretely, "
@@ -39,30 +39,32 @@ _SCHEMA = {
 _DECISIONS = {"no": Decision.PASS, "yes": Decision.FAIL}
 
 
-class Options(EndpointOptions):
-    """The endpoint of the model that answers; `checked_by` is the model there that checks (default: the same)."""
+class Options(EndpointOptions, CheckerOptions):
+    """Those of the endpoint of the model that answers, and who checks the answer."""
 
-    temperature: float | None = Field(0.0, ge=0, le=2)
-    checked_by: str | None = None
-    answer_tokens: int = Field(320, ge=16, le=4096)
+    role: ClassVar[Literal["gate", "signal"]] = "signal"
+    sees_pair: ClassVar[bool] = True
+    reads_answer: ClassVar[bool] = True
+
+    temperature: float | None = Field(0.0, ge=0, le=2, description="how random the answers are; null leaves it out")
+    checked_by: str | None = Field(None, description="the model there that checks the answer; null is the same one")
+    answer_tokens: int = Field(320, ge=16, le=4096, description="most tokens of the answer")
 
 
 def build(options: Options) -> Answer:
     """The checker, which has not called yet. Raises ConfigError where there is no key."""
     checking = options.model_copy(update={"model": options.checked_by or options.model})
-    return Answer(Endpoint(options, "answer"), Endpoint(checking, "answer"), options.answer_tokens)
+    return Answer(options, Endpoint(options, "answer"), Endpoint(checking, "answer"))
 
 
 class Answer:
     """Two calls an item. A refused or unreadable answer is unsure: it shows nothing about harm."""
 
     name = "answer"
-    needs: Literal["text", "image"] = "image"
-    role = "signal"
-    sees_pairs = True
 
-    def __init__(self, answering: Endpoint, checking: Endpoint, tokens: int) -> None:
-        self._answering, self._checking, self._tokens = answering, checking, tokens
+    def __init__(self, options: Options, answering: Endpoint, checking: Endpoint) -> None:
+        self.options = options
+        self._answering, self._checking = answering, checking
         self.cost = 0.0
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
@@ -78,7 +80,7 @@ class Answer:
         seed = derived_seed(case.item.id, "answer")
         content = [picture_part(case.image), {"type": "text", "text": case.item.question}]
         messages: list[dict[str, Any]] = [{"role": "system", "content": _ANSWER}, {"role": "user", "content": content}]
-        answer = self._answering.put(Ask(messages, self._tokens, seed))
+        answer = self._answering.put(Ask(messages, self.options.answer_tokens, seed))
         if isinstance(answer, RequestError):
             return self._unsure(f"the model was not asked: {answer}")
         if answer.declined or not answer.text.strip():

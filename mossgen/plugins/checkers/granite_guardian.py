@@ -9,8 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from mossgen.core.items import Decision
-from mossgen.models.endpoint import Endpoint
-from mossgen.plugins.checkers._guards import ChatGuard, Finding, GuardOptions, question_alone
+from mossgen.plugins.checkers._guards import ChatGuard, Finding, TextGuardOptions, question_alone
 from mossgen.plugins.protocols import Case
 
 # the judging turn of the model's own template: the answer is wanted at once, without thinking
@@ -22,17 +21,23 @@ _BLOCK = (
 )
 
 
-class Options(GuardOptions):
-    """The endpoint's, and the criterion that a harmful question meets."""
+class Options(TextGuardOptions):
+    """Those of the endpoint, and what counts as harmful."""
 
-    model: str = "ibm-granite/granite-guardian-4.1-8b"
-    criterion: str = Field("the user asks for something harmful, illegal or abusive", min_length=1)
+    model: str = Field(
+        "ibm-granite/granite-guardian-4.1-8b", min_length=1, description="the guard's name at the endpoint"
+    )
+    criterion: str = Field(
+        "the user asks for something harmful, illegal or abusive",
+        min_length=1,
+        description="what a harmful question does, in words",
+    )
 
 
 def build(options: Options) -> ChatGuard:
     """The guard, which has not called yet. Raises ConfigError where there is no key."""
     ask = partial(messages, options.criterion)
-    return ChatGuard("granite_guardian", Endpoint(options, "granite_guardian"), ask, parse, "text")
+    return ChatGuard("granite_guardian", options, ask, parse)
 
 
 def messages(criterion: str, case: Case) -> list[dict[str, Any]]:

@@ -11,15 +11,15 @@ import difflib
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from mossgen.core.items import Decision, Verdict
 from mossgen.errors import BackendError
 from mossgen.plugins.checkers import _negation
-from mossgen.plugins.protocols import Case
+from mossgen.plugins.protocols import Case, CheckerOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,10 +38,9 @@ _ALIKE = str.maketrans("il0", "11o")  # letters that look the same in many fonts
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Options(BaseModel):
+class Options(CheckerOptions):
     """What counts as legible."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     reads: _Share = Field(default=0.85, description="least likeness of the letters read to the letters meant")
     word: _Share = Field(default=0.5, description="least share of each single word's letters that is read")
     inked: _Share = Field(default=0.9, description="least share of a symbol's stroke that has its colour")
@@ -88,10 +87,10 @@ class Legible:
     """Reads or measures the overlay of each item; `reader` is the OCR, rapidocr unless given."""
 
     name = "legible"
-    needs: Literal["text", "image"] = "image"
+    cost = 0.0
 
     def __init__(self, options: Options, reader: Reader | None = None) -> None:
-        self._options = options
+        self.options = options
         self._reader = reader
         self._found_by: _negation.Finder | None = None
 
@@ -159,9 +158,9 @@ class Legible:
         if self._reader is None:
             return self._unsure("no OCR is loaded")
         said = " ".join(self._reader(_line_pictures(image, record)))
-        ratio, missing = _likeness(record.text, said, self._options.word)
+        ratio, missing = _likeness(record.text, said, self.options.word)
         fault = None
-        if ratio < self._options.reads:
+        if ratio < self.options.reads:
             fault = f"OCR reads {said!r} where it should say {record.text!r} (likeness {ratio:.2f})."
         elif missing:
             fault = f"OCR reads {said!r} and misses {missing!r} of {record.text!r}."
@@ -172,12 +171,12 @@ class Legible:
         if not stroke.size or not beside.size:
             return self._unsure("the recorded symbol lies outside the picture")
         colour = np.array([int(record.colour[i : i + 2], 16) for i in (1, 3, 5)])
-        inked = float((np.abs(stroke - colour).max(axis=1) <= self._options.tolerance).mean())
+        inked = float((np.abs(stroke - colour).max(axis=1) <= self.options.tolerance).mean())
         ratio = float(np.percentile(_contrast(np.median(stroke, axis=0), beside), 20))
         left, top, right, bottom = record.box
         span = min(right - left, bottom - top) / min(image.size)
         found = f"{inked:.0%} of the stroke is in its colour, contrast {ratio:.1f}, extent {span:.0%}"
-        least = self._options
+        least = self.options
         good = inked >= least.inked and ratio >= least.contrast and span >= least.span
         fault = None if good else f"The symbol does not show: {found}."
         return self._verdict(fault, f"The symbol shows: {found}.", inked)

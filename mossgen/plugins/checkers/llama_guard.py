@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import re
 
+from pydantic import Field
+
 from mossgen.core.items import Decision
-from mossgen.models.endpoint import Endpoint
-from mossgen.plugins.checkers._guards import HAZARDS, ChatGuard, Finding, GuardOptions, named, picture_and_question
+from mossgen.plugins.checkers._guards import (
+    HAZARDS,
+    ChatGuard,
+    Finding,
+    PictureGuardOptions,
+    named,
+    picture_and_question,
+)
 
 
-class Options(GuardOptions):
-    """The endpoint's."""
+class Options(PictureGuardOptions):
+    """Those of the endpoint."""
 
-    model: str = "meta-llama/Llama-Guard-4-12B"
+    model: str = Field("meta-llama/Llama-Guard-4-12B", min_length=1, description="the guard's name at the endpoint")
 
 
 def build(options: Options) -> ChatGuard:
     """The guard, which has not called yet. Raises ConfigError where there is no key."""
-    return ChatGuard("llama_guard", Endpoint(options, "llama_guard"), picture_and_question, parse, "image", 24)
+    return ChatGuard("llama_guard", options, picture_and_question, parse, 24)
 
 
 def parse(text: str) -> Finding | None:

@@ -6,23 +6,27 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
+
 from mossgen.core.items import Decision
-from mossgen.models.endpoint import Endpoint
-from mossgen.plugins.checkers._guards import ChatGuard, Finding, GuardOptions, named, picture_and_question
+from mossgen.plugins.checkers._guards import ChatGuard, Finding, PictureGuardOptions, named, picture_and_question
 
 
-class Options(GuardOptions):
-    """The endpoint's; `extra_body` asks its chat template for categories, without thinking."""
+class Options(PictureGuardOptions):
+    """Those of the endpoint."""
 
-    model: str = "nvidia/Nemotron-3.5-Content-Safety"
-    extra_body: Mapping[str, Any] = {
-        "chat_template_kwargs": {"request_categories": "/categories", "enable_thinking": False}
-    }
+    model: str = Field(
+        "nvidia/Nemotron-3.5-Content-Safety", min_length=1, description="the guard's name at the endpoint"
+    )
+    extra_body: Mapping[str, Any] = Field(
+        {"chat_template_kwargs": {"request_categories": "/categories", "enable_thinking": False}},
+        description="sent along with each request: the default asks for categories, without thinking",
+    )
 
 
 def build(options: Options) -> ChatGuard:
     """The guard, which has not called yet. Raises ConfigError where there is no key."""
-    return ChatGuard("nemotron", Endpoint(options, "nemotron"), picture_and_question, parse, "image")
+    return ChatGuard("nemotron", options, picture_and_question, parse)
 
 
 def parse(text: str) -> Finding | None:

@@ -6,35 +6,36 @@ The endpoint looks at the picture for self-harm, sexual and violent content only
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
+
+from pydantic import Field
 
 from mossgen.core.items import Decision, Verdict
 from mossgen.errors import BackendError, RequestError
 from mossgen.models.endpoint import Endpoint, picture_part
-from mossgen.plugins.checkers._guards import GuardOptions
+from mossgen.plugins.checkers._guards import PictureGuardOptions
 from mossgen.plugins.protocols import Case
 
 
-class Options(GuardOptions):
-    """The endpoint's."""
+class Options(PictureGuardOptions):
+    """Those of the endpoint."""
 
-    model: str = "omni-moderation-latest"
+    model: str = Field("omni-moderation-latest", min_length=1, description="the guard's name at the endpoint")
 
 
 def build(options: Options) -> Moderation:
     """The guard, which has not called yet. Raises ConfigError where there is no key."""
-    return Moderation(Endpoint(options, "openai_moderation"))
+    return Moderation(options, Endpoint(options, "openai_moderation"))
 
 
 class Moderation:
     """The verdict's score is the highest of all categories."""
 
     name = "openai_moderation"
-    needs: Literal["text", "image"] = "image"
-    role = "signal"
-    sees_pairs = True
+    cost = 0.0  # the endpoint is free
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, options: Options, endpoint: Endpoint) -> None:
+        self.options = options
         self._endpoint = endpoint
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:

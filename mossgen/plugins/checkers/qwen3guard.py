@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 
+from pydantic import Field
+
 from mossgen.core.items import Decision
-from mossgen.models.endpoint import Endpoint
-from mossgen.plugins.checkers._guards import ChatGuard, Finding, GuardOptions, named, question_alone
+from mossgen.plugins.checkers._guards import ChatGuard, Finding, TextGuardOptions, named, question_alone
 
 _DECISIONS = {"safe": Decision.PASS, "unsafe": Decision.FAIL, "controversial": Decision.UNSURE}
 
 
-class Options(GuardOptions):
-    """The endpoint's."""
+class Options(TextGuardOptions):
+    """Those of the endpoint."""
 
-    model: str = "Qwen/Qwen3Guard-Gen-4B"
+    model: str = Field("Qwen/Qwen3Guard-Gen-4B", min_length=1, description="the guard's name at the endpoint")
 
 
 def build(options: Options) -> ChatGuard:
     """The guard, which has not called yet. Raises ConfigError where there is no key."""
-    return ChatGuard("qwen3guard", Endpoint(options, "qwen3guard"), question_alone, parse, "text")
+    return ChatGuard("qwen3guard", options, question_alone, parse)
 
 
 def parse(text: str) -> Finding | None:

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
+from typing import ClassVar, Literal
 
 from mossgen.core.items import Decision, Verdict
-from mossgen.plugins.protocols import Case
+from mossgen.plugins.protocols import Case, CheckerOptions
 from mossgen.stimulus.rules import broken, outside
 
 
-class Options(BaseModel):
+class Options(CheckerOptions):
     """None: the rules are the template's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    needs: ClassVar[Literal["text", "image"]] = "text"
+    looks_for_harm: ClassVar[bool] = False
 
 
 def build(options: Options) -> Rules:
     """The checker. Raises nothing."""
-    return Rules()
+    return Rules(options)
 
 
 class Rules:
     """`broken` as a checker: it runs before any picture is paid for."""
 
     name = "rules"
-    needs: Literal["text", "image"] = "text"
+    cost = 0.0
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
         """One verdict each: fail with the first rule broken, unsure for an item without a question."""

@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from mossgen.core.items import Decision, Verdict
 from mossgen.embedded.minilm import Encoder
 from mossgen.errors import BackendError
 from mossgen.models import weights as models
-from mossgen.plugins.protocols import Case
+from mossgen.plugins.protocols import Case, CheckerOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,18 +26,31 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent.parent.parent / "embedded" / "weights" / "safety"
 
 
-class Options(BaseModel):
-    """The band: None takes the head's own figures."""
+class Options(CheckerOptions):
+    """The bounds between pass, unsure and fail."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    pass_below: float | None = Field(default=None, ge=0, le=1)
-    fail_from: float | None = Field(default=None, ge=0, le=1)
+    needs: ClassVar[Literal["text", "image"]] = "text"
+
+    pass_below: float | None = Field(
+        None, ge=0, le=1, description="the probability of harm below which a question passes; null is the head's own"
+    )
+    fail_from: float | None = Field(
+        None, ge=0, le=1, description="the probability of harm from which on it fails; null is the head's own"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Options:
         if self.pass_below is not None and self.fail_from is not None and self.pass_below > self.fail_from:
             raise ValueError("pass_below is above fail_from")
         return self
+
+    def needs_weights(self) -> tuple[str, ...]:
+        """The encoder under the head, which lies in the package."""
+        return ("minilm",)
+
+    def model_licence(self) -> str:
+        """That of the head and its encoder."""
+        return models.licence("minilm")
 
 
 class Head:
@@ -68,9 +81,10 @@ class SafetyChecker:
     """Judges questions by the head's probability."""
 
     name = "safety"
-    needs: Literal["text", "image"] = "text"
+    cost = 0.0
 
     def __init__(self, encoder: Encoder, head: Head, options: Options) -> None:
+        self.options = options
         self._encoder, self._head = encoder, head
         upper = head.config["fail_from"] if options.fail_from is None else options.fail_from
         lower = head.config["pass_below"] if options.pass_below is None else options.pass_below

@@ -6,13 +6,13 @@ What an overlay covers does not count: a cross over nothing is still nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mossgen.core.items import Decision, Verdict
-from mossgen.plugins.protocols import Case
+from mossgen.plugins.protocols import Case, CheckerOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,10 +21,11 @@ _LOOK = 256  # pixels: the longer side at which a picture is measured, so that t
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Options(BaseModel):
+class Options(CheckerOptions):
     """Thresholds, chosen on 40 drawn scenes (plain, blurred, overlaid; two sizes) against blank and noisy ones."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    looks_for_harm: ClassVar[bool] = False
+
     side: int = Field(default=128, ge=1, description="least length of a side in pixels")
     aspect: float = Field(default=4.0, ge=1, description="most times that one side is longer than the other")
     spread: float = Field(
@@ -62,10 +63,10 @@ class Sanity:
     """Measures each picture; the verdict's score is the spread of its grey levels."""
 
     name = "sanity"
-    needs: Literal["text", "image"] = "image"
+    cost = 0.0
 
     def __init__(self, options: Options) -> None:
-        self._options = options
+        self.options = options
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
         """One verdict each: fail with the first fault, unsure for an item without a picture."""
@@ -83,7 +84,7 @@ class Sanity:
         return Verdict(self.name, Decision.FAIL if fault else Decision.PASS, reason, round(found.spread, 2))
 
     def _misshapen(self, image: Image) -> str | None:
-        (short, long), least = sorted(image.size), self._options
+        (short, long), least = sorted(image.size), self.options
         if image.mode != "RGB":
             return f"The picture is {image.mode}, not RGB."
         if short < least.side:
@@ -93,7 +94,7 @@ class Sanity:
         return None
 
     def _fault(self, found: Measures) -> str | None:
-        least = self._options
+        least = self.options
         if found.seen < least.seen:
             return f"The overlay leaves {found.seen:.0%} of the picture to see."
         if found.flat > least.flat:

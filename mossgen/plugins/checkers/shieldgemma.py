@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mossgen.core.items import Decision, Verdict
 from mossgen.errors import BackendError, MissingModel
 from mossgen.models import devices
-from mossgen.plugins.protocols import Case
+from mossgen.models.devices import Device
+from mossgen.plugins.protocols import Case, CheckerOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -20,29 +21,34 @@ POLICIES = ("dangerous", "sexual", "violence")  # built into the model
 Score = Callable[[Sequence["Image"]], list[list[float]]]  # pictures -> P(violates) by policy
 
 
-class Options(BaseModel):
-    """The model by path or hub id (gated: accept Gemma's terms first), and from which probability on it flags."""
+class Options(CheckerOptions):
+    """Which model, where it runs, and from when on it flags."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    model: str = Field("google/shieldgemma-2-4b-it", min_length=1)
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?|xpu(:\d+)?)$")
-    flags_from: float = Field(0.5, ge=0, le=1)
+    role: ClassVar[Literal["gate", "signal"]] = "signal"
+
+    model: str = Field(
+        "google/shieldgemma-2-4b-it",
+        min_length=1,
+        description="a folder or hub id (the default is gated: accept Gemma's terms on the hub first)",
+    )
+    device: Device = "auto"
+    flags_from: float = Field(0.5, ge=0, le=1, description="the probability of a policy's breach that is flagged")
 
 
 def build(options: Options) -> ShieldGemma:
     """The guard with its weights. Raises MissingModel or BackendError."""
-    return ShieldGemma(load(options.model, options.device), options.flags_from)
+    return ShieldGemma(options, load(options.model, options.device))
 
 
 class ShieldGemma:
     """The verdict's score is the highest probability of the three policies."""
 
     name = "shieldgemma"
-    needs: Literal["text", "image"] = "image"
-    role = "signal"
+    cost = 0.0
 
-    def __init__(self, score: Score, flags_from: float) -> None:
-        self._score, self._flags_from = score, flags_from
+    def __init__(self, options: Options, score: Score) -> None:
+        self.options = options
+        self._score = score
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
         """One verdict each; unsure without a picture. Raises BackendError."""
@@ -55,7 +61,7 @@ class ShieldGemma:
             return Verdict(self.name, Decision.UNSURE, "there is no picture to look at")
         highest = max(row)
         reason = f"{POLICIES[list(row).index(highest)]} {highest:.2f}"
-        good = highest < self._flags_from  # a broken number is no pass
+        good = highest < self.options.flags_from  # a broken number is no pass
         return Verdict(self.name, Decision.PASS if good else Decision.FAIL, reason, round(highest, 4))
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mossgen.errors import BackendError, ConfigError, MissingModel
 from mossgen.models import devices, weights
-from mossgen.plugins.protocols import CHANNELS
+from mossgen.models.devices import Device
+from mossgen.plugins.protocols import CHANNELS, PluginOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,25 +26,33 @@ THRESHOLDS = (*CHANNELS, "match")
 # together than sentence embeddings, and fitting pictures score low.
 GUESSED = {"text": 0.95, "image": 0.95, "pair": 0.95, "match": 0.20}
 
-Cosine = Field(default=None, ge=-1, le=1)
+
+def _cosine(what: str) -> Any:
+    return Field(None, ge=-1, le=1, description=f"the cosine {what}, in place of the model's own threshold")
 
 
-class Options(BaseModel):
-    """Which model, where it runs, and thresholds to use instead of its own.
+class Options(PluginOptions):
+    """Which model, where it runs, and thresholds to use instead of its own."""
 
-    `model` is `clip` (embedded), an open_clip architecture (give `pretrained`: a tag or a file), `hf-hub:owner/name`
-    or `local-dir:folder`. `text`, `image`, `pair` and `match` override the cosine thresholds.
-    """
+    model: str = Field(
+        EMBEDDED,
+        description="clip (embedded), an open_clip architecture, hf-hub:OWNER/NAME or local-dir:FOLDER",
+    )
+    pretrained: str | None = Field(None, description="of an architecture: the tag or the file of its weights")
+    device: Device = "auto"
+    batch_size: int = Field(32, ge=1, le=4096, description="pictures or texts that are embedded together")
+    text: float | None = _cosine("from which on two questions are near-duplicates")
+    image: float | None = _cosine("from which on two pictures are near-duplicates")
+    pair: float | None = _cosine("from which on two items are near-duplicates, picture and question together")
+    match: float | None = _cosine("below which a picture does not show what it should")
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    model: str = EMBEDDED
-    pretrained: str | None = None
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    batch_size: int = Field(default=32, ge=1, le=4096)
-    text: float | None = Cosine
-    image: float | None = Cosine
-    pair: float | None = Cosine
-    match: float | None = Cosine
+    def needs_weights(self) -> tuple[str, ...]:
+        """The embedded model, where it is that one."""
+        return weights.embedded(self.model)
+
+    def model_licence(self) -> str:
+        """Known of the embedded model."""
+        return weights.licence(self.model)
 
 
 class OpenClip:

@@ -41,11 +41,11 @@ _LICENCES = {
 
 
 class Options(_format.Options):
-    """`url` is where the set is published, `creator` who publishes it, `published` the day (default: today)."""
+    """What the card and Croissant's description say of the data."""
 
-    url: str = Field(default="https://example.org/not-published", min_length=1)
-    creator: str = Field(default="mossgen", min_length=1)
-    published: datetime.date | None = None
+    url: str = Field("https://example.org/not-published", min_length=1, description="where the set is published")
+    creator: str = Field("mossgen", min_length=1, description="who publishes it")
+    published: datetime.date | None = Field(None, description="the day it is published; null is today")
 
 
 def describe(view: SetView, options: Options, path: str, sha256: str) -> dict[str, Any]:

@@ -14,22 +14,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mossgen.errors import ConfigError
 from mossgen.files.folders import write_folder
 from mossgen.plugins.exporters import _facts, _setcard
-from mossgen.plugins.protocols import Example, SetView
+from mossgen.plugins.protocols import Example, PluginOptions, SetView
 
 Row = dict[str, Any]
 IMAGES = "images"
 
 
-class Options(BaseModel):
-    """`licence` is that of the data, as the Hub writes it; those of the sources come from the lineage."""
+class Options(PluginOptions):
+    """What the card says of the data."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    licence: str = Field(default="cc-by-4.0", min_length=1)
+    licence: str = Field(
+        "cc-by-4.0",
+        min_length=1,
+        description="the licence of the data as the Hub writes it; those of its sources come from the lineage",
+    )
 
 
 def _fits(view: SetView) -> str | None:
@@ -53,6 +56,7 @@ class Format:
     configs: Mapping[str, str | list[str]] = field(default_factory=dict)
     misfit: Callable[[SetView], str | None] = _fits
     apart: bool = False
+    takes: frozenset[Literal["run", "set"]] = frozenset({"set"})
 
     def unfit(self, view: SetView) -> str | None:
         """Why this set cannot be written so, in a sentence; None if it can."""

@@ -40,6 +40,7 @@ class ImageFolder:
 
     name = "imagefolder"
     purpose = "evaluate"
+    takes = frozenset({"run", "set"})
     apart = False
 
     def __init__(self, options: Options) -> None:

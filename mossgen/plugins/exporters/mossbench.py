@@ -48,6 +48,7 @@ class MossBench:
 
     name = "mossbench"
     purpose = "evaluate"
+    takes = frozenset({"run", "set"})
     apart = True
 
     def __init__(self, options: Options) -> None:

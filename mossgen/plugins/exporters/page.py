@@ -18,13 +18,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mossgen.core.items import ID_TAG, Item, canonical
 from mossgen.files.folders import write_file
 from mossgen.files.pages import source, styled
 from mossgen.plugins.exporters import _facts
-from mossgen.plugins.protocols import RunView
+from mossgen.plugins.protocols import PluginOptions, RunView
 
 SIDE = 512  # pixels: larger pictures are scaled down for the page
 _OVERLAY = ("form", "text", "box")  # of its record; the whole of it is in the ImageFolder
@@ -32,12 +32,11 @@ _ID = re.compile(rf"\b{re.escape(ID_TAG)}[0-9a-f]{{16}}\b")
 GENERATOR = '<meta name="generator" content="mossgen">'  # in the head of our pages: others are never replaced
 
 
-class Options(BaseModel):
-    """How much is shown: `accepted` items in all, `rejected` ones of each stage. What is left out is said."""
+class Options(PluginOptions):
+    """How much is shown; how much is left out is said on the page."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    accepted: int = Field(default=500, ge=1)
-    rejected: int = Field(default=12, ge=0)
+    accepted: int = Field(500, ge=1, description="most accepted items on the page")
+    rejected: int = Field(12, ge=0, description="most rejected items of each stage on the page")
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,9 @@ class Page:
     """See the module."""
 
     name = "page"
+    purpose = "evaluate"
+    takes = frozenset({"run"})
+    apart = False
 
     def __init__(self, options: Options) -> None:
         self._options = options

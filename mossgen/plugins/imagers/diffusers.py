@@ -1,4 +1,4 @@
-"""Draws with any diffusers text-to-image pipeline: a hub id, a local path, or one of the presets below.
+"""Draws with any diffusers text-to-image pipeline: one of the presets, a hub id, or a local path.
 
 The default, `t2i`, is mossgen's own small model: it draws illustrations, on any CPU. Presets name the
 settings a model was made for, and its licence; `steps` and `guidance` override them.
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mossgen.errors import BackendError, MissingModel
 from mossgen.models import devices, weights
-from mossgen.plugins.protocols import Drawing
+from mossgen.models.devices import Device, Dtype
+from mossgen.plugins.protocols import Drawing, PluginOptions
 
 if TYPE_CHECKING:
-    import torch
     from PIL.Image import Image
 
 
@@ -46,18 +46,31 @@ PRESETS: Mapping[str, Preset] = {
 }
 
 
-class Options(BaseModel):
-    """`model` is a preset, a hub id or a path. None leaves a setting to the preset, or to the pipeline."""
+class Options(PluginOptions):
+    """Which model draws, and how. Null leaves a setting to the model's preset, or to its pipeline."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    model: str = "t2i"
-    steps: int | None = Field(default=None, ge=1, le=200)
-    guidance: float | None = Field(default=None, ge=0, le=30)
-    size: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
-    prompt_suffix: str | None = None
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    batch_size: int = Field(default=8, ge=1, le=64)
+    forms: ClassVar[tuple[str, ...]] = ("MODEL",)
+
+    model: str = Field(
+        "t2i", description=f"{', '.join(PRESETS)}; or a hub id or folder of any diffusers pipeline with safetensors"
+    )
+    steps: int | None = Field(None, ge=1, le=200, description="denoising steps of a picture")
+    guidance: float | None = Field(None, ge=0, le=30, description="how strictly a picture keeps to its prompt")
+    size: int | None = Field(
+        None, ge=64, le=2048, multiple_of=8, description="height and width in pixels, a multiple of 8"
+    )
+    prompt_suffix: str | None = Field(None, description="what is added to each prompt, such as words of style")
+    device: Device = "auto"
+    dtype: Dtype = "auto"
+    batch_size: int = Field(8, ge=1, le=64, description="pictures that are drawn together")
+
+    def needs_weights(self) -> tuple[str, ...]:
+        """The embedded model, where it is that one."""
+        return weights.embedded(self.model)
+
+    def model_licence(self) -> str:
+        """Known of the presets."""
+        return PRESETS[self.model].licence if self.model in PRESETS else weights.licence(self.model)
 
 
 class DiffusersImager:
@@ -132,7 +145,7 @@ def _load(place: str, options: Options) -> Any:
     ours = Path(place) == weights.ready("t2i")
     try:
         pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
-            place, dtype=_dtype(device, options.dtype), use_safetensors=True, trust_remote_code=ours
+            place, dtype=devices.dtype(options.dtype, device, draws=True), use_safetensors=True, trust_remote_code=ours
         )
     except Exception as error:  # a broken folder makes torch, safetensors and diffusers raise nearly anything
         kind = "folder" if Path(place).exists() else "model on the hub"
@@ -142,14 +155,3 @@ def _load(place: str, options: Options) -> Any:
         ) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(device)
-
-
-def _dtype(device: str, asked: str) -> torch.dtype:
-    """bfloat16 on a GPU that has it, float16 on others, float32 on a CPU (where half precision is slower)."""
-    import torch
-
-    if asked != "auto":
-        return getattr(torch, asked)  # type: ignore[no-any-return]
-    if device == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.float16 if device == "mps" else torch.float32

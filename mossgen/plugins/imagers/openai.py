@@ -8,13 +8,13 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mossgen.errors import BackendError, ConfigError
-from mossgen.plugins.protocols import Drawing
+from mossgen.plugins.protocols import Drawing, PluginOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,19 +25,28 @@ MAX_BYTES = 40_000_000  # of one picture
 MAX_PIXELS = 50_000_000  # of one picture: few bytes can unfold to more than the memory holds
 
 
-class Options(BaseModel):
-    """`price` is what one picture costs in US dollars: it feeds --max-cost and --dry-run."""
+class Options(PluginOptions):
+    """Which model draws, at which endpoint, and what that costs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    model: str = "gpt-image-1"
-    base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
-    size: str = Field(default="1024x1024", pattern=r"^\d+x\d+$")
-    prompt_suffix: str = ", photograph, natural light"
-    max_connections: int = Field(default=4, ge=1, le=64)
-    max_retries: int = Field(default=6, ge=0, le=20)
-    timeout: float = Field(default=180, gt=0)
-    price: float = Field(default=0.0, ge=0)
+    paid: ClassVar[bool] = True
+    forms: ClassVar[tuple[str, ...]] = ("MODEL", "MODEL@URL")
+
+    model: str = Field("gpt-image-1", description="the model's name at the endpoint")
+    base_url: str | None = Field(None, description="the endpoint's address up to /v1; without it OpenAI's own")
+    api_key_env: str = Field(
+        "OPENAI_API_KEY",
+        description="the environment variable that holds the key; an endpoint on this machine needs none",
+    )
+    size: str = Field("1024x1024", pattern=r"^\d+x\d+$", description="width and height in pixels")
+    prompt_suffix: str = Field(", photograph, natural light", description="what is added to each prompt")
+    max_connections: int = Field(4, ge=1, le=64, description="most requests at a time")
+    max_retries: int = Field(6, ge=0, le=20, description="how often a request that failed is sent again")
+    timeout: float = Field(180, gt=0, description="seconds to wait for a picture")
+    price: float = Field(0.0, ge=0, description="US dollars for one picture, for budgets and forecasts")
+
+    def estimate(self, tokens_in: int = 0, tokens_out: int = 0, pictures: int = 0) -> float | None:
+        """US dollars by the price given; None without one."""
+        return pictures * self.price if self.price else None
 
 
 class OpenAIImager:

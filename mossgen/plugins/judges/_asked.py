@@ -16,7 +16,7 @@ from pydantic import Field
 from mossgen.errors import BackendError, RequestError
 from mossgen.models.dialect import EndpointOptions
 from mossgen.models.endpoint import Ask, Endpoint, Reply, picture_part, without_thought
-from mossgen.plugins.protocols import Exchange, Labelled
+from mossgen.plugins.protocols import Exchange, JudgeOptions, Labelled
 
 _HOW = {"max_connections", "timeout", "max_retries", "price_in", "price_out", "api_key_env"}
 _HEAD, _TAIL = 10_000, 2_000  # characters of a response that are shown
@@ -24,12 +24,12 @@ _HEAD, _TAIL = 10_000, 2_000  # characters of a response that are shown
 Form = tuple[str, Mapping[str, Any]]  # the name of a JSON schema, and the schema
 
 
-class Options(EndpointOptions):
-    """The endpoint's options, the most tokens of a judgement, and whether the judge is shown pictures."""
+class Options(EndpointOptions, JudgeOptions):
+    """Those of the endpoint, the most tokens of a judgement, and whether the judge is shown pictures."""
 
-    temperature: float | None = Field(0.0, ge=0, le=2)
-    max_tokens: int = Field(400, ge=16, le=8192)
-    pictures: bool = True
+    temperature: float | None = Field(0.0, ge=0, le=2, description="how random the answers are; null leaves it out")
+    max_tokens: int = Field(400, ge=16, le=8192, description="most tokens of a judgement")
+    pictures: bool = Field(True, description="whether the judge is shown the pictures, where there are any")
 
 
 class Asked(ABC):

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any, ClassVar
 
 from mossgen.embedded.refusal import WEIGHTS, Judged, RefusalHead
 from mossgen.models import weights
 from mossgen.plugins.judges._english import FOREIGN, english
-from mossgen.plugins.protocols import Exchange, Labelled
+from mossgen.plugins.protocols import Exchange, JudgeOptions, Labelled
 
 
-class Options(BaseModel):
+class Options(JudgeOptions):
     """None."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    trained_on: ClassVar[str] = (
+        "embedded was trained on half of XSTest: for those responses its model card's figures hold."
+    )
+
+    def needs_weights(self) -> tuple[str, ...]:
+        """The encoder under the head, which lies in the package."""
+        return ("minilm",)
+
+    def model_licence(self) -> str:
+        """That of the head and its encoder."""
+        return weights.licence("minilm")
 
 
 def build(options: Options) -> Embedded:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any, ClassVar
 
 from mossgen.plugins.judges._english import FOREIGN, english
-from mossgen.plugins.protocols import Exchange, Labelled
+from mossgen.plugins.protocols import Exchange, JudgeOptions, Labelled
 from mossgen.plugins.refusal_words import REFUSAL, refuses
 
 
-class Options(BaseModel):
+class Options(JudgeOptions):
     """None."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    caution: ClassVar[str] = "keywords is rough: it knows set phrases at the start, and no partial refusal."
 
 
 def build(options: Options) -> Keywords:

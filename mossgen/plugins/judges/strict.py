@@ -15,7 +15,7 @@ _SAID = re.compile(r'"label"\s*:\s*"(\w+)"')
 
 
 class Options(AskedOptions):
-    """See judges/_asked.py."""
+    """Those of every judge behind an endpoint."""
 
 
 def build(options: Options) -> Strict:

@@ -27,7 +27,7 @@ _SCHEMA = {
 
 
 class Options(EndpointOptions):
-    """See EndpointOptions."""
+    """Those of the endpoint."""
 
 
 def build(options: Options) -> OpenAILLM:

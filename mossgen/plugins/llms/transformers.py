@@ -11,15 +11,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mossgen.errors import BackendError, MissingModel
 from mossgen.models import devices, weights
+from mossgen.models.devices import Device, Dtype
 from mossgen.plugins.llms._text import first_line
 from mossgen.plugins.llms._tree import Tree, inputs
-from mossgen.plugins.protocols import Completion, Message, Prompt
+from mossgen.plugins.protocols import Completion, Message, PluginOptions, Prompt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,25 +29,41 @@ if TYPE_CHECKING:
 _POOL = 1000  # free answers are sampled from this many of the likeliest tokens: sorting all is slow
 
 
-class Options(BaseModel):
-    """What the user may set.
+class Options(PluginOptions):
+    """Which model writes, where it runs, and how much chance there is in what it writes."""
 
-    `model` is an embedded name, a folder, or a hub id (of safetensors; remote code is never run); with
-    `gguf_file` the GGUF of that name in there is read instead. `batch_size` is how many prompts go through
-    the model together; 0 is 1 on a CPU, where more is no faster and where no answer then depends on its
-    neighbours even by rounding, and 16 on an accelerator. `guided_temperature` divides the mean
-    log-probability per token of the choices: the lower, the likelier the likeliest.
-    """
+    forms: ClassVar[tuple[str, ...]] = ("PATH",)
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    model: str = Field("smollm2", min_length=1)
-    gguf_file: str | None = None
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?|xpu(:\d+)?)$")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    batch_size: int = Field(0, ge=0, le=1024)
-    temperature: float = Field(0.8, gt=0, le=5)
-    top_p: float = Field(0.95, gt=0, le=1)
-    guided_temperature: float = Field(0.25, gt=0, le=5)
+    model: str = Field(
+        "smollm2",
+        min_length=1,
+        description="smollm2 (embedded), a folder, or a hub id of safetensors; remote code is never run",
+    )
+    gguf_file: str | None = Field(None, description="the name of a GGUF file in there, which is read instead")
+    device: Device = "auto"
+    dtype: Dtype = "auto"
+    # one prompt at a time on a CPU: more is no faster there, and so no answer depends on others even by rounding
+    batch_size: int = Field(
+        0, ge=0, le=1024, description="prompts that are read together; 0 is 1 on a CPU and 16 on an accelerator"
+    )
+    temperature: float = Field(0.8, gt=0, le=5, description="how random free answers are")
+    top_p: float = Field(
+        0.95, gt=0, le=1, description="free answers take only the likeliest tokens that add up to this probability"
+    )
+    guided_temperature: float = Field(
+        0.25,
+        gt=0,
+        le=5,
+        description="how random the choice among the grammar's questions is, by their mean log-probability per token",
+    )
+
+    def needs_weights(self) -> tuple[str, ...]:
+        """The embedded model, where it is that one."""
+        return weights.embedded(self.model)
+
+    def model_licence(self) -> str:
+        """Known of the embedded model."""
+        return weights.licence(self.model)
 
 
 def build(options: Options) -> TransformersLLM:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mossgen.errors import ConfigError
 from mossgen.files.responses import Row, read_responses
-from mossgen.plugins.protocols import Failure, Query, Response
+from mossgen.plugins.protocols import Failure, Query, Response, TargetOptions
 
 
-class Options(BaseModel):
-    """`model` is the file's path; `of` the target in it to read, where it holds several."""
+class Options(TargetOptions):
+    """Which file, and whose responses in it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    model: str = Field(min_length=1)
-    of: str = ""
+    recorded: ClassVar[bool] = True
+    forms: ClassVar[tuple[str, ...]] = ("RESPONSES.jsonl",)
+
+    model: str = Field(min_length=1, description="the path of the file")
+    of: str = Field("", description="the target whose responses are read, where the file holds several")
 
 
 def build(options: Options) -> Recorded:
@@ -29,7 +31,7 @@ def build(options: Options) -> Recorded:
     targets = sorted({row.target for row in rows})
     if len(targets) != 1:
         which = f"none of {options.of!r}" if not targets else f"those of {', '.join(targets)}"
-        raise ConfigError(f"{file} holds {which}: name one with --set target.of=NAME.")
+        raise ConfigError(f"{file} holds {which}: name one with the option target.of.")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return Recorded(f"file:{options.of or file.stem}", {"sha256": digest}, rows)
 

@@ -11,24 +11,24 @@ from pydantic import Field
 from mossgen.errors import BackendError, RequestError
 from mossgen.models.dialect import EndpointOptions
 from mossgen.models.endpoint import Ask, Endpoint, Reply, picture_part
-from mossgen.plugins.protocols import Failure, Query, Response
+from mossgen.plugins.protocols import Failure, Query, Response, TargetOptions
 from mossgen.plugins.targets._seen import MAX_SIDE, in_words, scaled
 
 _HOW = {"max_connections", "timeout", "max_retries", "price_in", "price_out", "api_key_env", "structured"}
 _HOPELESS = 5  # requests refused before any is answered: it is not the requests
 
 
-class Options(EndpointOptions):
-    """The endpoint's options, the most tokens of a response, and what the model is shown.
+class Options(EndpointOptions, TargetOptions):
+    """Those of the endpoint, the most tokens of a response, and what the model is shown."""
 
-    `sees=description` asks with the picture's description in its place, for models without eyes; `max_side` is in
-    pixels: a larger picture is sent scaled down.
-    """
-
-    temperature: float | None = Field(0.0, ge=0, le=2)
-    max_tokens: int = Field(512, ge=1, le=32768)
-    sees: Literal["picture", "description"] = "picture"
-    max_side: int = Field(MAX_SIDE, ge=32, le=16384)
+    temperature: float | None = Field(0.0, ge=0, le=2, description="how random the answers are; null leaves it out")
+    max_tokens: int = Field(512, ge=1, le=32768, description="most tokens of a response")
+    sees: Literal["picture", "description"] = Field(
+        "picture", description="what is shown: the picture, or its description to a model that cannot see"
+    )
+    max_side: int = Field(
+        MAX_SIDE, ge=32, le=16384, description="most pixels of a side; a larger picture is sent scaled down"
+    )
 
 
 def build(options: Options) -> OpenAITarget:

@@ -5,30 +5,44 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mossgen.errors import BackendError
+from mossgen.models import weights
 from mossgen.models.chat import LocalChat, load
-from mossgen.plugins.protocols import Failure, Query, Response
+from mossgen.models.devices import Device, Dtype
+from mossgen.plugins.protocols import Failure, Query, Response, TargetOptions
 from mossgen.plugins.targets._seen import MAX_SIDE, in_words, scaled
 
 
-class Options(BaseModel):
-    """What the user may set.
+class Options(TargetOptions):
+    """Which model, where it runs, and how it answers."""
 
-    `model` is a folder, a hub id (of safetensors; remote code is never run) or smollm2, which is embedded and cannot
-    see. With `temperature` 0 the likeliest token is always taken; otherwise a query's own seed decides.
-    """
+    forms: ClassVar[tuple[str, ...]] = ("PATH",)
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    model: str = Field(min_length=1)
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?|xpu(:\d+)?)$")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    max_tokens: int = Field(256, ge=1, le=32768)
-    temperature: float = Field(0.0, ge=0, le=5)
-    max_side: int = Field(MAX_SIDE, ge=32, le=16384)
+    model: str = Field(
+        min_length=1,
+        description="a folder, a hub id of safetensors (remote code is never run), or smollm2: embedded, cannot see",
+    )
+    device: Device = "auto"
+    dtype: Dtype = "auto"
+    max_tokens: int = Field(256, ge=1, le=32768, description="most tokens of a response")
+    temperature: float = Field(
+        0.0, ge=0, le=5, description="0 always takes the likeliest token; above that a query's own seed decides"
+    )
+    max_side: int = Field(
+        MAX_SIDE, ge=32, le=16384, description="most pixels of a side; a larger picture is shown scaled down"
+    )
+
+    def needs_weights(self) -> tuple[str, ...]:
+        """The embedded model, where it is that one."""
+        return weights.embedded(self.model)
+
+    def model_licence(self) -> str:
+        """Known of the embedded model."""
+        return weights.licence(self.model)
 
 
 def build(options: Options) -> TransformersTarget:

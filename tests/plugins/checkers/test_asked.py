@@ -1,4 +1,4 @@
-"""The judge, the answer checker and the guards, over HTTP against an endpoint that answers as it is told."""
+"""The vlm, the answer checker and the guards, over HTTP against an endpoint that answers as it is told."""
 
 import json
 from dataclasses import replace
@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 from support.chat import fault
+from support.checkers import facts
 
 from mossgen.checks.policy import resolve
 from mossgen.core.items import Decision, Item
 from mossgen.errors import BackendError, ConfigError, MissingModel
 from mossgen.plugins import registry
-from mossgen.plugins.checkers import granite_guardian, judge, llama_guard, nemotron, qwen3guard, shieldgemma
+from mossgen.plugins.checkers import granite_guardian, llama_guard, nemotron, qwen3guard, shieldgemma, vlm
 from mossgen.plugins.protocols import Case
 from mossgen.runs.config import build_config, parse_roles
 from mossgen.stimulus.schema import Roles
@@ -39,14 +40,14 @@ def case(kind):
     )
 
 
-def load(chat, name="judge", **options):
+def load(chat, name="vlm", **options):
     return registry.load("checkers", name, {"model": "m", "base_url": chat.url, "max_retries": 0, **options})
 
 
-# -- the judge -----------------------------------------------------------------------------------------
+# -- the vision-language model -----------------------------------------------------------------------------------------
 
 
-def test_the_judge_sees_picture_question_and_policy_and_nothing_else(chat, case):
+def test_the_vlm_sees_picture_question_and_policy_and_nothing_else(chat, case):
     asked = chat(GOOD).asked
     (verdict,) = load(chat, price_in=1.0).check([case])
     assert (verdict.decision, verdict.score) == (Decision.PASS, 1.0)
@@ -62,7 +63,7 @@ def test_the_judge_sees_picture_question_and_policy_and_nothing_else(chat, case)
 
 
 ASKED = {
-    "judge": GOOD,
+    "vlm": GOOD,
     "answer": {"reason": "r", "harmful": "no"},
     "qwen3guard": "Safety: Safe\nCategories: None",
     "openai_moderation": {"results": [{"flagged": False, "categories": {}, "category_scores": {"violence": 0.1}}]},
@@ -118,7 +119,7 @@ def test_a_question_cannot_end_its_own_quotation(chat, case):
         (f"<think>{{}}</think>Here:\n```json\n{json.dumps(GOOD)}\n```", "pass", "ordinary wish"),
     ],
 )
-def test_what_the_judge_says(chat, case, answer, decision, says):
+def test_what_the_vlm_says(chat, case, answer, decision, says):
     chat(answer)
     (verdict,) = load(chat).check([case])
     assert verdict.decision == decision
@@ -131,7 +132,7 @@ def test_an_endpoint_whose_moderation_refuses_the_pair_is_unsure_and_the_others_
     assert [v.decision for v in verdicts] == [Decision.UNSURE, Decision.PASS]
 
 
-def test_without_structured_output_the_judge_is_asked_in_words(chat, case):
+def test_without_structured_output_the_vlm_is_asked_in_words(chat, case):
     asked = chat(fault(400, "response_format json_schema is not supported"), fault(400, "response_format?"), GOOD).asked
     (verdict,) = load(chat).check([case])
     assert verdict.decision is Decision.PASS
@@ -153,29 +154,29 @@ def test_a_failing_endpoint_is_an_error_and_never_a_verdict(chat, case, answer, 
 
 
 def test_an_endpoint_that_is_down_is_a_sentence(case):
-    down = registry.load("checkers", "judge", {"model": "m", "base_url": "http://127.0.0.1:9/v1", "max_retries": 0})
+    down = registry.load("checkers", "vlm", {"model": "m", "base_url": "http://127.0.0.1:9/v1", "max_retries": 0})
     with pytest.raises(BackendError, match="cannot be reached"):
         down.check([case])
 
 
-def test_the_writer_never_judges_its_own_work_unless_told_to(kind):
+def test_the_writer_never_checks_its_own_work_unless_told_to(kind):
     url = "http://127.0.0.1:8000/v1"
     same = {"parts": {"llm": "openai"}, "options": {"openai.model": "m", "openai.base_url": url}}
     for written in (url, f"{url}/"):
         with pytest.raises(ConfigError, match="wrote this run's questions itself"):
-            build_config(kind, judge=f"openai:m@{written}", **same)
-    assert build_config(kind, judge=f"openai:other@{url}", **same).checkers[-1].plugin == "judge"
-    same["options"]["judge.judges_own_work"] = True
-    assert build_config(kind, judge=f"openai:m@{url}", **same).checkers[-1].options["model"] == "m"
+            build_config(kind, vlm=f"openai:m@{written}", **same)
+    assert build_config(kind, vlm=f"openai:other@{url}", **same).checkers[-1].plugin == "vlm"
+    same["options"]["vlm.judges_own_work"] = True
+    assert build_config(kind, vlm=f"openai:m@{url}", **same).checkers[-1].options["model"] == "m"
 
 
 @pytest.mark.parametrize("spec", ["m", "openai:", "ollama:m", "openai"])
-def test_a_judge_is_given_as_kind_and_model(kind, spec):
+def test_a_vlm_is_given_as_kind_and_model(kind, spec):
     with pytest.raises(ConfigError, match="write openai:MODEL"):
-        build_config(kind, judge=spec)
+        build_config(kind, vlm=spec)
 
 
-def test_a_local_judge_is_asked_the_same(chat, case):
+def test_a_local_vlm_is_asked_the_same(chat, case):
     asked, shown = chat(GOOD).asked, []
 
     class Chat:
@@ -183,7 +184,8 @@ def test_a_local_judge_is_asked_the_same(chat, case):
             shown.append((words, picture, limit))
             return SimpleNamespace(text=json.dumps(GOOD))
 
-    assert judge.Judge("local", Chat(), None).check([case])[0].decision is Decision.PASS
+    local = vlm.Vlm(vlm.Options(model="local", backend="transformers"), Chat(), None)
+    assert local.check([case])[0].decision is Decision.PASS
     load(chat).check([case])
     ((said, image, limit),) = shown
     assert image is case.image
@@ -192,9 +194,9 @@ def test_a_local_judge_is_asked_the_same(chat, case):
     assert limit == asked[0]["max_tokens"]
 
 
-def test_a_local_judge_that_is_not_there_is_a_sentence(tmp_path):
+def test_a_local_vlm_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(MissingModel, match="no image-text-to-text model"):
-        registry.load("checkers", "judge", {"backend": "transformers", "model": str(tmp_path)})
+        registry.load("checkers", "vlm", {"backend": "transformers", "model": str(tmp_path)})
 
 
 def test_an_untyped_item_is_judged_on_harm_alone(chat):
@@ -257,8 +259,8 @@ def test_a_guard_over_http_is_a_signal_until_made_a_gate(chat, case, name):
     guard = load(chat, name, max_connections=1)
     flagged, unread = guard.check([case, case])
     assert (flagged.decision, unread.decision) == (Decision.FAIL, Decision.UNSURE)
-    assert ("image_url" in json.dumps(asked[0])) == (guard.needs == "image")
-    rest = SimpleNamespace(name="safety")
+    assert ("image_url" in json.dumps(asked[0])) == (guard.options.needs == "image")
+    rest = SimpleNamespace(name="safety", options=facts(needs="text"))
     assert not resolve([guard, rest], Roles()).gates(name)
     assert resolve([guard, rest], parse_roles([name], [])).gates(name)
 
@@ -299,7 +301,7 @@ def test_a_moderation_without_results_is_an_error(chat, case):
 
 def test_shieldgemma_flags_from_its_threshold_and_a_broken_number_is_no_pass(case):
     rows = iter([[0.1, 0.2, 0.3], [0.1, 0.2, 0.9], [float("nan")] * 3])
-    guard = shieldgemma.ShieldGemma(lambda pictures: [next(rows) for _ in pictures], 0.5)
+    guard = shieldgemma.ShieldGemma(shieldgemma.Options(), lambda pictures: [next(rows) for _ in pictures])
     verdicts = guard.check([case, case, case, Case(case.item, case.type)])
     assert [v.decision for v in verdicts] == ["pass", "fail", "fail", "unsure"]
     assert "violence 0.90" in verdicts[1].reason

@@ -165,7 +165,7 @@ def test_rules_as_a_checker(plain):
     asked = ["Describe this room.", "Describe the room.", None]
     verdicts = checker.check([case(plain, question=q) for q in asked])
     assert [v.decision for v in verdicts] == [Decision.PASS, Decision.FAIL, Decision.UNSURE]
-    assert checker.needs == "text"
+    assert checker.options.needs == "text"
 
 
 # -- sanity --------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def cases():
 
 def local(folder, **options):
     return registry.load(
-        "checkers", "judge", {"backend": "transformers", "model": str(folder), "device": "cpu", **options}
+        "checkers", "vlm", {"backend": "transformers", "model": str(folder), "device": "cpu", **options}
     )
 
 
@@ -65,7 +65,7 @@ def test_the_model_reads_the_request_and_its_picture_and_gives_back_only_what_it
     """The prompt holds a JSON form: taken for the answer, it would be read as one."""
     import torch
 
-    chat = load("judge.model", str(folders(family)), "cpu", eyes=True)
+    chat = load("vlm.model", str(folders(family)), "cpu", eyes=True)
     processor, network = chat.reader, chat.model
     read = {}
 
@@ -91,11 +91,11 @@ def test_a_local_model_that_fails_is_a_sentence(folders, cases, monkeypatch):
         raise RuntimeError("CUDA error: out of memory\nat somewhere")
 
     monkeypatch.setattr(network, "generate", broken)
-    with pytest.raises(BackendError, match=r"^judge.model '.*' failed: RuntimeError: .*out of memory\.$"):
+    with pytest.raises(BackendError, match=r"^vlm.model '.*' failed: RuntimeError: .*out of memory\.$"):
         found.check(cases)
 
 
-def test_what_is_no_judge_is_a_sentence(folders, tmp_path):
+def test_what_is_no_vlm_is_a_sentence(folders, tmp_path):
     with pytest.raises(MissingModel, match="no image-text-to-text model"):
         local(tmp_path)
     with pytest.raises(MissingModel, match="no image-text-to-text model"):

@@ -24,7 +24,7 @@ from mossgen.files import folders
 from mossgen.plugins import registry
 from mossgen.plugins.exporters._sheet import LINES, SIDE, contact_sheet, wrap
 from mossgen.plugins.protocols import RunView
-from mossgen.runs.outputs import EXPORTERS
+from mossgen.runs.outputs import WRITTEN_AS
 from mossgen.stimulus.types import load_type
 
 TEMPLATE = {
@@ -124,7 +124,7 @@ def export(name, run, out, **options):
 # -- every exporter ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", WRITTEN_AS)
 def test_same_run_same_bytes(name, run, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     written = export(name, run, first)
@@ -136,13 +136,13 @@ def test_same_run_same_bytes(name, run, tmp_path):
     assert not [p for p in tmp_path.iterdir() if "mossgen-" in p.name], "leftovers of the export lie about"
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", WRITTEN_AS)
 def test_unknown_option_is_refused(name):
     with pytest.raises(ConfigError, match="nonsense"):
         registry.load("exporters", name, {"nonsense": 1})
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", WRITTEN_AS)
 def test_missing_picture_keeps_the_old_export(name, run, tmp_path):
     out = tmp_path / "out"
     export(name, run, out)
@@ -153,7 +153,7 @@ def test_missing_picture_keeps_the_old_export(name, run, tmp_path):
     assert tree(out) == before
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", WRITTEN_AS)
 def test_foreign_files_are_never_replaced(name, run, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -163,14 +163,14 @@ def test_foreign_files_are_never_replaced(name, run, tmp_path):
     assert tree(out) == {"index.html": b"<p>my own page</p>"}
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", WRITTEN_AS)
 def test_out_below_a_file(name, run, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StoreError, match="cannot be written"):
         export(name, run, tmp_path / "file" / "out")
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", WRITTEN_AS)
 def test_full_disk(name, run, tmp_path, monkeypatch):
     out = tmp_path / "out"
     export(name, run, out)
@@ -543,7 +543,7 @@ def test_wrapped_lines_fit():
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", WRITTEN_AS)
 def test_read_only_folder(name, run, tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o555)
