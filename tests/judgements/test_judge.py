@@ -318,7 +318,7 @@ def test_what_a_file_says_cannot_steer_the_terminal(tmp_path):
     ("arguments", "says"),
     [
         (["--judge", "oracle"], "There is no judges plugin 'oracle'"),
-        (["--judge", "strict"], "--model openai:MODEL"),
+        (["--judge", "strict"], "--model, as openai:MODEL"),
         (["--judge", "strict", "--model", "file:x"], "write openai:MODEL"),
         (["--judge", "keywords", "--model", "openai:m"], "asks a model"),
         (["--judge", "strict", "--model", "openai:m@https://example.org/v1"], "OPENAI_API_KEY"),
