@@ -24,11 +24,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "audit": "mossgen.duplicates.audit",
     "dedup": "mossgen.duplicates.report",
+    "diagnose": "mossgen.diagnosis.diagnose",
     "expand": "mossgen.expansion.expand",
+    "judge": "mossgen.judgements.judge",
     "load_type": "mossgen.stimulus.types",
     "open_run": "mossgen.sets.run",
     "open_set": "mossgen.sets.open",
     "preview": "mossgen.expansion.preview",
+    "probe": "mossgen.probes.probe",
     "push": "mossgen.exports.push",
     "report": "mossgen.reports.report",
     "review": "mossgen.reviews.review",
@@ -37,11 +40,14 @@ _HOMES = {
 __all__ = ["__version__", "errors", *_HOMES]
 
 if TYPE_CHECKING:
+    from mossgen.diagnosis.diagnose import diagnose as diagnose
     from mossgen.duplicates.audit import audit as audit
     from mossgen.duplicates.report import dedup as dedup
     from mossgen.expansion.expand import expand as expand
     from mossgen.expansion.preview import preview as preview
     from mossgen.exports.push import push as push
+    from mossgen.judgements.judge import judge as judge
+    from mossgen.probes.probe import probe as probe
     from mossgen.reports.report import report as report
     from mossgen.reviews.review import review as review
     from mossgen.sets.open import open_set as open_set

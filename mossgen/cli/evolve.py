@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mossgen.cli._common import answers, parse_options
-from mossgen.cli.probe import failed, loaded, prompt, target_options
+from mossgen.cli.probe import failed, prompt, target_options
 
 FELL_SHORT, NOTHING_ACCEPTED = 1, 3
 
@@ -61,6 +61,7 @@ def evolve(
     from mossgen.models import weights
     from mossgen.plugins import registry
     from mossgen.plugins.spec import refusal_judge_parts, target_parts
+    from mossgen.probes.probe import load_target
     from mossgen.stimulus.types import load_type
 
     given = parse_options(options)
@@ -75,7 +76,7 @@ def evolve(
         result = _estimate(folder, len(parents.items), (len(targets), len(parts)), rounds * ROUND, wanted, how)
         return result, _planned(result), 0
     with Console(quiet) as console:
-        voices = [loaded(part, console) for part in parts]
+        voices = [load_target(part, console) for part in parts]
         config = _config(config, stimulus, parents, voices, len(targets), judge, prompt(system), how)
         for name in config.weights:
             weights.path(name, console)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from mossgen.cli._common import answers, odd, parse_options, together
 
-if TYPE_CHECKING:
-    from mossgen.plugins.spec import Part
-    from mossgen.sets.dataset import Record
-
 FELL_SHORT = 1
-READ, PICTURE, WRITTEN = 40, 800, 200  # tokens of a question, a picture, a response: for an estimate only
 SHOWN = 3  # sorts of failure told in words
 
 
@@ -55,8 +50,7 @@ item_options = together(
 @answers
 def probe(
     set_: Path, targets: tuple[str, ...], options: tuple[str, ...], system: str, samples: int, out: Path | None,
-    dry_run: bool, max_cost: float | None, max_time: float | None, quiet: bool, type: str | None,
-    side: str | None, limit: int | None, contrast: bool,
+    dry_run: bool, max_cost: float | None, max_time: float | None, quiet: bool, **which: Any,
 ) -> tuple[Any, str, int]:  # fmt: skip
     """Ask target models what the items of a set ask, and keep every response. Run again to go on.
 
@@ -69,33 +63,20 @@ def probe(
         --set target.temperature=0.7
     """
     from mossgen.cli.console import Console
-    from mossgen.core.budget import Limits
-    from mossgen.plugins.spec import target_parts
-    from mossgen.probes.items import askable, open_items
-    from mossgen.probes.probing import Probe, Wish
+    from mossgen.probes.probe import forecast
+    from mossgen.probes.probe import probe as ask
 
-    parts = target_parts(targets, parse_options(options))
-    found = open_items(set_, type=type, side=side, contrast=contrast)
-    records = askable(found, limit)
-    folder = out or Path("generated") / f"probe-{set_.resolve().name}"
+    given = parse_options(options)
     if dry_run:
-        result = _estimate(parts, targets, records, samples, folder)
-        return result, _priced(result), 0
-    wish = Wish(samples, prompt(system))
-    _refuse_equal_samples(parts, samples)
-    tallies = {}
-    limits = Limits(max_time, max_cost)
-    with Console(quiet) as console, Probe(folder, set_.resolve().name, wish) as asking:
-        for part in parts:
-            target = loaded(part, console)
-            tallies[target.name] = asking.ask(records, target, limits, console)
-    result = {
-        "out": str(folder),
-        "items": len(records),
-        "problems": dict(found.problems),
-        "targets": {name: tally.told() for name, tally in tallies.items()},
-    }
-    return result, _text(result), FELL_SHORT if any(t.missing for t in tallies.values()) else 0
+        told = forecast(set_, targets, samples=samples, options=given, out=out, **which)
+        return told, _priced(told), 0
+    with Console(quiet) as console:
+        made = ask(
+            set_, targets, samples=samples, system=prompt(system), options=given, out=out, max_cost=max_cost,
+            max_time=max_time, progress=console, **which,
+        )  # fmt: skip
+    result = made.to_dict()
+    return result, _text(result), FELL_SHORT if made.missing else 0
 
 
 def prompt(given: str) -> str:
@@ -104,26 +85,6 @@ def prompt(given: str) -> str:
     from mossgen.files.disk import read_text
 
     return read_text(Path(given[1:]), 100_000, ConfigError) if given.startswith("@") else given
-
-
-def loaded(part: Part, console: Any) -> Any:
-    """The target, with its weights fetched if they are embedded ones. Raises MossgenError."""
-    from mossgen.plugins import registry
-
-    console.say(f"loading {part.plugin}:{part.options['model']}")
-    return registry.load("targets", part.plugin, part.options, console)
-
-
-def _refuse_equal_samples(parts: tuple[Part, ...], samples: int) -> None:
-    """Raises ConfigError where several samples are wanted of a target that always says the same."""
-    from mossgen.errors import ConfigError
-
-    fixed = next((part for part in parts if part.options.get("temperature") == 0), None)
-    if samples > 1 and fixed:
-        raise ConfigError(
-            f"-k {samples} asks {fixed.plugin}:{fixed.options['model']} for several responses an item, but its "
-            "temperature is 0, so that they would be the same: add --set target.temperature=0.7, or leave out -k."
-        )
 
 
 def _text(result: dict[str, Any]) -> str:
@@ -150,26 +111,6 @@ def failed(failures: Mapping[str, int]) -> list[str]:
     if len(common) > SHOWN:
         lines.append(f"  {sum(count for _, count in common[SHOWN:])} failed for other reasons (--json has them).")
     return lines
-
-
-def _estimate(
-    parts: tuple[Part, ...], specs: tuple[str, ...], records: list[Record], samples: int, folder: Path
-) -> dict[str, Any]:
-    """What would be asked of each target, in rough tokens and dollars; what is kept of this set is left out."""
-    from mossgen.files.responses import RESPONSES, read_responses
-
-    kept = read_responses(folder / RESPONSES) if (folder / RESPONSES).is_file() else []
-    ids = {record.id for record in records}
-    found = {}
-    for part, spec in zip(parts, specs, strict=True):
-        name = f"{part.plugin}:{part.options['model']}"
-        done = sum(row.target == name and row.id in ids and row.sample < samples for row in kept)
-        queries = len(records) * samples - done
-        read, written = queries * (READ + PICTURE), queries * WRITTEN
-        usd = part.parsed("targets").estimate(read, written)
-        usd = None if usd is None else round(usd, 4)
-        found[spec] = {"queries": queries, "kept": done, "tokens_in": read, "tokens_out": written, "cost": usd}
-    return {"out": str(folder), "items": len(records), "targets": found}
 
 
 def _priced(result: dict[str, Any]) -> str:

@@ -88,7 +88,7 @@ class Diagnosis:
         return not any(tally.missing for tally in self.tallies.values())
 
 
-class Heard(NamedTuple):
+class Answers(NamedTuple):
     """What a target responded in one way, and the judge's labels, both by item."""
 
     rows: Mapping[str, Row]
@@ -117,14 +117,14 @@ class Diagnoser:
         benign = [record for record in records if record.expected == "comply"]
         tallies: dict[str, Tally] = {}
 
-        def ask(way: str, folder: Path, about: Sequence[Record]) -> Heard:
+        def ask(way: str, folder: Path, about: Sequence[Record]) -> Answers:
             down = next((t.stopped for t in tallies.values() if t.stopped not in ("", *OUT_OF.values())), "")
             left = Limits(seconds=0) if down else self.limits.left(time.monotonic() - started, target.cost - spent)
             with Probe(folder, self.name, self.wish) as probe:
                 tallies[way] = probe.ask(about, target, left, self.progress, called=f"{target.name}, {way}")
             if down and tallies[way].missing:
                 tallies[way].stopped = down
-            return self._heard(folder, probe.rows, tallies[way].rows)
+            return self._labelled(folder, probe.rows, tallies[way].rows)
 
         first = ask("asked", self.folder, benign)
         refused = [record for record in benign if first.labels.get(record.id) in REFUSED]
@@ -133,7 +133,7 @@ class Diagnoser:
         return Diagnosis(items, _by_type(benign, first.rows), tallies)
 
     def _again(self, refused: Sequence[Record], target: Target) -> Iterator[tuple[str, list[Record]]]:
-        """The refused items in the three ways; a target without eyes was told the description from the start."""
+        """The refused items in the three ways; a target that does not see was told the description from the start."""
         bare = next((s.id for s in refused if not s.description.strip()), None)
         if bare:
             raise ConfigError(
@@ -162,19 +162,19 @@ class Diagnoser:
             )
         return meant
 
-    def _heard(self, folder: Path, all_rows: Sequence[Row], rows: Sequence[Row]) -> Heard:
+    def _labelled(self, folder: Path, all_rows: Sequence[Row], rows: Sequence[Row]) -> Answers:
         """The responses with the judge's labels, which are kept beside them as `mossgen judge` keeps its own."""
         with Labels(folder / LABELS, all_rows) as kept:
             tally = judge_rows(rows, self.judge, kept, {}, progress=self.progress)
             labels = {row.id: kept.of(self.judge.name, row) for row in rows}
         if tally.stopped:
             raise BackendError(f"{tally.stopped} What was answered and labelled is kept: run the same command again.")
-        return Heard({row.id: row for row in rows}, {name: label.label for name, label in labels.items() if label})
+        return Answers({row.id: row for row in rows}, {name: label.label for name, label in labels.items() if label})
 
     def _decided(
-        self, refused: Sequence[Record], target: Target, first: Heard, ways: Mapping[str, Heard]
+        self, refused: Sequence[Record], target: Target, first: Answers, ways: Mapping[str, Answers]
     ) -> list[Diagnosed]:
-        nothing = Heard({}, {})
+        nothing = Answers({}, {})
         captions, declined = ways.get("caption", nothing)
         read = [s for s in refused if declined.get(s.id) == "compliance"]
         seen = dict(
@@ -187,13 +187,13 @@ class Diagnoser:
 
         def decided(record: Record) -> Diagnosed:
             name, kind = record.id, record.type
-            eyes = _eyes(seen.get(name), declined.get(name))
+            perceived = _perceived(seen.get(name), declined.get(name))
             caption = captions[name].response if name in captions else None
             described = ways.get("description", nothing).labels.get(name)
             intended = ways["intent"].labels.get(name)
             return _staged(
                 Diagnosed(
-                    name, kind, target.name, record.question, first.rows[name].response, caption, *eyes,
+                    name, kind, target.name, record.question, first.rows[name].response, caption, *perceived,
                     _scored(described), _scored(intended),
                 ),
                 target.sees,
@@ -228,7 +228,7 @@ class Diagnoser:
         return written
 
 
-def _eyes(seen: Perceived | None, caption: str | None) -> tuple[str | None, str]:
+def _perceived(seen: Perceived | None, caption: str | None) -> tuple[str | None, str]:
     """What the target saw, and why we think so; a caption that was refused shows that it would not look."""
     if seen is not None:
         return seen.seen, seen.reason

@@ -57,7 +57,7 @@ _SCHEMA = {
 
 
 class Perceived(NamedTuple):
-    """What a caption shows of its model's eyes, and why."""
+    """Whether a caption shows that the model saw the picture right, and why."""
 
     seen: Seen
     reason: str

@@ -95,6 +95,9 @@ def audit(
     `against` is a run, an imported set, or a set with sides, of which `sides` are looked for: its path, or the opened
     set. `images` are folders that pictures may lie in, beside the training file's own. With `exact` no model is loaded,
     and only what is the same is found. Raises ConfigError, and MissingModel or BackendError from the embedder.
+
+    >>> mossgen.audit("my-set/test/metadata.jsonl", "my-set", exact=True).canaries
+    {'test': 1}
     """
     reference, marks = _protected(against, sides)
     found = AuditReport(str(file))

@@ -70,6 +70,18 @@ class Tally:
         """How many labels are wanted still."""
         return self.wanted - sum(self.kinds.values())
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return {
+            "wanted": self.wanted,
+            "labels": dict(self.kinds),
+            "asked": self.asked,
+            "missing": self.missing,
+            "failures": dict(self.failures),
+            "stopped": self.stopped,
+            "cost": round(self.cost, 6),
+        }
+
 
 # -- judging -------------------------------------------------------------------------------------------
 

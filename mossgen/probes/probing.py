@@ -71,7 +71,7 @@ class Tally:
         """How many responses are wanted still."""
         return self.wanted - len(self.rows)
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The counts in plain values."""
         kinds = Counter(row.kind for row in self.rows)
         return {

@@ -1,0 +1,124 @@
+"""`mossgen.diagnose`: at which stage target models refuse benign items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mossgen.core.budget import Limits
+from mossgen.core.progress import SILENT, Progress
+from mossgen.diagnosis import perception
+from mossgen.diagnosis.diagnosis import PUBLISHED, Captions, Diagnoser, Diagnosis, summary
+from mossgen.errors import ConfigError
+from mossgen.judgements.judge import load_judge
+from mossgen.plugins.spec import ENDPOINT, by_plugin, parse_spec, refusal_judge_parts, target_parts
+from mossgen.probes.items import askable, open_items
+from mossgen.probes.probe import load_target
+from mossgen.probes.probing import Wish
+from mossgen.sets.dataset import Dataset
+from mossgen.stimulus.types import known_type, load_type
+
+FOLDER = Path("generated")  # where the probe goes that nobody gave a place
+ROUGH = "rough"
+
+
+@dataclass(frozen=True)
+class Diagnoses:
+    """The diagnosis of each target, by name. `published` are the paper's figures where the set is MOSSBench's."""
+
+    folder: Path
+    targets: Mapping[str, Diagnosis]
+    published: Mapping[str, Any]
+    problems: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every query got its response; if not, the same call again goes on."""
+        return all(diagnosis.complete for diagnosis in self.targets.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values; `stages` are the first target's."""
+        tables = {target: summary(diagnosis) for target, diagnosis in self.targets.items()}
+        return {
+            "out": str(self.folder),
+            "items": [item.to_dict() for diagnosis in self.targets.values() for item in diagnosis.items],
+            "stages": next(iter(tables.values())),
+            "targets": tables,
+            "published": dict(self.published),
+            "problems": dict(self.problems),
+            "probes": {
+                target: {way: tally.to_dict() for way, tally in diagnosis.tallies.items()}
+                for target, diagnosis in self.targets.items()
+            },
+        }
+
+
+def diagnose(
+    set: Path | str | Dataset,
+    targets: str | Sequence[str],
+    *,
+    judge: str = "embedded",
+    model: str | None = None,
+    captions: str = ROUGH,
+    system: str = "",
+    side: str | None = None,
+    type: str | None = None,
+    limit: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    out: Path | str | None = None,
+    max_cost: float | None = None,
+    max_time: float | None = None,
+    progress: Progress = SILENT,
+) -> Diagnoses:
+    """Finds at which stage targets refuse benign items: perception, intent or judgement; the same call goes on.
+
+    Every refused item is asked about three more times: for a caption of its picture, with the picture described in
+    words, and with what the user means told as well. `captions` compares captions with the record: "rough" by words
+    alone, or an openai:MODEL[@URL]. `judge` tells refusals from answers, `model` is whom it asks if it asks one. The
+    responses of a probe at `out` are used. `options` are those of targets, of the judge and of captions.
+
+    Raises ConfigError, MissingModel, BackendError, StoreError.
+
+    >>> diagnoses = mossgen.diagnose("generated/negated_harm-0", "transformers:smollm2")
+    >>> diagnoses.complete
+    True
+    """
+    given = options or {}
+    of_targets = {key: value for key, value in given.items() if key.startswith("target")}
+    rest = {key: value for key, value in given.items() if key not in of_targets}
+    of_captions = by_plugin(rest, [judge, "captions"]).get("captions", {})
+    of_judge = {key: value for key, value in rest.items() if not key.startswith("captions.")}
+    parts = target_parts([targets] if isinstance(targets, str) else targets, of_targets)
+    [judging] = refusal_judge_parts([judge], model, of_judge)
+    found = open_items(set, type=type, side=side, contrast=False)
+    records, name = askable(found, limit), found.path.resolve().name
+    template = load_type(type) if type else None
+    diagnoser = Diagnoser(
+        folder=Path(out) if out is not None else FOLDER / f"probe-{name}",
+        name=name,
+        wish=Wish(1, system),
+        judge=load_judge(judging, progress),
+        captions=_captions(captions, of_captions),
+        types=lambda named: known_type(named, template),
+        limits=Limits(seconds=max_time, usd=max_cost),
+        progress=progress,
+    )
+    made = {}
+    for part in parts:
+        target = load_target(part, progress)
+        made[target.name] = diagnoser.diagnose(records, target)
+        diagnoser.write(made)
+    paper = PUBLISHED if all(record.mossbench for record in records) else {}
+    return Diagnoses(diagnoser.folder, made, paper, found.problems)
+
+
+def _captions(spec: str, options: Mapping[str, Any]) -> Captions:
+    """What compares captions with the record. Raises ConfigError."""
+    if spec == ROUGH:
+        if options:
+            raise ConfigError(f"`captions` {ROUGH} has no options: name a model, or leave the options out.")
+        return perception.rough
+    part = parse_spec("captions", spec, ENDPOINT)
+    return perception.CaptionJudge(perception.Options(**part.options, **options))

@@ -1,0 +1,163 @@
+"""`mossgen.judge`: responses labelled as answers or refusals, and the rates they come to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mossgen.core.progress import SILENT, Progress
+from mossgen.errors import ConfigError
+from mossgen.files.disk import write_whole
+from mossgen.files.folders import disk_errors
+from mossgen.files.responses import Row, gather, keep, remembered
+from mossgen.judgements.labels import LABELS, Label, Labels, Tally, judge_rows, stated
+from mossgen.judgements.rates import by_judge, figures
+from mossgen.plugins import registry
+from mossgen.plugins.protocols import RefusalJudge
+from mossgen.plugins.spec import Part, judge_options, refusal_judge_parts
+from mossgen.probes.items import askable, matched, open_items
+from mossgen.probes.probe import Probed
+from mossgen.probes.probing import HEAD
+from mossgen.sets.dataset import Dataset, Record
+
+FOLDER = Path("generated")  # where labels go that nobody gave a place
+RATES = "rates.json"
+COLUMNS = ("id", "target", "sample", "judge", "label", "score", "reason")
+
+Responses = Path | str | Probed
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What judges said of responses: their labels, and the figures that follow (see rates.figures)."""
+
+    folder: Path
+    rows: Sequence[Row]
+    labels: Sequence[Label]
+    judges: Sequence[str]
+    tallies: Mapping[str, Tally]
+    figures: Mapping[str, Any]
+    notes: Sequence[str]
+
+    def rates(self) -> list[dict[str, Any]]:
+        """One row for each judge, target, side of the set and group of items: the share refused, with its interval."""
+        return list(self.figures["rates"])
+
+    @property
+    def missing(self) -> int:
+        """How many labels are wanted still: the same call again asks for them."""
+        return sum(tally.missing for tally in self.tallies.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values; `rates` are of the benign items of the first judge and target, `table` of all."""
+        table = self.rates()
+        head = next((c for c in table if c["judge"] == self.judges[0] and c["expected"] == "comply"), None) or {}
+        first = [c for c in table if all(c[key] == head.get(key) for key in ("judge", "target", "expected"))]
+        return {
+            "out": str(self.folder),
+            "responses": len(self.rows),
+            "items": [{name: getattr(label, name) for name in COLUMNS} for label in self.labels],
+            "judge": head.get("judge"),
+            "target": head.get("target"),
+            "rates": {c["value"]: c for c in first if c["by"] in ("all", "type")},
+            "labelled": {name: tally.to_dict() for name, tally in self.tallies.items()},
+            "table": table,
+            **{key: self.figures[key] for key in ("empty_refuses", "comparisons", "correlations", "judges")},
+            "notes": list(self.notes),
+        }
+
+
+def judge(
+    responses: Responses | Sequence[Responses],
+    judges: str | Sequence[str] = "embedded",
+    *,
+    model: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    items: Path | str | Dataset | None = None,
+    side: str | None = None,
+    out: Path | str | None = None,
+    max_cost: float | None = None,
+    empty_refuses: bool = False,
+    progress: Progress = SILENT,
+) -> Judgement:
+    """Labels responses as compliance, partial or full refusal, and gives the rates; the same call again goes on.
+
+    `responses` are what `probe` returned, the folder of a probe, or files of anybody's responses (see
+    responses.read_responses). `judges` are named; `model` is the openai:MODEL[@URL] that those behind an endpoint ask,
+    and `options` such as {"strict.temperature": 0} set theirs. `items` is the set that was asked about (its `side`, if
+    it has sides): it brings types, categories, facts and pictures. `out` is where labels are kept, by default the
+    probe's own folder. With `empty_refuses` a response without a text counts as a refusal, as MOSSBench counts it. A
+    judge stops once it has spent `max_cost` US dollars.
+
+    Raises ConfigError, MissingModel, BackendError (a judge that cannot be loaded), StoreError.
+
+    >>> judged = mossgen.judge("generated/probe-negated_harm-0", ["embedded", "keywords"])
+    >>> len(judged.labels), judged.missing
+    (8, 0)
+    """
+    parts = refusal_judge_parts([judges] if isinstance(judges, str) else judges, model, options or {})
+    if side is not None and items is None:
+        raise ConfigError(f"`side` {side} is of a set: give the set too, as `items`.")
+    paths = _paths(responses)
+    folder, own = _folder(paths, Path(out) if out is not None else None)
+    rows, records = remembered(folder, gather(paths)), dict[str, Record]()
+    if items is not None:
+        rows, records = matched(rows, askable(open_items(items, side=side)))
+    loaded = [load_judge(part, progress) for part in parts]
+    tallies: dict[str, Tally] = {}
+    with Labels(folder / LABELS, rows) as labels:
+        if own:
+            keep(folder, rows)
+        for one in loaded:
+            tallies[one.name] = judge_rows(rows, one, labels, records, max_cost, progress)
+        stated(rows, labels)
+    found = list(labels.rows.values())
+    told = figures(by_judge(rows, found, empty_refuses), empty_refuses)
+    with disk_errors(folder / RATES):
+        write_whole(folder / RATES, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    notes = _notes(rows, records, loaded, parts)
+    return Judgement(folder, rows, found, [one.name for one in loaded], tallies, told, notes)
+
+
+def load_judge(part: Part, progress: Progress) -> RefusalJudge:
+    """The judge, with its weights fetched if they are embedded ones. Raises MossgenError."""
+    progress.say(f"loading judge {part.plugin}")
+    return registry.load("judges", part.plugin, part.options, progress)
+
+
+def _paths(responses: Responses | Sequence[Responses]) -> list[Path]:
+    several = [responses] if isinstance(responses, Path | str | Probed) else responses
+    return [one.folder if isinstance(one, Probed) else Path(one) for one in several]
+
+
+def _folder(responses: Sequence[Path], out: Path | None) -> tuple[Path, bool]:
+    """Where labels are kept, and whether the responses are to be kept there too. Raises ConfigError."""
+    first = responses[0]
+    if len(responses) == 1 and first.is_dir() and (out is None or out.resolve() == first.resolve()):
+        return first, not (first / HEAD).is_file()
+    folder = out or FOLDER / f"judge-{first.resolve().stem}"
+    if (folder / HEAD).is_file():
+        raise ConfigError(f"{folder} is the folder of a probe, and holds its own responses only: give another `out`.")
+    return folder, True
+
+
+def _notes(
+    rows: Sequence[Row], items: Mapping[str, Record], judges: Sequence[RefusalJudge], parts: Sequence[Part]
+) -> list[str]:
+    """What a reader of the rates must know."""
+    found = []
+    strange = sum(row.id not in items for row in rows) if items else 0
+    if strange:
+        found.append(f"{strange} responses are to items that the set does not have; they keep what their file says.")
+    if any(row.type is None for row in rows):
+        found.append("Responses whose items' type is not known count in `all` only: the set, as `items`, brings it.")
+    blind = [judge.name for judge in judges if judge.sees and not items]
+    if blind:
+        found.append(f"{', '.join(blind)} judged without the pictures: the set, as `items`, brings them.")
+    for options in judge_options(parts):
+        found += [options.caution] if options.caution else []
+        found += [options.trained_on] if options.trained_on and any(row.label for row in rows) else []
+    return found

@@ -1,0 +1,155 @@
+"""`mossgen.probe`: target models asked about the items of a set, and every response kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mossgen.core.budget import Limits
+from mossgen.core.progress import SILENT, Progress
+from mossgen.errors import ConfigError
+from mossgen.files.responses import RESPONSES, Row, read_responses
+from mossgen.plugins import registry
+from mossgen.plugins.protocols import Target
+from mossgen.plugins.spec import Part, target_parts
+from mossgen.probes.items import askable, open_items
+from mossgen.probes.probing import Probe, Tally, Wish
+from mossgen.sets.dataset import Dataset, Record
+
+FOLDER = Path("generated")  # where a probe goes that nobody gave a place
+READ, PICTURE, WRITTEN = 40, 800, 200  # tokens of a question, a picture, a response: for a forecast only
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What a probe came to: its folder, the records asked about, and what became of each target."""
+
+    folder: Path
+    records: Sequence[Record]
+    tallies: Mapping[str, Tally]
+    problems: Mapping[str, str]
+
+    @property
+    def responses(self) -> list[Row]:
+        """Every response to these records, also those that an earlier call got."""
+        return [row for tally in self.tallies.values() for row in tally.rows]
+
+    @property
+    def missing(self) -> int:
+        """How many responses are wanted still: the same call again asks for them."""
+        return sum(tally.missing for tally in self.tallies.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return {
+            "out": str(self.folder),
+            "items": len(self.records),
+            "targets": {name: tally.to_dict() for name, tally in self.tallies.items()},
+            "problems": dict(self.problems),
+        }
+
+
+def probe(
+    set: Path | str | Dataset,
+    targets: str | Sequence[str],
+    *,
+    samples: int = 1,
+    system: str = "",
+    contrast: bool = False,
+    side: str | None = None,
+    type: str | None = None,
+    limit: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    out: Path | str | None = None,
+    max_cost: float | None = None,
+    max_time: float | None = None,
+    progress: Progress = SILENT,
+) -> Probed:
+    """Asks target models what the items of a set ask, and keeps every response; the same call again goes on.
+
+    `targets` are named KIND:MODEL[@URL]; `options` such as {"target.temperature": 0.7} are for all of them, with
+    target2.… for the second. With `contrast` the harmful partners are asked about too. Of a set with sides the test
+    side is asked about, unless `side` names another. `max_cost` (US dollars) and `max_time` (seconds) hold for each
+    target. A target that cannot be asked any more says so in its tally, and what it gave is kept.
+
+    Raises ConfigError, MissingModel, BackendError (a target that cannot be loaded), StoreError.
+
+    >>> probed = mossgen.probe("generated/negated_harm-0", "transformers:smollm2")
+    >>> len(probed.responses), probed.missing
+    (4, 0)
+    """
+    parts = target_parts(_names(targets), options or {})
+    found = open_items(set, type=type, side=side, contrast=contrast)
+    records = askable(found, limit)
+    _refuse_equal_samples(parts, samples)
+    folder, tallies = _folder(found, out), {}
+    with Probe(folder, found.path.resolve().name, Wish(samples, system)) as asking:
+        for part in parts:
+            target = load_target(part, progress)
+            tallies[target.name] = asking.ask(records, target, Limits(max_time, max_cost), progress)
+    return Probed(folder, records, tallies, found.problems)
+
+
+def forecast(
+    set: Path | str | Dataset,
+    targets: str | Sequence[str],
+    *,
+    samples: int = 1,
+    contrast: bool = False,
+    side: str | None = None,
+    type: str | None = None,
+    limit: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    out: Path | str | None = None,
+) -> dict[str, Any]:
+    """What `probe` would ask of each target, in rough tokens and US dollars; what is kept already is left out."""
+    names = _names(targets)
+    parts = target_parts(names, options or {})
+    found = open_items(set, type=type, side=side, contrast=contrast)
+    records, folder = askable(found, limit), _folder(found, out)
+    kept = read_responses(folder / RESPONSES) if (folder / RESPONSES).is_file() else []
+    ids = {record.id for record in records}
+    told = {}
+    for part, name in zip(parts, names, strict=True):
+        done = sum(row.target == _name(part) and row.id in ids and row.sample < samples for row in kept)
+        queries = len(records) * samples - done
+        read, written = queries * (READ + PICTURE), queries * WRITTEN
+        cost = _price(part, read, written)
+        told[name] = {"queries": queries, "kept": done, "tokens_in": read, "tokens_out": written, "cost": cost}
+    return {"out": str(folder), "items": len(records), "targets": told}
+
+
+def load_target(part: Part, progress: Progress) -> Target:
+    """The target, with its weights fetched if they are embedded ones. Raises MossgenError."""
+    progress.say(f"loading {_name(part)}")
+    return registry.load("targets", part.plugin, part.options, progress)
+
+
+def _names(targets: str | Sequence[str]) -> Sequence[str]:
+    return [targets] if isinstance(targets, str) else targets
+
+
+def _folder(found: Dataset, out: Path | str | None) -> Path:
+    return Path(out) if out is not None else FOLDER / f"probe-{found.path.resolve().name}"
+
+
+def _name(part: Part) -> str:
+    return f"{part.plugin}:{part.options['model']}"
+
+
+def _price(part: Part, read: int, written: int) -> float | None:
+    """US dollars for so many tokens; None where the target costs money and nobody stated its prices."""
+    usd = part.parsed("targets").estimate(read, written)
+    return None if usd is None else round(usd, 4)
+
+
+def _refuse_equal_samples(parts: Sequence[Part], samples: int) -> None:
+    """Raises ConfigError where several samples are wanted of a target that always says the same."""
+    fixed = next((part for part in parts if part.options.get("temperature") == 0), None)
+    if samples > 1 and fixed:
+        raise ConfigError(
+            f"`samples` {samples} asks {_name(fixed)} for several responses an item, but its temperature is 0, so that "
+            "they would be the same: set the option target.temperature to 0.7, or ask for one."
+        )
