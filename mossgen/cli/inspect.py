@@ -33,9 +33,9 @@ def status(run: Path, quiet: bool) -> tuple[Any, str, int]:
 
 
 @click.command()
-@click.argument("run", metavar="RUN|SET|REFERENCE", type=click.Path(path_type=Path))
+@click.argument("path", metavar="RUN|SET|REFERENCE", type=click.Path(path_type=Path))
 @answers
-def verify(run: Path, quiet: bool) -> tuple[Any, str, int]:
+def verify(path: Path, quiet: bool) -> tuple[Any, str, int]:
     """Recompute every id and hash of a run, a set with sides or an imported set; say what was altered or lost.
 
     \b
@@ -43,20 +43,12 @@ def verify(run: Path, quiet: bool) -> tuple[Any, str, int]:
     mossgen verify my-set
     mossgen verify generated/references/mossbench
     """
-    from mossgen.runs.verify import verify_run
-    from mossgen.sets import importing, lineage
-    from mossgen.sets.references import REFERENCE
+    from mossgen.sets.verify import verify as recompute
 
-    sided = lineage.is_sided(run)
-    if sided or (run / REFERENCE).is_file():
-        problems = lineage.problems(run) if sided else importing.problems(run)
-        text = "\n".join(problems) or f"{run}: every item and picture is as it was written."
-        return {"ok": not problems, "problems": problems}, text, 1 if problems else 0
-    found = verify_run(run)
+    found = recompute(path)
     lines = [*found.problems, *([found.unfinished] if found.unfinished else [])]
-    text = "\n".join(lines) or f"{run}: every id and hash is as it should be."
-    result = {"ok": found.ok, "finished": not found.unfinished, "problems": found.problems}
-    return {**result, "unfinished": found.unfinished}, text, 0 if found.ok else 1
+    text = "\n".join(lines) or f"{path}: every item, id and picture is as it was written."
+    return found.to_dict(), text, 0 if found.ok else 1
 
 
 @click.command()

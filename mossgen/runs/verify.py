@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mossgen.core.items import State
 from mossgen.runs.config import RunConfig, read_config
@@ -14,7 +15,7 @@ from mossgen.runs.store import CONFIG, Outputs, RunStore
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify_run` found: what was altered or lost, and why the run is unfinished where it is."""
+    """What was altered or lost in a run or set, and why a run is unfinished where it is."""
 
     problems: list[str]
     unfinished: str | None
@@ -23,6 +24,15 @@ class Verification:
     def ok(self) -> bool:
         """Whether everything is as it should be, and up to date."""
         return not self.problems and self.unfinished is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return {
+            "ok": self.ok,
+            "finished": not self.unfinished,
+            "problems": self.problems,
+            "unfinished": self.unfinished,
+        }
 
 
 def verify_run(folder: Path) -> Verification:
