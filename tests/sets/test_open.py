@@ -21,7 +21,7 @@ from mossgen.sets import lineage
 from mossgen.sets.importing import import_set, write_back
 from mossgen.sets.open import open_set
 from mossgen.sets.run import Run, open_run
-from mossgen.splits.split import split_set
+from mossgen.splits.split import split
 
 IDS = [str(number) for number in range(1, 7)]
 
@@ -138,14 +138,14 @@ def test_every_form_is_probed_judged_and_reported_alike(six, tmp_path: Path) -> 
 
 
 def test_every_form_is_split_and_exported_alike(six, hashing, tmp_path: Path) -> None:
-    def split(form: str, path: Path) -> Any:
+    def sides_of(form: str, path: Path) -> Any:
         out = tmp_path / f"{form}-set" / "set"
         code, result, _ = verb("split", path, "--test", "0.5", "--out", out)
         rows = {side: lineage.rows(out, side) for side in result["sides"]}
         pictures = {row["id"]: (out / side / row["file_name"]).read_bytes() for side in rows for row in rows[side]}
         return code, rows, pictures, result["leaks"]
 
-    code, rows, pictures, leaks = one({form: split(form, path) for form, path in six.items()})
+    code, rows, pictures, leaks = one({form: sides_of(form, path) for form, path in six.items()})
     assert (code, leaks, {side: len(part) for side, part in rows.items()}) == (0, 0, {"train": 3, "test": 3})
     assert sorted(pictures.values()) == sorted(png(n) for n in range(1, 7))
     assert all("states no licence" in (lineage.may_train(row) or "") for part in rows.values() for row in part)
@@ -221,7 +221,7 @@ def run(tmp_path_factory) -> Path:
 def sides(run, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mossgen.splits.split.load_embedder", lambda part: Hashing())
-        return split_set([run], tmp_path_factory.mktemp("sides") / "sides", {"test": 0.5}).folder
+        return split([run], out=tmp_path_factory.mktemp("sides") / "sides", test=0.5).folder
 
 
 def test_a_run_is_a_sequence_of_records(run) -> None:
