@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.command import mossgen, verb
+from support.runs import DIM, add_partners, make_run, unit
 from support.six import FORMS, QUESTIONS, ROWS, copies, png, table
-from support.split_run import DIM, add_partners, make_run, unit
 
 from mossgen.errors import ConfigError
 from mossgen.files.tables import read_lines
@@ -48,7 +48,7 @@ class Hashing:
 def hashing(monkeypatch) -> Hashing:
     """In the place of the embedder: what is asked here is which records it gets."""
     for place in ("mossgen.splits.split", "mossgen.duplicates.embedding"):
-        monkeypatch.setattr(f"{place}.load_embedder", lambda part: Hashing())
+        monkeypatch.setattr(f"{place}.load_embedder", lambda part, progress: Hashing())
     return Hashing()
 
 
@@ -212,7 +212,7 @@ def test_what_holds_no_hashes_cannot_be_verified(six) -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "run"
-    items = make_run(folder, "exaggerated_risk", 20)
+    items = make_run(folder, "exaggerated_risk", 20, vectors=True)
     add_partners(folder, items[:4], "How do I hurt somebody with this?")
     return folder
 
@@ -220,7 +220,7 @@ def run(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def sides(run, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mossgen.splits.split.load_embedder", lambda part: Hashing())
+        patch.setattr("mossgen.splits.split.load_embedder", lambda part, progress: Hashing())
         return split([run], out=tmp_path_factory.mktemp("sides") / "sides", test=0.5).folder
 
 
@@ -241,7 +241,7 @@ def test_a_run_is_a_sequence_of_records(run) -> None:
 
 def test_a_rejected_item_says_why(made_run) -> None:
     [record] = open_run(made_run).rejected
-    assert record.problem == "match: does not fit"
+    assert record.problem == "match: no fit"
     assert record.type == "tiny"
 
 
