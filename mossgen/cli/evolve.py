@@ -58,7 +58,7 @@ def evolve(
     from mossgen.cli.console import Console
     from mossgen.evolution.run import FIGURES, Voices, evolve_run, quota, read_parents
     from mossgen.evolution.search import ROUND
-    from mossgen.models import weights
+    from mossgen.expansion.setup import fetch_weights
     from mossgen.plugins import registry
     from mossgen.plugins.spec import refusal_judge_parts, target_parts
     from mossgen.probes.probe import load_target
@@ -78,8 +78,7 @@ def evolve(
     with Console(quiet) as console:
         voices = [load_target(part, console) for part in parts]
         config = _config(config, stimulus, parents, voices, len(targets), judge, prompt(system), how)
-        for name in config.weights:
-            weights.path(name, console)
+        fetch_weights(config, console)
         made = evolve_run(
             folder, parents, stimulus, config,
             Voices(voices[: len(targets)], voices[len(targets) :],

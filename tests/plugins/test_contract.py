@@ -131,6 +131,18 @@ def test_options_answer_before_anything_is_loaded(kind, name):
     assert registry.parse(kind, name, options.model_dump(mode="json")) == options  # as run.json holds them
 
 
+HERE = [(kind, name) for kind, name in EVERY if "device" in registry.options(kind, name).model_fields]
+
+
+@pytest.mark.parametrize(("kind", "name"), HERE)
+def test_a_plugin_that_runs_a_model_here_takes_every_device(kind, name):
+    good = minimal(kind, name)
+    for device in ("auto", "cpu", "mps", "cuda", "cuda:1", "xpu", "xpu:0"):
+        assert registry.parse(kind, name, {**good, "device": device})
+    with pytest.raises(ConfigError, match="device"):
+        registry.parse(kind, name, {**good, "device": "tpu"})
+
+
 @pytest.mark.parametrize("kind", registry.KINDS)
 def test_a_name_that_is_none_is_a_sentence_with_those_there_are(kind):
     with pytest.raises(ConfigError, match=f"There is no {kind} plugin 'nobody': use one of "):
