@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mossgen.cli._common import answers, parse_options
 from mossgen.cli.probe import failed, prompt, target_options
 
+if TYPE_CHECKING:
+    from mossgen.evolution.evolve import Calls, Evolved
+
 FELL_SHORT, NOTHING_ACCEPTED = 1, 3
+# what decides how many calls there can be
+COUNTED = ("n", "rounds", "held_out", "samples", "held_back", "judge", "model", "options", "out")
 
 
 @click.command()
@@ -19,7 +24,7 @@ FELL_SHORT, NOTHING_ACCEPTED = 1, 3
 @click.option("--held-out-target", "held_out", multiple=True, metavar="KIND:MODEL[@URL]",
               help="Left out of the search: does it refuse what the others do? Repeatable.")  # fmt: skip
 @click.option("--rounds", default=4, show_default=True, type=click.IntRange(min=1), help="Of 16 children each.")
-@click.option("-n", "wanted", default=12, show_default=True, type=click.IntRange(min=1), help="Children to accept.")
+@click.option("-n", default=12, show_default=True, type=click.IntRange(min=1), help="Children to accept.")
 @click.option("-k", "--samples", default=1, show_default=True, type=click.IntRange(min=1),
               help="Responses to a child in the search.")  # fmt: skip
 @click.option("--held-back", default=3, show_default=True, type=click.IntRange(1, 5),
@@ -37,17 +42,15 @@ FELL_SHORT, NOTHING_ACCEPTED = 1, 3
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="The new run.  [default: RUN-evolved]")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the search.")
-@click.option("--type", "type_name", metavar="FILE", help="The run's own template, where it is not a shipped one.")
+@click.option("--type", metavar="FILE", help="The run's own template, where it is not a shipped one.")
 @click.option("--dry-run", is_flag=True, help="Say how many calls it would take at most; ask nothing.")
 @answers
 def evolve(
-    run: Path, targets: tuple[str, ...], held_out: tuple[str, ...], options: tuple[str, ...], system: str,
-    rounds: int, wanted: int, max_cost: float | None, max_time: float | None, judge: str, model: str | None,
-    out: Path | None, type_name: str | None, dry_run: bool, quiet: bool, **how: Any,
+    run: Path, targets: tuple[str, ...], options: tuple[str, ...], system: str, dry_run: bool, quiet: bool, **given: Any
 ) -> tuple[Any, str, int]:  # fmt: skip
     """Vary a run's accepted items towards what target models refuse, and keep what is still benign. Run again to go on.
 
-    Every child passes the whole gate anew, inside the rules of its type. What is kept is measured by responses that
+    Every child passes all stages anew, inside the rules of its type. What is kept is measured by responses that
     did not select it. The result is a run of its own; its hard items leave with `mossgen export --hard`.
 
     \b
@@ -56,105 +59,27 @@ def evolve(
         --held-out-target openai:c
     """
     from mossgen.cli.console import Console
-    from mossgen.evolution.run import FIGURES, Voices, evolve_run, quota, read_parents
-    from mossgen.evolution.search import ROUND
-    from mossgen.expansion.setup import fetch_weights
-    from mossgen.plugins import registry
-    from mossgen.plugins.spec import refusal_judge_parts, target_parts
-    from mossgen.probes.probe import load_target
-    from mossgen.stimulus.types import load_type
+    from mossgen.evolution.evolve import evolve as make
+    from mossgen.evolution.evolve import most_calls
 
-    given = parse_options(options)
-    of_judge = {key: value for key, value in given.items() if key.startswith(f"{judge}.")}
-    parts = target_parts((*targets, *held_out), {key: value for key, value in given.items() if key not in of_judge})
-    [ruler] = refusal_judge_parts([judge], model, of_judge)
-    _refuse_recorded(parts)
-    parents, config = read_parents(run)
-    stimulus = load_type(type_name or config.type)
-    folder = out or run.with_name(f"{run.resolve().name}-evolved")
+    given["options"] = parse_options(options)
     if dry_run:
-        result = _estimate(folder, len(parents.items), (len(targets), len(parts)), rounds * ROUND, wanted, how)
-        return result, _planned(result), 0
+        most = most_calls(run, targets, **{name: given[name] for name in COUNTED})
+        return most.to_dict(), _planned(most), 0
     with Console(quiet) as console:
-        voices = [load_target(part, console) for part in parts]
-        config = _config(config, stimulus, parents, voices, len(targets), judge, prompt(system), how)
-        fetch_weights(config, console)
-        made = evolve_run(
-            folder, parents, stimulus, config,
-            Voices(voices[: len(targets)], voices[len(targets) :],
-                   registry.load("judges", ruler.plugin, ruler.options, console)),
-            quota(wanted, rounds, max_time, max_cost), console,
-        )  # fmt: skip
-    result = {"run": str(folder), **made}
-    return result, _text(result, folder / FIGURES), _code(result, wanted)
+        made = make(run, targets, system=prompt(system), **given, progress=console)
+    result = made.to_dict()
+    return result, _text(result), _code(made)
 
 
-def _refuse_recorded(parts: tuple[Any, ...]) -> None:
-    """Raises ConfigError for a target that has answered already, and so knows nothing of new items."""
-    from mossgen.errors import ConfigError
-    from mossgen.plugins.spec import target_options as known_of
-
-    recorded = (part for part, options in zip(parts, known_of(parts), strict=True) if options.recorded)
-    if file := next(recorded, None):
-        raise ConfigError(
-            f"The target {file.plugin}:{file.options['model']} holds responses to items that are there, and evolve "
-            "asks about new ones: give a target that can be asked."
-        )
-
-
-def _config(
-    config: Any, stimulus: Any, parents: Any, voices: list[Any], searching: int, judge: str, system: str,
-    how: dict[str, Any],
-) -> Any:  # fmt: skip
-    """The new run's configuration: the parents' models and checkers as they are now. Raises ConfigError."""
-    from mossgen.errors import ConfigError
-    from mossgen.evolution.mutators import applicable
-    from mossgen.runs.config import Evolution, same_weights
-
-    able = applicable(stimulus)
-    wrong = next((name for name in how["mutators"] if name not in able), None)
-    if wrong:
-        raise ConfigError(f"--mutator {wrong}: {stimulus.name} can be varied by {', '.join(able)}.")
-    if how["hard_at"] > searching:
-        raise ConfigError(f"--hard-at {how['hard_at']}, but only {searching} targets take part in the search.")
-    names = [voice.name for voice in voices]
-    doubled = next((name for name in names if names.count(name) > 1), None)
-    if doubled:
-        raise ConfigError(f"Two targets are {doubled}: responses are kept by that name, so give one of them another.")
-    fixed = next((v for v in voices[:searching] if v.settings.get("temperature") == 0), None)
-    if how["samples"] > 1 and fixed:
-        raise ConfigError(
-            f"-k {how['samples']} asks {fixed.name} for several responses, but its temperature is 0, so that they "
-            "would be the same: add --set target.temperature=0.7, or leave out -k."
-        )
-    evolution = Evolution(
-        parents=parents.name, parents_sha256=parents.sha256, targets=tuple(names[:searching]),
-        held_out=tuple(names[searching:]), judge=judge, system=system, samples=how["samples"],
-        held_back=how["held_back"], hard_at=how["hard_at"], per_cluster=how["per_cluster"],
-        mutators=tuple(name for name in able if name in (how["mutators"] or able)),
-        strength=stimulus.template.strength,
-    )  # fmt: skip
-    same_weights(config, stimulus)
-    return config.model_copy(update={"evolve": evolution, "seed": how["seed"]})
-
-
-def _estimate(
-    folder: Path, parents: int, voices: tuple[int, int], children: int, wanted: int, how: dict[str, Any]
-) -> dict[str, Any]:
-    """The most calls there can be, by how many targets search, and how many there are in all."""
-    search = (parents + children) * voices[0] * how["samples"]
-    return {"run": str(folder), "parents": parents, "children": children,
-            "calls": {"search": search, "held_back": 2 * wanted * voices[1] * how["held_back"]}}  # fmt: skip
-
-
-def _planned(result: dict[str, Any]) -> str:
+def _planned(most: Calls) -> str:
     return (
-        f"{result['parents']} items would be varied into at most {result['children']} children: at most "
-        f"{result['calls']['search']} calls to search and {result['calls']['held_back']} to measure."
+        f"{most.parents} items would be varied into at most {most.children} children: at most {most.search} calls to "
+        f"search and {most.held_back} to measure."
     )
 
 
-def _text(result: dict[str, Any], figures: Path) -> str:
+def _text(result: dict[str, Any]) -> str:
     rejected = ", ".join(f"{count} by {stage}" for stage, count in result["rejected"].items()) or "none"
     lines = [
         f"{result['accepted']} accepted of {result['children']} children in {result['rounds']} rounds "
@@ -182,7 +107,7 @@ def _text(result: dict[str, Any], figures: Path) -> str:
         lines.append(f"{result['missing']} responses that measure are missing.")
     if result["stopped"] != "quota":
         lines.append(f"Stopped: {result['stopped'].rstrip('.')}. What was made is kept; the same command goes on.")
-    lines.append(f"{figures} has the figures.")
+    lines.append(f"{Path(result['run']) / 'evolve.json'} has the figures.")
     return "\n".join(lines)
 
 
@@ -193,7 +118,7 @@ def _share(rate: dict[str, Any]) -> str:
     return f"{rate['refusal']:.0%} ({rate['low']:.0%} to {rate['high']:.0%}, {rate['items']} items{unscored})"
 
 
-def _code(result: dict[str, Any], wanted: int) -> int:
-    if not result["accepted"]:
+def _code(made: Evolved) -> int:
+    if not made.figures["accepted"]:
         return NOTHING_ACCEPTED
-    return 0 if result["accepted"] >= wanted and not result["missing"] else FELL_SHORT
+    return 0 if made.complete else FELL_SHORT

@@ -2,7 +2,7 @@
 
 Each mutator's chance of a success has a Beta(1 + successes, 1 + failures) posterior; a draw takes the mutator whose
 sample is the highest (Thompson, Biometrika 1933; Chapelle and Li, "An Empirical Evaluation of Thompson Sampling",
-NeurIPS 2011). A child that the gate rejects is a failure too: it costs a picture and brings nothing.
+NeurIPS 2011). A child that a stage rejects is a failure too: it costs a picture and brings nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Bandit:
         samples = {arm: draw.betavariate(1 + self.won[arm], 1 + self.lost[arm]) for arm in self.arms}
         return max(self.arms, key=lambda arm: samples[arm])
 
-    def told(self) -> dict[str, dict[str, Any]]:
+    def to_dict(self) -> dict[str, dict[str, Any]]:
         """By arm: how often it was tried and won, and the posterior's mean."""
         return {
             arm: {

@@ -49,7 +49,7 @@ def evolved(item: Item) -> Mapping[str, Any]:
 
 
 class Family:
-    """Parents and children, by id. `add` each wave before the gate sees it."""
+    """Parents and children, by id. `add` each wave before the stages see it."""
 
     def __init__(self, parents: Parents, store: RunStore, kind: StimulusType) -> None:
         self.parents = parents
@@ -96,7 +96,7 @@ class Family:
         """The children that were found to be refused more, in plan order."""
         return self.store.items(*KEPT)
 
-    # -- for the gate --------------------------------------------------------------------------------
+    # -- for the stages ------------------------------------------------------------------------------
 
     def relatives(self, child: Item) -> Relatives:
         """What a child may be near to: by its picture, all that share it; by its question, the item that it was varied

@@ -7,42 +7,47 @@ from typing import Any
 
 from mossgen.core.items import Item, State
 from mossgen.evolution.family import evolved
-from mossgen.evolution.panel import PARTS, REFUSED, Asked
+from mossgen.evolution.panel import PURPOSES, REFUSED, Asked
 from mossgen.evolution.search import ENDS, Search
 from mossgen.judgements import rates
 from mossgen.judgements.rates import SCORED
 
 
-def measured(search: Search, accepted: Sequence[Item], asked: Asked, transfer: Asked, stopped: str) -> dict[str, Any]:
+def figures(search: Search, accepted: Sequence[Item], asked: Asked, transfer: Asked, stopped: str) -> dict[str, Any]:
     """The figures in plain values, of all invocations but `failures`. `before` are the items that the accepted ones
     descend from, `after` these.
     """
-    how, roots, ids = search.how, [item.id for item in search.family.roots(accepted)], [item.id for item in accepted]
+    evolution, ids = search.evolution, [item.id for item in accepted]
+    roots = [item.id for item in search.family.roots(accepted)]
     hard = [item for item in accepted if evolved(item)["hard"]]
     decided = search.store.items(State.REJECTED, State.SPARE, State.ACCEPTED)
     usd = sum(dollars for _, dollars in search.store.spent().values())
-    got = {part: search.panel.got(part) for part in PARTS}
-    calls = got["search"]["responses"]
-    wanted = (len(roots) + len(ids)) * how.held_back * (len(how.targets) + len(how.held_out))
+    counts = {purpose: search.panel.counts(purpose) for purpose in PURPOSES}
+    calls = counts["search"]["responses"]
+    wanted = (len(roots) + len(ids)) * evolution.held_back * (len(evolution.targets) + len(evolution.held_out))
     return {
         "accepted": len(accepted),
         "hard": len(hard),
-        "rule": f"refused by at least {how.hard_at} of {len(how.targets)} targets, each in more than half of its "
-                "held-back responses",
+        "rule": f"refused by at least {evolution.hard_at} of {len(evolution.targets)} targets, each in more than half "
+                "of its held-back responses",
         "before": rate(asked, roots),
         "after": rate(asked, ids),
-        "transfer": {"targets": list(how.held_out), "before": rate(transfer, roots), "after": rate(transfer, ids)},
+        "transfer": {
+            "targets": list(evolution.held_out),
+            "before": rate(transfer, roots),
+            "after": rate(transfer, ids),
+        },
         "children": len(decided),
         "rejected": search.store.rejections(),
         "rounds": max((evolved(item)["round"] for item in decided), default=0),
-        "calls": {"search": calls, "held_back": got["held-back"]["responses"]},
-        "responses": {kind: sum(part[kind] for part in got.values()) for kind in ("empty", "filtered", "cut_off")},
+        "calls": {"search": calls, "held_back": counts["held-back"]["responses"]},
+        "responses": {kind: sum(count[kind] for count in counts.values()) for kind in ("empty", "filtered", "cut_off")},
         "failures": dict(search.failures),
         "children_per_hard_item": round(len(decided) / len(hard), 2) if hard else None,
         "calls_per_hard_item": round(calls / len(hard), 2) if hard else None,
         "cost": round(usd, 6),
         "cost_per_hard_item": round(usd / len(hard), 6) if hard else None,
-        "mutators": search.bandit().told(),
+        "mutators": search.bandit().to_dict(),
         "missing": wanted - len(asked.judged) - len(transfer.judged),
         "stopped": stopped if stopped not in ENDS else asked.stopped or transfer.stopped or stopped,
     }  # fmt: skip
@@ -55,8 +60,8 @@ def rate(asked: Asked, items: Sequence[str]) -> dict[str, Any]:
     wanted = set(items)
     mine = [(row.id, label) for row, label in asked.judged if row.id in wanted]
     scored = [(item, label in REFUSED) for item, label in mine if label in SCORED]
-    told: dict[str, Any] = {"items": len(wanted), "n": len(scored), "unscored": len(mine) - len(scored)}
+    found: dict[str, Any] = {"items": len(wanted), "n": len(scored), "unscored": len(mine) - len(scored)}
     if not scored:
-        return {**told, "refusal": None, "low": None, "high": None}
+        return {**found, "refusal": None, "low": None, "high": None}
     refusal, low, high = rates.rate(scored, sorted({item for item, _ in scored}))
-    return {**told, "refusal": refusal, "low": low, "high": high}
+    return {**found, "refusal": refusal, "low": low, "high": high}

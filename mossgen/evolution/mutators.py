@@ -1,7 +1,7 @@
 """Mutators: one function each, from an item (and another one) to what is to be changed in it.
 
 A change stays inside the type: slots take values of the template that go together, and questions come from the type's
-grammar or from the run's writer. The gate decides on what comes of it, as on any candidate.
+grammar or from the run's writer. The stages decide on what comes of it, as on any candidate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mossgen.core.items import Item
 from mossgen.stimulus.rules import mentions
 from mossgen.stimulus.types import SCENES, StimulusType
 
-MAX_OFFERED = 16  # questions of the grammar offered to the gate for one item
+MAX_OFFERED = 16  # questions of the grammar offered for one item
 
 
 @dataclass(frozen=True)

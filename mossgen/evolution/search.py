@@ -1,8 +1,8 @@
-"""The search: rounds of children through the gate and before the targets, until enough are kept.
+"""The search: rounds of children through the stages and before the targets, until enough are kept.
 
 A round has ROUND children. Each has a mutator, chosen by the bandit, and parents, drawn among the run's items and the
 children kept so far with a chance that grows with how often they are refused and how far they are from the others
-(fitness-proportionate selection). A child is kept if it passes the whole gate and the targets refuse it more often than
+(fitness-proportionate selection). A child is kept if it passes all stages and the targets refuse it more often than
 its parent, or always as they do its parent, and if its picture has room: at most `per_cluster` children share one.
 
 A round depends on what is stored alone, so that a killed search goes on where it stopped; `-n`, `--rounds` and budgets
@@ -24,7 +24,7 @@ from mossgen.core.items import Item, State, item_id, rng
 from mossgen.evolution.bandit import Bandit
 from mossgen.evolution.family import EVOLVED, KEPT, Family, evolved
 from mossgen.evolution.mutators import MAX_OFFERED, MUTATORS, Change
-from mossgen.evolution.panel import Asked, Panel, Part, Share
+from mossgen.evolution.panel import Asked, Panel, Purpose, Share
 from mossgen.expansion.pipeline import accept_spares, chunks, drawable
 from mossgen.expansion.stages import Stages
 from mossgen.plugins.protocols import Target
@@ -35,7 +35,7 @@ TRIES = 25  # proposals for each of them, before a round is content with fewer
 DIVERSITY = 0.25  # of a parent's weight: its novelty, beside its refusal rate
 FLOOR = 0.02  # of a parent's weight: everybody has a chance
 MAX_VARIANTS = 1_000  # of one item's slots
-PASSED = State.RENDERED  # where the gate leaves a child, until targets have decided on it
+PASSED = State.RENDERED  # where the stages leave a child, until targets have decided on it
 ENDS = ("quota", "rounds", "exhausted", *OUT_OF.values())  # of a search that no target or judge stopped
 
 
@@ -49,20 +49,21 @@ class Quota:
 
 
 class Search:
-    """One invocation: what is stored, the gate (built when a child is to pass it: until then no model is loaded), the
-    targets; `go` drives them.
+    """One invocation: what is stored, the stages, the targets; `drive` drives them.
+
+    The stages are built when a child is to pass them: until then no model is loaded.
     """
 
     def __init__(
-        self, family: Family, stages: Callable[[], Stages], panel: Panel, targets: Sequence[Target], how: Evolution,
-        seed: int, quota: Quota,
+        self, family: Family, stages: Callable[[], Stages], panel: Panel, targets: Sequence[Target],
+        evolution: Evolution, seed: int, quota: Quota,
     ) -> None:  # fmt: skip
         self.family = family
         self.store = family.store
         self._build = stages
         self.panel = panel
         self.targets = targets
-        self.how = how
+        self.evolution = evolution
         self.seed = seed
         self.quota = quota
         self.before: dict[str, Share] = {}  # of the parents' run, by the search's samples
@@ -73,10 +74,10 @@ class Search:
 
     @cached_property
     def stages(self) -> Stages:
-        """What every child passes."""
+        """The stages that every child passes."""
         return self._build()
 
-    def go(self) -> str:
+    def drive(self) -> str:
         """Drives rounds until something stops it, and returns what: one of ENDS ("exhausted": no other child can be
         proposed), or the sentence of a target or judge that cannot be asked.
         """
@@ -98,12 +99,12 @@ class Search:
                 return reason
         raise AssertionError("unreachable")
 
-    def ask(self, items: Sequence[Item], targets: Sequence[Target], part: Part) -> Asked:
+    def ask(self, items: Sequence[Item], targets: Sequence[Target], purpose: Purpose) -> Asked:
         """Asks targets, as far as budgets go; once one cannot be asked any more, only what is kept is read."""
         records = [self.family.record(item) for item in items]
         limits = Limits(seconds=0) if self._down else self.quota.limits.left(*self._used())
         started = time.monotonic()
-        asked = self.panel.ask(records, targets, part, limits)
+        asked = self.panel.ask(records, targets, purpose, limits)
         seconds = time.monotonic() - started
         self.store.spend("targets", seconds, asked.usd)
         self.failures += asked.failures
@@ -124,14 +125,14 @@ class Search:
     def _ahead(self) -> int:
         """The most calls that another round takes, and that it takes to measure what is kept by now."""
         kept = min(len(self.family.kept()), self.quota.kept)
-        measuring = 2 * kept * self.how.held_back * (len(self.how.targets) + len(self.how.held_out))
-        return ROUND * len(self.how.targets) * self.how.samples + measuring
+        measuring = 2 * kept * self.evolution.held_back * (len(self.evolution.targets) + len(self.evolution.held_out))
+        return ROUND * len(self.evolution.targets) * self.evolution.samples + measuring
 
     def bandit(self) -> Bandit:
         """The posteriors by all children that were decided."""
         decided = (State.REJECTED, *KEPT)
         children = [item for item in self.store.items(*decided)]
-        return Bandit(self.how.mutators, [(evolved(c)["mutator"], c.state in KEPT) for c in children])
+        return Bandit(self.evolution.mutators, [(evolved(c)["mutator"], c.state in KEPT) for c in children])
 
     def _stop(self) -> str | None:
         if not accept_spares(self.store, self.quota.kept):
@@ -148,7 +149,7 @@ class Search:
     # -- proposing -----------------------------------------------------------------------------------
 
     def _write(self, number: int) -> list[Item]:
-        """A new round's children, through the written half of the gate; none where nothing new can be proposed."""
+        """A new round's children, through the written half of the stages; none where nothing new can be proposed."""
         proposed = self._propose(number)
         children = [child for child, _ in proposed]
         self.family.add(children)
@@ -193,7 +194,7 @@ class Search:
     def _full(self) -> set[str]:
         """The clusters that have no room for another child."""
         counts = Counter(evolved(item)["cluster"] for item in self.family.kept())
-        return {cluster for cluster, count in counts.items() if count >= self.how.per_cluster}
+        return {cluster for cluster, count in counts.items() if count >= self.evolution.per_cluster}
 
     def _child(
         self, pair: tuple[Item, Item], name: str, change: Change, place: tuple[int, int], taken: set[str]
@@ -253,11 +254,11 @@ class Search:
         for item in passed:
             mine = evolved(item)
             parent, child = self._share(everyone[mine["parents"][0]]), shares.get(item.id, Share())
-            fact = {**mine, "search": {"parent": parent.told(), "child": child.told()}}
+            fact = {**mine, "search": {"parent": parent.to_dict(), "child": child.to_dict()}}
             item = item.noted(**{EVOLVED: fact})
-            reason = _worse(child, parent)
-            if reason is None and counts[mine["cluster"]] >= self.how.per_cluster:
-                reason = f"{self.how.per_cluster} kept items have its picture already"
+            reason = _why_dropped(child, parent)
+            if reason is None and counts[mine["cluster"]] >= self.evolution.per_cluster:
+                reason = f"{self.evolution.per_cluster} kept items have its picture already"
             if reason is None:
                 counts[mine["cluster"]] += 1
             decided.append(replace(item, state=State.SPARE) if reason is None else item.reject("targets", reason))
@@ -267,7 +268,7 @@ class Search:
         self.family.add(decided)
 
 
-def _worse(child: Share, parent: Share) -> str | None:
+def _why_dropped(child: Share, parent: Share) -> str | None:
     """Why a child is not kept, in a sentence; None where it is refused more than its parent, or always as it."""
     if child.rate is None:
         return f"none of {child.unscored} responses could be scored" if child.unscored else "no target responded to it"

@@ -16,13 +16,15 @@ from support.command import mossgen
 from mossgen.core.budget import Limits
 from mossgen.core.items import State
 from mossgen.duplicates.vectors import Vectors
-from mossgen.errors import BackendError
+from mossgen.errors import BackendError, ConfigError
 from mossgen.evolution.bandit import Bandit
+from mossgen.evolution.evolve import evolve as evolve_run
 from mossgen.evolution.family import Family, Parents, evolved
-from mossgen.evolution.figures import measured
+from mossgen.evolution.figures import figures
 from mossgen.evolution.mutators import MUTATORS, applicable, strength
 from mossgen.evolution.panel import Asked, Panel
 from mossgen.evolution.search import PASSED, Quota, Search
+from mossgen.expansion.expand import expand
 from mossgen.expansion.stages import Backends, Inherited, Stages
 from mossgen.models.chat import load
 from mossgen.plugins.judges.keywords import Keywords
@@ -49,7 +51,7 @@ def test_the_bandit_learns_which_arm_pays():
         history.append((arm, draw.random() < (0.5 if arm == "good" else 0.05)))
         taken.append(arm)
     assert taken[-100:].count("good") > 80
-    assert bandit.told()["good"] == {"tried": 0, "kept": 0, "mean": 0.5}
+    assert bandit.to_dict()["good"] == {"tried": 0, "kept": 0, "mean": 0.5}
 
 
 @pytest.mark.parametrize("name", type_names())
@@ -136,7 +138,7 @@ class ByChance(Search):
     """Random mutation, to compare with: any mutator and any parent, whatever came of them before."""
 
     def bandit(self):
-        return Bandit(self.how.mutators, [])
+        return Bandit(self.evolution.mutators, [])
 
     def weights(self, breeders):
         return [1.0] * len(breeders)
@@ -186,7 +188,7 @@ def search(folder, parents, target, seed, how=Search, wanted=6, rounds=40, **bud
                           mutators=mutators)  # fmt: skip
     quota = Quota(wanted, rounds, Limits(**budget))
     found = how(family, stages, panel, [target], evolution, seed, quota)
-    return found, found.go()
+    return found, found.drive()
 
 
 @pytest.mark.parametrize("planted", [("red cross",), ("stamped",)])
@@ -303,7 +305,7 @@ def test_what_was_spent_counts_over_all_invocations(tmp_path, eight):
     asked, accepted = measure(found, target), found.store.items(State.ACCEPTED)
     with found.store.transaction():
         found.store.put([item.noted(evolved={**evolved(item), "hard": True}) for item in accepted])
-    told = measured(found, found.store.items(State.ACCEPTED), asked, Asked(), stopped)
+    told = figures(found, found.store.items(State.ACCEPTED), asked, Asked(), stopped)
     assert told["cost"] == pytest.approx(target.cost)
     assert target.calls == told["calls"]["search"] + told["calls"]["held_back"]
     assert told["cost_per_hard_item"] == pytest.approx(target.cost / 3, abs=1e-6)
@@ -315,7 +317,7 @@ def test_a_target_that_is_down_is_asked_no_more(tmp_path, eight):
     found, stopped = search(tmp_path, eight("negated_harm"), target, 0, wanted=4)
     assert (stopped, target.calls) == ("it is down.", 20)
     accepted = found.store.items(State.ACCEPTED)
-    told = measured(found, accepted, measure(found, target), Asked(), stopped)
+    told = figures(found, accepted, measure(found, target), Asked(), stopped)
     assert (told["stopped"], told["calls"]["search"], target.calls) == ("it is down.", 20, 20)
 
 
@@ -427,12 +429,49 @@ def _responses(run):
     return [json.loads(line) for line in lines]
 
 
+@pytest.fixture
+def reference(tmp_path):
+    """A set of one item that a run is compared with."""
+    folder = tmp_path / "the reference"
+    folder.mkdir()
+    _noise("a").save(folder / "one.png")
+    row = {"id": "one", "question": "What is this?", "file_name": "one.png"}
+    (folder / "metadata.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    return folder
+
+
+def test_a_reference_that_changed_stops_it(made_run, tiny, reference, tmp_path, monkeypatch):
+    """Changed since the parents' run began, or since its own did."""
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    (made_run / "run.json").unlink()
+    expand(tiny, 2, run=made_run, against=[reference])
+    with RunStore.open(made_run) as store:
+        for channel in ("text", "image"):
+            store.put_vectors(channel, {i.id: _unit(i.id.encode()) for i in store.items(State.ACCEPTED)})
+    out, rows = tmp_path / "evolved", (reference / "metadata.jsonl").read_bytes()
+    again = functools.partial(
+        evolve_run, made_run, ["openai:m@http://127.0.0.1:9/v1"], out=out, type=tiny, judge="keywords",
+        options={"target.max_retries": 0},
+    )  # fmt: skip
+    assert "cannot be reached" in again().figures["stopped"]
+    (reference / "metadata.jsonl").write_bytes(rows.replace(b"this", b"that"))
+    changed = r"run.json: the reference set .*the reference has changed since this run began"
+    with pytest.raises(ConfigError, match=f"{made_run.name}/{changed}"):
+        again()
+    (made_run / "run.json").unlink()
+    expand(tiny, 2, run=made_run, against=[reference])  # the parents' run begins anew, with what is there now
+    with RunStore.open(out) as store:  # nothing came of it so far; a run that made nothing takes another configuration
+        store.put([next(load_type(str(tiny)).plan(0))])
+    with pytest.raises(ConfigError, match=f"{out.name}/{changed}"):
+        again()
+
+
 def test_bad_input_is_one_sentence(real_run, made_run, server, tmp_path):
     out = tmp_path / "evolved"
     for more, said in (
-        (("--mutator", "nonsense"), "can be varied by"),
+        (("--mutator", "nonsense"), "--mutator nonsense: negated_harm can be varied by"),
         (("--hard-at", "3"), "only 1 targets"),
-        (("-k", "2"), "temperature is 0"),
+        (("-k", "2"), "--samples 2 asks openai:m for several responses, but its temperature is 0"),
         (("--judge", "nobody"), "no judges plugin 'nobody'"),
         (("--set", "targt.sees=picture"), "it has target, target1"),
         (("--held-out-target", f"openai:m@{server.url}/other"), "Two targets are openai:m"),
