@@ -25,8 +25,10 @@ _HOMES = {
     "audit": "mossgen.duplicates.audit",
     "dedup": "mossgen.duplicates.report",
     "diagnose": "mossgen.diagnosis.diagnose",
+    "evolve": "mossgen.evolution.evolve",
     "expand": "mossgen.expansion.expand",
     "judge": "mossgen.judgements.judge",
+    "forecast": "mossgen.expansion.estimate",
     "load_type": "mossgen.stimulus.types",
     "open_run": "mossgen.sets.run",
     "open_set": "mossgen.sets.open",
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from mossgen.diagnosis.diagnose import diagnose as diagnose
     from mossgen.duplicates.audit import audit as audit
     from mossgen.duplicates.report import dedup as dedup
+    from mossgen.evolution.evolve import evolve as evolve
+    from mossgen.expansion.estimate import forecast as forecast
     from mossgen.expansion.expand import expand as expand
     from mossgen.expansion.preview import preview as preview
     from mossgen.exports.push import push as push

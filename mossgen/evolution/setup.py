@@ -20,6 +20,7 @@ from mossgen.evolution.panel import HELD_BACK_PROMPTS
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import RefusalJudge, Target
 from mossgen.plugins.spec import Part, refusal_judge_parts, target_options, target_parts
+from mossgen.probes.probe import load_target
 from mossgen.runs.config import Evolution, RunConfig, read_config, same_weights
 from mossgen.runs.store import CONFIG, RunStore
 from mossgen.runs.verify import unfinished
@@ -92,13 +93,9 @@ def choose(
 
 def load_models(chosen: Chosen, progress: Progress) -> Models:
     """Loads targets and judge. Raises MossgenError."""
-
-    def target(part: Part) -> Target:
-        progress.say(f"loading {part.plugin}:{part.options['model']}")
-        return registry.load("targets", part.plugin, part.options, progress)
-
     judge = registry.load("judges", chosen.judge.plugin, chosen.judge.options, progress)
-    return Models([target(part) for part in chosen.targets], [target(part) for part in chosen.held_out], judge)
+    targets, held_out = ([load_target(part, progress) for part in parts] for parts in (chosen.targets, chosen.held_out))
+    return Models(targets, held_out, judge)
 
 
 def fitted(evolution: Evolution, config: RunConfig, stimulus: StimulusType, models: Models) -> Evolution:
