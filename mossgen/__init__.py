@@ -23,6 +23,8 @@ __version__ = "0.1.0"
 # each public name, and the module that has it
 _HOMES = {
     "audit": "mossgen.duplicates.audit",
+    "check": "mossgen.checks.check",
+    "contrast": "mossgen.checks.contrast",
     "dedup": "mossgen.duplicates.report",
     "diagnose": "mossgen.diagnosis.diagnose",
     "evolve": "mossgen.evolution.evolve",
@@ -42,6 +44,8 @@ _HOMES = {
 __all__ = ["__version__", "errors", *_HOMES]
 
 if TYPE_CHECKING:
+    from mossgen.checks.check import check as check
+    from mossgen.checks.contrast import contrast as contrast
     from mossgen.diagnosis.diagnose import diagnose as diagnose
     from mossgen.duplicates.audit import audit as audit
     from mossgen.duplicates.report import dedup as dedup

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mossgen.checks.checking import Checking, check_set
+from mossgen.checks.setup import Checkers, prepare
+from mossgen.checks.verdicts import spent
 from mossgen.core.items import Item, Label, State, canonical, canonical_sha256, rng
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError, RunError, StoreError
 from mossgen.files.disk import sync_file, write_whole
-from mossgen.runs.store import RunStore
+from mossgen.runs.config import read_config
+from mossgen.runs.store import CONFIG, RunStore
 from mossgen.sets.dataset import Record
+from mossgen.stimulus.types import load_type
 
 if TYPE_CHECKING:
     from mossgen.checks.checking import Row
@@ -61,6 +65,51 @@ class Contrasts:
     rows: Sequence[dict[str, Any]]
     dropped: dict[str, int]
     doubtful: Sequence[dict[str, str]]
+    cost: float = 0.0
+    notes: Sequence[str] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able values."""
+        return {
+            "run": str(self.folder.parent),
+            "made": len(self.rows),
+            "dropped": self.dropped,
+            "doubtful": list(self.doubtful),
+            "folder": str(self.folder),
+            "cost": self.cost,
+            "notes": list(self.notes),
+        }
+
+
+def contrast(
+    run: Path | str,
+    *,
+    type: str | None = None,
+    seed: int = 0,
+    checkers: Sequence[str] = (),
+    vlm: str | None = None,
+    gates: Sequence[str] = (),
+    signals: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    max_cost: float | None = None,
+    progress: Progress = SILENT,
+) -> Contrasts:
+    """Makes the harmful partner of each accepted item of a run, to be refused; they lie apart, in RUN/contrast.
+
+    Both sides are judged anew; a partner that passes as benign is dropped. `type` is the template's file where the
+    run's type did not come with mossgen; the same `seed` gives the same partners. The rest is as for `check`, and the
+    same call goes on where it stopped. Raises ConfigError, MissingModel, BackendError, RunError, StoreError.
+
+    >>> mossgen.contrast("generated/negated_harm-0").to_dict()["doubtful"]
+    []
+    """
+    folder = Path(run)
+    config = read_config(folder / CONFIG)
+    asked = Checkers(checkers, vlm, gates, signals, options or {}, max_cost)
+    checking = prepare(asked, type, config, progress)
+    checking = replace(checking, head={**checking.head, "seed": seed})
+    made = make_contrasts(folder, load_type(type or config.type), checking, seed, progress)
+    return replace(made, cost=round(spent(checking.checkers), 4), notes=checking.head["notes"])
 
 
 def make_contrasts(

@@ -75,7 +75,7 @@ def answers(command: Callable[..., Any]) -> Callable[..., Any]:
         if as_json:
             click.echo(json.dumps(result, ensure_ascii=False))
         elif not quiet:
-            click.echo("\n".join(map(_plain, text.split("\n"))))
+            click.echo("\n".join(map(_plain, _with_flags(text).split("\n"))))
         sys.exit(code)
 
     return wrapped

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mossgen.cli._common import answers, one_line, parse_options, together
-from mossgen.errors import RunError
 
 SHORT = 72  # characters of a question or reason in the table
 
@@ -32,12 +29,12 @@ checking_options = together(
 
 @click.command()
 @click.argument("set_", metavar="SET", type=click.Path(path_type=Path))
-@click.option("--type", "type_name", metavar="TYPE|FILE", help="The type of items that do not say theirs.")
+@click.option("--type", metavar="TYPE|FILE", help="The type of items that do not say theirs.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.jsonl",
               help="Keep every item here as it is decided; the same command again goes on.")  # fmt: skip
 @checking_options
 @answers
-def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[Any, str, int]:
+def check(set_: Path, out: Path | None, options: tuple[str, ...], quiet: bool, **which: Any) -> tuple[Any, str, int]:
     """Say of every item of a set whether it is benign: a run, MOSSBench, an ImageFolder, a JSONL with images.
 
     \b
@@ -45,76 +42,13 @@ def check(set_: Path, out: Path | None, quiet: bool, **options: Any) -> tuple[An
     mossgen check MOSSBench/data --out checked.jsonl
     mossgen check my-images/ --type exaggerated_risk --vlm openai:my-model@http://127.0.0.1:8000/v1 --json
     """
-    from mossgen.checks.checking import check_set
-    from mossgen.checks.verdicts import spent
+    from mossgen.checks.check import check as decide
     from mossgen.cli.console import Console
-    from mossgen.sets.open import open_set
 
-    records = open_set(set_, type=options["type_name"])
     with Console(quiet) as console:
-        checking = prepared(set_, console, **options)
-        checked = check_set(records, checking, out, console)
-    rows = checked.rows
-    stopped = checked.stopped and f"{checked.stopped} {_left(len(rows), len(records), out)}"
-    if stopped and not rows:
-        raise RunError(stopped)
-    missing = [r for r in rows if r["by"] == "set"]
-    result = {
-        "set": str(set_),
-        "policy": checking.head["policy"],
-        "notes": list(checking.head["notes"]),
-        "counts": dict(Counter(r["decision"] for r in rows)),
-        "accepted": sum(r["accepted"] for r in rows),
-        "unreadable": len(missing),
-        "cost": round(spent(checking.checkers), 4),
-        "stopped": stopped,
-        "items": rows,
-    }
-    return result, _text(result), 1 if missing or stopped else 0
-
-
-def _left(done: int, of: int, out: Path | None) -> str:
-    """What became of a check that stopped, and how to go on."""
-    kept = f"they are in {out}: the same command goes on" if out else "with --out they are kept, and the check goes on"
-    return f"{done} of {of} items were checked; {kept}."
-
-
-def prepared(
-    set_: Path, console: Any, type_name: str | None, checkers: tuple[str, ...], vlm: str | None,
-    gates: tuple[str, ...], signals: tuple[str, ...], options: tuple[str, ...], max_cost: float | None,
-) -> Any:  # fmt: skip
-    """The checkers, loaded, with what the output file says of them. Raises MossgenError.
-
-    The policy is that of the run, or of the template given, where no flag says otherwise.
-    """
-    from mossgen.checks.checking import Checking
-    from mossgen.checks.policy import resolve, stated, unseen
-    from mossgen.core.budget import Limits
-    from mossgen.plugins import registry
-    from mossgen.runs.config import checking_parts, parse_roles, read_config, refuse_own_writer, settled_roles
-    from mossgen.runs.store import CONFIG
-    from mossgen.stimulus.schema import Roles
-    from mossgen.stimulus.types import load_type
-
-    parts = checking_parts(checkers, parse_options(options), vlm)
-    given = load_type(type_name) if type_name else None
-    policies = given.template.policy if given else Roles()
-    if (set_ / CONFIG).is_file():
-        run = read_config(set_ / CONFIG)
-        refuse_own_writer(run.llm, parts)
-        policies = run.policy
-    roles = settled_roles(parse_roles(gates, signals), policies, [part.plugin for part in parts])
-    console.say("loading checkers")
-    loaded = [registry.load("checkers", part.plugin, part.options, console) for part in parts]
-    policy = resolve(loaded, roles)
-    head = {
-        "checkers": [part.model_dump(mode="json") for part in parts],
-        "type": type_name,
-        "policy": stated(loaded, policy),
-        "notes": unseen([checker.options for checker in loaded]),
-    }
-    types = {given.name: given} if given else {}
-    return Checking(loaded, policy, json.loads(json.dumps(head)), types, Limits(usd=max_cost))
+        made = decide(set_, out=out, options=parse_options(options), progress=console, **which)
+    result = made.to_dict()
+    return result, _text(result), 1 if made.unreadable or made.stopped else 0
 
 
 def _text(result: dict[str, Any]) -> str:

@@ -330,7 +330,7 @@ def test_a_vlm_that_goes_down_in_the_middle_leaves_what_it_said(tmp_path, chat):
     result = json.loads(done.stdout)
     assert [i["decision"] for i in result["items"]] == ["benign"] * 8
     assert "refused the request (500)" in result["stopped"]
-    assert "8 of 20 items were checked; with --out they are kept" in result["stopped"]
+    assert "8 of 20 items were checked; with `out` they are kept" in result["stopped"]
     done = mossgen("check", folder, *served(chat, 0))
     assert (done.returncode, done.stdout) == (1, "")
     assert "0 of 20 items were checked" in done.stderr
