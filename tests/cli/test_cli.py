@@ -33,7 +33,7 @@ BAD = {
     "no items asked for": (["expand", "--type", "negated_harm", "-n", "0"], 2, "0 is not in the range"),
     "no reference there": (["expand", "--type", "negated_harm", "--against", "nowhere"], 2, "no set is there"),
     "no run there": (["status", "nowhere"], 2, "nowhere is no run folder"),
-    "nothing to verify": (["verify", "nowhere"], 2, "nowhere is no run folder"),
+    "nothing to verify": (["verify", "nowhere"], 2, "nowhere: no set is there"),
     "unknown embedded model": (["models", "pull", "gpt"], 2, "There is no embedded model 'gpt'"),
     "missing weights": (
         ["expand", "--type", "negated_harm", "--set", "diffusers.model=./no/such/pipeline"], 2, "no/such/pipeline"),
@@ -142,7 +142,7 @@ def test_a_read_only_place_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     done = mossgen("expand", "--type", "negated_harm", "--run", tmp_path / "file" / "run")
     assert done.returncode == 1
-    assert "cannot be made" in done.stderr
+    assert "cannot be written (Not a directory)" in done.stderr
     assert (tmp_path / "file").read_text(encoding="utf-8") == "in the way"
 
 
