@@ -22,7 +22,7 @@ from mossgen.splits.split import split
 @pytest.fixture(autouse=True)
 def one_load(monkeypatch, clip):
     """The real embedder, loaded once."""
-    monkeypatch.setattr("mossgen.duplicates.embedding.load_embedder", lambda part: clip)
+    monkeypatch.setattr("mossgen.duplicates.embedding.load_embedder", lambda part, progress: clip)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def made(tmp_path_factory, clip):
     root = tmp_path_factory.mktemp("audit")
     make_run(root / "run", "counterintuitive", 20, vectors=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mossgen.splits.split.load_embedder", lambda part: clip)
+        patch.setattr("mossgen.splits.split.load_embedder", lambda part, progress: clip)
         return split([root / "run"], out=root / "set", test=0.2)
 
 

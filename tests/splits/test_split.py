@@ -28,7 +28,7 @@ SHARES = {"test": 0.2, "dev": 0.1}
 @pytest.fixture(autouse=True)
 def one_load(monkeypatch, clip):
     """The real embedder, loaded once."""
-    monkeypatch.setattr("mossgen.splits.split.load_embedder", lambda part: clip)
+    monkeypatch.setattr("mossgen.splits.split.load_embedder", lambda part, progress: clip)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def runs(tmp_path_factory) -> tuple[Path, Path]:
 def made(runs, tmp_path_factory, clip):
     """One split of both runs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mossgen.splits.split.load_embedder", lambda part: clip)
+        patch.setattr("mossgen.splits.split.load_embedder", lambda part, progress: clip)
         return split(runs, out=tmp_path_factory.mktemp("set") / "set", **SHARES)
 
 
