@@ -135,8 +135,7 @@ def encodable(text: str) -> str:
 
 def item_id(type: str, seed_id: str, slots: Mapping[str, str], variant: int) -> str:
     """The content id of a candidate: a tag and 16 hex digits (64 bits) of sha256."""
-    text = canonical({"type": type, "seed_id": seed_id, "slots": dict(slots), "variant": variant})
-    return ID_TAG + hashlib.sha256(text.encode()).hexdigest()[:16]
+    return ID_TAG + canonical_sha256({"type": type, "seed_id": seed_id, "slots": dict(slots), "variant": variant})[:16]
 
 
 def derived_seed(item: str, purpose: str) -> int:

@@ -23,9 +23,9 @@ from mossgen.duplicates.nearness import BLOCK, image_scores, text_scores
 from mossgen.duplicates.training_rows import Row, training_rows
 from mossgen.duplicates.vectors import embed_set
 from mossgen.errors import ConfigError
-from mossgen.files.pictures import inline_picture
+from mossgen.files.pictures import read_picture
 from mossgen.sets import lineage
-from mossgen.sets.dataset import Dataset, read_picture, unaltered
+from mossgen.sets.dataset import Dataset, picture_bytes, unaltered
 from mossgen.sets.open import open_set
 from mossgen.sets.references import locate
 
@@ -157,7 +157,7 @@ class _Exact:
         self._ids = {record.id for record in reference if len(record.id) >= 8}  # "12" says nothing
         self._questions = _Questions((record.question, record.id) for record in reference.asking)
         self._pictures = {
-            hashlib.sha256(read_picture(picture)).hexdigest(): record.id
+            hashlib.sha256(picture_bytes(picture)).hexdigest(): record.id
             for record in reference.asking
             for picture in ((record.picture, record.bare) if record.pictured else ())
             if picture is not None
@@ -246,7 +246,7 @@ class _Likeness:
         opened = []
         for data in row.pictures:
             try:
-                opened.append(inline_picture(data))
+                opened.append(read_picture(data))
             except ConfigError as error:
                 found.unreadable.append(f"row {row.number}: {error}")
         return opened

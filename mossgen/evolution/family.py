@@ -20,7 +20,7 @@ from mossgen.duplicates.nearness import best
 from mossgen.duplicates.vectors import Vectors
 from mossgen.evolution.mutators import WRITTEN
 from mossgen.expansion.render import Rendered, overlaid
-from mossgen.files.pictures import read_image
+from mossgen.files.pictures import read_picture
 from mossgen.runs.store import RunStore
 from mossgen.sets.dataset import Record
 from mossgen.sets.lineage import seeds_of
@@ -116,9 +116,9 @@ class Family:
         if source is None:
             return None
         child = replace(child, image_prompt=source.image_prompt)
-        picture = read_image(self._blob(source.image or ""))
+        picture = read_picture(self._blob(source.image or ""))
         digest = source.provenance.get("bare_image")
-        bare = picture if digest is None else read_image(self._blob(str(digest)))
+        bare = picture if digest is None else read_picture(self._blob(str(digest)))
         imager = str(source.provenance.get("imager", ""))
         if any(child.slots[name] != source.slots[name] for name in self.kind.overlay_slots):
             return overlaid(child, bare, self.kind, imager)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mossgen.core.items import State, canonical
+from mossgen.core.items import State, canonical_sha256
 from mossgen.core.progress import Progress
 from mossgen.duplicates.vectors import Vectors
 from mossgen.errors import ConfigError
@@ -59,7 +58,7 @@ def read_parents(folder: Path) -> tuple[Parents, RunConfig]:
         raise ConfigError(f"{folder} has no accepted item to vary: run `mossgen expand` first.")
     ids = [item.id for item in items]
     vectors = Vectors(ids, np.stack([texts[i] for i in ids]), np.stack([images[i] for i in ids]))
-    digest = hashlib.sha256(canonical([item.to_dict() for item in items]).encode()).hexdigest()
+    digest = canonical_sha256([item.to_dict() for item in items])
     return Parents(folder.resolve().name, digest, items, vectors, known, folder / "blobs"), config
 
 

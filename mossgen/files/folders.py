@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from typing import Any
 
 from mossgen.core.items import canonical
 from mossgen.errors import ConfigError, StoreError
+from mossgen.files.disk import sha256, sync_folder, sync_tree, write_whole
 
 # lies in the folder and lists its files with their sha256; hidden, so that no loader reads it as data
 MARKER = ".mossgen-export.json"
@@ -36,9 +35,11 @@ def write_folder(out: Path, export: str, fill: Callable[[Path], None]) -> list[P
         try:
             fill(stage)
             names = _files(stage)
-            marker = canonical({"export": export, "files": {name: _sha256(stage / name) for name in names}}) + "\n"
+            marker = canonical({"export": export, "files": {name: sha256(stage / name) for name in names}}) + "\n"
             (stage / MARKER).write_text(marker, encoding="utf-8")
+            sync_tree(stage)
             _swap(stage, target, old)
+            sync_folder(target.parent)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
     return [out / name for name in names]
@@ -49,16 +50,11 @@ def write_file(path: Path, content: str, ours: str) -> None:
 
     Raises ConfigError for somebody else's file, StoreError where the disk fails.
     """
-    stage = path.with_name(f".{path.name}.mossgen-new")
     with disk_errors(path):
         if path.exists() and ours.encode() not in path.read_bytes()[:4096]:
             raise ConfigError(f"{path} was not written by mossgen: move it away or give another folder.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            stage.write_bytes(content.encode())
-            os.replace(stage, path)
-        finally:
-            stage.unlink(missing_ok=True)
+        write_whole(path, content)
 
 
 def written(folder: Path) -> list[str]:
@@ -72,7 +68,7 @@ def written(folder: Path) -> list[str]:
     odd = sorted(set(here) ^ set(listed)) or [name for name in here if (folder / name).is_symlink()]
     if odd:
         raise ConfigError(f"{folder}: {odd[0]} was added, lost or is a link since this was written: export again.")
-    altered = next((name for name in here if listed[name] not in ("", _sha256(folder / name))), None)
+    altered = next((name for name in here if listed[name] not in ("", sha256(folder / name))), None)
     if altered:
         raise ConfigError(f"{folder}: {altered} was altered since this was written: export again.")
     return here
@@ -145,11 +141,6 @@ def _note(marker: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return note if isinstance(note, dict) else {}
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _files(folder: Path) -> list[str]:

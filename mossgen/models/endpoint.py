@@ -7,7 +7,6 @@ refusal and remembered: that is its Dialect.
 from __future__ import annotations
 
 import base64
-import io
 import itertools
 import json
 import os
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 
 from mossgen.core.items import encodable
 from mossgen.errors import BackendError, ConfigError, RequestError
+from mossgen.files.pictures import to_png
 from mossgen.models.dialect import Dialect, EndpointOptions
 
 if TYPE_CHECKING:
@@ -305,9 +305,7 @@ def is_local(base_url: str | None) -> bool:
 
 def picture_part(image: Image) -> dict[str, Any]:
     """A picture as a content part of a message: PNG, inline."""
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    url = f"data:image/png;base64,{base64.b64encode(to_png(image)).decode()}"
     return {"type": "image_url", "image_url": {"url": url}}
 
 

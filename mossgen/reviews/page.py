@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mossgen.core.items import Item, Label, canonical
+from mossgen.core.items import Item, Label, canonical_sha256
 from mossgen.files.pages import source, styled
 from mossgen.reviews.csv_votes import COLUMNS
 from mossgen.reviews.votes import FLAGS
@@ -31,7 +30,7 @@ def file_page(store: RunStore, items: Sequence[Item]) -> str:
         {"id": i.id, "question": i.question, "image": i.image, "picture": inline(store.blob(i.image or "")).uri}
         for i in items
     ]
-    name = hashlib.sha256(canonical([[i.id, i.image] for i in items]).encode()).hexdigest()[:16]
+    name = canonical_sha256([[i.id, i.image] for i in items])[:16]
     html, _ = _page(items[0].type, {"items": inside, "set": name, "columns": COLUMNS}, "data:", "'none'")
     return html
 

@@ -43,7 +43,7 @@ def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) ->
         exporter = registry.load("exporters", name, {})
         if exporter.unfit(view) is None:
             written += exporter.export(view, store.folder / folder)
-    manifest["files"] = {str(file.relative_to(store.folder)): _sha256(file) for file in sorted(written)}
+    manifest["files"] = {str(file.relative_to(store.folder)): disk.sha256(file) for file in sorted(written)}
     path = store.folder / MANIFEST
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     try:
@@ -52,7 +52,7 @@ def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) ->
         raise StoreError(f"{path}: cannot be written ({error.strerror}): the run itself is kept.") from error
     if not accepted:
         _clear_exports(store.folder)
-    store.mark_outputs(Outputs.CURRENT, _sha256(path))
+    store.mark_outputs(Outputs.CURRENT, disk.sha256(path))
     return [*written, path]
 
 
@@ -66,11 +66,6 @@ def _clear_exports(folder: Path) -> None:
             write_folder(out, name, lambda stage: None)  # refuses a folder that holds what is not ours
             with disk_errors(out):
                 shutil.rmtree(out)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def build_manifest(config: RunConfig, accepted: Sequence[Item], rejected: Sequence[Item]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mossgen.core.items import State
+from mossgen.files.disk import sha256
 from mossgen.runs.config import RunConfig, read_config
-from mossgen.runs.outputs import MANIFEST, _sha256, build_manifest
+from mossgen.runs.outputs import MANIFEST, build_manifest
 from mossgen.runs.store import CONFIG, Outputs, RunStore
 
 
@@ -82,13 +83,13 @@ def _altered_outputs(folder: Path, manifest: str) -> list[str]:
     path = folder / MANIFEST
     if not path.is_file():
         return [f"{path} is missing: run the same command (`mossgen expand` or `evolve`) again to write it."]
-    if _sha256(path) != manifest:
+    if sha256(path) != manifest:
         return [f"{path} was altered: its hash is not the one that was noted when it was written."]
     found = []
     for name, digest in json.loads(path.read_bytes()).get("files", {}).items():
         file = folder / name
         if not file.is_file():
             found.append(f"{file} is missing: run the same command (`mossgen expand` or `evolve`) again to write it.")
-        elif _sha256(file) != digest:
+        elif sha256(file) != digest:
             found.append(f"{file} was altered: its hash is not the manifest's.")
     return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mossgen.core.items import ID_TAG, Item, State, Verdict, canonical
 from mossgen.errors import ConfigError
-from mossgen.files.pictures import MAX_PICTURE_BYTES, inline_picture, is_file, read_image, shortened
+from mossgen.files.pictures import is_file, read_bytes, read_picture
 from mossgen.sets import frames
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Record:
 
     def picture_bytes(self) -> bytes:
         """The picture's file. Raises ConfigError where there is none, or it is too large."""
-        return read_picture(self.picture)
+        return picture_bytes(self.picture)
 
     @property
     def pictured(self) -> bool:
@@ -119,20 +119,11 @@ class Record:
         )  # fmt: skip
 
 
-def read_picture(picture: Picture) -> bytes:
+def picture_bytes(picture: Picture) -> bytes:
     """The picture's file. Raises ConfigError where there is none, or it is too large."""
     if picture is None:
         raise ConfigError("it names no picture.")
-    if isinstance(picture, bytes):
-        return picture
-    if not is_file(picture):
-        raise ConfigError(f"{shortened(str(picture))}: there is no such picture.")
-    try:
-        if picture.stat().st_size > MAX_PICTURE_BYTES:
-            raise ConfigError(f"{picture}: larger than {MAX_PICTURE_BYTES:,} bytes.")
-        return picture.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{picture}: cannot be read ({error.strerror}).") from None
+    return read_bytes(picture) if isinstance(picture, Path) else picture
 
 
 def unaltered(record: Record, row: Mapping[str, Any]) -> bytes:
@@ -147,8 +138,9 @@ def unaltered(record: Record, row: Mapping[str, Any]) -> bytes:
 
 
 def _opened(picture: Picture) -> Image:
-    data = read_picture(picture)
-    return read_image(picture) if isinstance(picture, Path) else inline_picture(data)
+    if picture is None:
+        raise ConfigError("it names no picture.")
+    return read_picture(picture)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +218,7 @@ class Dataset(Sequence[Record]):
         digest = hashlib.sha256()
         for record in self.asking:
             bare = record.picture if record.bare is None else record.bare
-            image = hashlib.sha256(read_picture(bare)).hexdigest() if record.pictured else None
+            image = hashlib.sha256(picture_bytes(bare)).hexdigest() if record.pictured else None
             digest.update(canonical([record.id, record.question, image]).encode() + b"\n")
         return digest.hexdigest()
 

@@ -24,16 +24,15 @@ exporter's business: `TRAINABLE` names it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mossgen.core.items import Item, canonical
+from mossgen.core.items import Item, canonical_sha256
 from mossgen.errors import ConfigError
-from mossgen.files.disk import read_text
+from mossgen.files.disk import read_text, sha256
 
 HEAD = "set.json"
 METADATA = "metadata.jsonl"
@@ -157,9 +156,8 @@ def unaltered(path: Path, row: Mapping[str, Any]) -> Path:
     """The path of a row's picture. Raises ConfigError where it is missing, moved or changed."""
     if not path.is_file():
         raise ConfigError(f"{path}: the picture of item {row['id']} is missing: run `mossgen verify` there.")
-    with path.open("rb") as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() != row.get("image_sha256"):
-            raise ConfigError(f"{path}: the picture of item {row['id']} was changed (its hash differs).")
+    if sha256(path) != row.get("image_sha256"):
+        raise ConfigError(f"{path}: the picture of item {row['id']} was changed (its hash differs).")
     return path
 
 
@@ -192,9 +190,8 @@ def read_json(path: Path) -> Any:
 
 def seal(rows: Sequence[Row], mark: str) -> dict[str, Any]:
     """A side's manifest: its canary, a hash of every row (which holds its picture's), and one over all of them."""
-    items = {row["id"]: hashlib.sha256(canonical(row).encode()).hexdigest() for row in rows}
-    whole = hashlib.sha256(canonical(items).encode()).hexdigest()
-    return {"canary": mark, "count": len(items), "items": items, "sha256": whole}
+    items = {row["id"]: canonical_sha256(row) for row in rows}
+    return {"canary": mark, "count": len(items), "items": items, "sha256": canonical_sha256(items)}
 
 
 def problems(folder: Path) -> list[str]:
@@ -222,9 +219,7 @@ def problems(folder: Path) -> list[str]:
 def _whole(path: Path, digest: object) -> list[str]:
     if not path.is_file():
         return [f"{path} is missing."]
-    with path.open("rb") as stream:
-        same = hashlib.file_digest(stream, "sha256").hexdigest() == digest
-    return [] if same else [f"{path} was altered: its hash is not the one in {HEAD}."]
+    return [] if sha256(path) == digest else [f"{path} was altered: its hash is not the one in {HEAD}."]
 
 
 def _part_problems(part: Path, side: str, mark: str, seen: dict[str, str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mossgen.errors import ConfigError
 from mossgen.files.disk import read_text
-from mossgen.files.pictures import picture_sha256
+from mossgen.files.pictures import is_file, read_bytes
 from mossgen.sets.dataset import Dataset, Record
 from mossgen.sets.lineage import MAX_BYTES, Source
 from mossgen.sets.rows import PICTURES, read_row
@@ -74,6 +74,7 @@ def read_imported(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def imported_picture(path: Path, row: Mapping[str, Any]) -> bytes:
     """A picture of an imported set, unaltered. Raises ConfigError."""
     file = path / str(row["image"])
-    if not file.is_file() or picture_sha256(file) != file.stem:
+    data = read_bytes(file) if is_file(file) else None
+    if data is None or hashlib.sha256(data).hexdigest() != file.stem:
         raise ConfigError(f"{file}: the picture of item {row['id']} is missing or was changed: import the set again.")
-    return file.read_bytes()
+    return data

@@ -23,6 +23,7 @@ from mossgen.core.progress import SILENT, Progress
 from mossgen.duplicates.nearness import between, links, nearest, worst
 from mossgen.duplicates.vectors import Vectors, joined
 from mossgen.errors import ConfigError
+from mossgen.files.disk import sha256
 from mossgen.files.folders import write_folder
 from mossgen.plugins.cards import card, fill
 from mossgen.plugins.protocols import CHANNELS
@@ -301,10 +302,10 @@ def _fill(
             if part:
                 folder = lineage.part_folder(stage, side, contrast)
                 _write_part(folder, part, head["canary"][side])
-                hashes[folder.relative_to(stage).as_posix()] = _sha256(folder / lineage.MANIFEST)
+                hashes[folder.relative_to(stage).as_posix()] = sha256(folder / lineage.MANIFEST)
     _write_json(stage / lineage.LEAKS, leaks)
     (stage / "README.md").write_text(_readme(head, leaks, placed, bool(partners)), encoding="utf-8")
-    _write_json(stage / lineage.HEAD, {**head, "manifests": hashes, "leaks_sha256": _sha256(stage / lineage.LEAKS)})
+    _write_json(stage / lineage.HEAD, {**head, "manifests": hashes, "leaks_sha256": sha256(stage / lineage.LEAKS)})
 
 
 def _write_part(folder: Path, part: Sequence[_Placed], mark: str) -> None:
@@ -318,11 +319,6 @@ def _write_part(folder: Path, part: Sequence[_Placed], mark: str) -> None:
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (folder / lineage.METADATA).write_text(text, encoding="utf-8")
     _write_json(folder / lineage.MANIFEST, lineage.seal(rows, mark))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -95,7 +95,10 @@ BROKEN = {
     "a picture that is none": ({"question": QUIET, "file_name": "text.png"}, "not a picture"),
     "a file outside": ({"question": QUIET, "file_name": "../secret.png"}, "outside the set"),
     "an inline picture of garbage": ({"question": QUIET, "image": "data:image/png;base64,!!"}, "no base64"),
-    "an inline picture that is none": ({"question": QUIET, "image": "data:image/png;base64,aGk="}, "cannot be read"),
+    "an inline picture that is none": (
+        {"question": QUIET, "image": "data:image/png;base64,aGk="},
+        "its inline picture: not a picture that can be read",
+    ),
     "a name with a null in it": ({"question": QUIET, "file_name": "a\0.png"}, ""),
 }
 

@@ -11,7 +11,7 @@ from support.command import mossgen
 
 from mossgen.core.items import State
 from mossgen.errors import ConfigError
-from mossgen.files.pictures import read_image
+from mossgen.files.pictures import read_picture
 from mossgen.runs.config import build_config, freeze, read_config
 from mossgen.runs.store import RunStore
 from mossgen.sets.open import open_set
@@ -116,9 +116,9 @@ def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None
     chunk = b"IHDR" + size
     bomb.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)))
     with pytest.raises(ConfigError, match=r"bomb.png"):
-        read_image(bomb)
+        read_picture(bomb)
     with pytest.raises(ConfigError, match="a folder or a device"):
-        read_image(Path("/dev/null"))
+        read_picture(Path("/dev/null"))
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL.Image import Image
 
 from mossgen.core.items import Item
-from mossgen.errors import StoreError
+from mossgen.errors import ConfigError, StoreError
+from mossgen.files import pictures
 from mossgen.plugins.protocols import RunView
 
 
@@ -54,20 +54,20 @@ def picture(blobs: Path, item: Item) -> Path:
     return path
 
 
-def read_picture(picture: Path | bytes) -> tuple[bytes, Image.Image]:
+def read_picture(picture: Path | bytes) -> tuple[bytes, Image]:
     """The file's bytes, and the picture in RGB. Raises StoreError."""
-    path = picture if isinstance(picture, Path) else Path("an inline picture")
     try:
-        raw = picture if isinstance(picture, bytes) else picture.read_bytes()
-        with Image.open(io.BytesIO(raw)) as image:
-            return raw, image.convert("RGB")
-    except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG
-        raise StoreError(f"{path} is no picture ({error}): run `mossgen verify` on the run.") from None
+        if isinstance(picture, bytes):
+            return picture, pictures.read_picture(picture)
+        raw = pictures.read_bytes(picture)
+        return raw, pictures.read_picture(raw, str(picture))
+    except ConfigError as error:
+        raise StoreError(f"{error} Run `mossgen verify` on the run.") from None
 
 
 def png_is_rgb(raw: bytes) -> bool:
-    """Whether a PNG holds 8-bit RGB without transparency: bytes 24 and 25 are its depth and colour type."""
-    return raw[24:26] == b"\x08\x02" and b"tRNS" not in raw[:1024]
+    """Whether a PNG holds 8-bit RGB without transparency, not turned: bytes 24 and 25 are its depth and colour type."""
+    return raw[24:26] == b"\x08\x02" and b"tRNS" not in raw[:1024] and b"eXIf" not in raw
 
 
 def none_accepted(accepted: Sequence[Item]) -> str | None:

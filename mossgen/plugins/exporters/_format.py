@@ -6,7 +6,6 @@ A format is one file: a function that writes its data files into a folder, and w
 from __future__ import annotations
 
 import base64
-import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from mossgen.errors import ConfigError
 from mossgen.files.folders import write_folder
+from mossgen.files.pictures import to_png
 from mossgen.plugins.exporters import _facts, _setcard
 from mossgen.plugins.protocols import Example, PluginOptions, SetView
 
@@ -88,9 +88,7 @@ def png(example: Example) -> bytes:
     raw, image = _facts.read_picture(example.picture)
     if raw.startswith(b"\x89PNG") and _facts.png_is_rgb(raw):
         return raw
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
+    return to_png(image)
 
 
 def data_uri(example: Example) -> str:

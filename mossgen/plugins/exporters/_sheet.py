@@ -8,7 +8,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mossgen.core.items import Item
+from mossgen.files.disk import write_whole
 from mossgen.files.folders import disk_errors
+from mossgen.files.pictures import to_png
 from mossgen.plugins.exporters import _facts
 
 SIDE = 256  # pixels of a picture on the sheet
@@ -35,7 +37,7 @@ def contact_sheet(items: Sequence[Item], blobs: Path, columns: int, out_png: Pat
         for number, line in enumerate(wrap(item.question or "", font)):
             draw.text((x, y + SIDE + 8 + number * LEADING), line, INK, font)
     with disk_errors(out_png):
-        sheet.save(out_png, "PNG", optimize=True)
+        write_whole(out_png, to_png(sheet, small=True))
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:

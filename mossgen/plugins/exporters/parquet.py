@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mossgen.files.disk import sha256
 from mossgen.plugins.exporters import _croissant
 from mossgen.plugins.exporters._columns import KINDS
 from mossgen.plugins.exporters._format import Format, write_json
@@ -38,7 +38,7 @@ class Options(_croissant.Options):
 
 def _fill(view: SetView, folder: Path, options: Options) -> None:
     path = write_parquet(view, folder, KINDS, with_image)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = sha256(path)
     about: dict[str, Any] = _croissant.describe(view, options, path.relative_to(folder).as_posix(), digest)
     write_json(folder / "croissant.json", about)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import os
 import threading
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from mossgen.errors import BackendError, ConfigError
+from mossgen.files.pictures import read_picture
 from mossgen.plugins.protocols import Drawing, PluginOptions
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 REFUSALS = ("moderation", "safety", "content_policy", "content policy")  # in a 400 that means: not this prompt
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_BYTES = 40_000_000  # of one picture
-MAX_PIXELS = 50_000_000  # of one picture: few bytes can unfold to more than the memory holds
 
 
 class Options(PluginOptions):
@@ -66,7 +65,6 @@ class OpenAIImager:
 
     def _one(self, drawing: Drawing) -> Image | None:
         import openai
-        from PIL import Image
 
         where = self._options.base_url or "the OpenAI API"
         try:
@@ -83,12 +81,7 @@ class OpenAIImager:
                 raise BackendError(f"{where} sent a picture of more than {MAX_BYTES:,} bytes: ask for a smaller size.")
             with self._lock:
                 self.cost += self._options.price  # paid for, whatever becomes of the others
-            with Image.open(io.BytesIO(base64.b64decode(encoded, validate=True))) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise BackendError(
-                        f"{where} sent a picture of {image.width}x{image.height}: ask for a smaller size."
-                    )
-                return image.convert("RGB")
+            return read_picture(base64.b64decode(encoded, validate=True))
         except openai.BadRequestError as error:
             if any(word in str(error).lower() for word in REFUSALS):
                 return None  # of this prompt alone: the run goes on
@@ -97,7 +90,7 @@ class OpenAIImager:
             raise BackendError(f"{where} did not draw with {self._options.model!r}: {_short(error)}.") from error
         except BackendError:
             raise
-        except Exception as error:  # garbage makes the client and Pillow raise nearly anything
+        except Exception as error:  # garbage makes the client raise nearly anything
             raise BackendError(f"{where} sent something that is no picture ({_short(error)}).") from error
 
 

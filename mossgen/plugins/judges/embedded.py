@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from mossgen.embedded.refusal import WEIGHTS, Judged, RefusalHead
+from mossgen.files.disk import sha256
 from mossgen.models import weights
 from mossgen.plugins.judges._english import FOREIGN, english
 from mossgen.plugins.protocols import Exchange, JudgeOptions, Labelled
@@ -41,9 +41,7 @@ class Embedded:
     sees = False
 
     def __init__(self, head: RefusalHead) -> None:
-        self.settings: Mapping[str, Any] = {
-            "weights": hashlib.sha256((WEIGHTS / "model.safetensors").read_bytes()).hexdigest()[:16]
-        }
+        self.settings: Mapping[str, Any] = {"weights": sha256(WEIGHTS / "model.safetensors")[:16]}
         self._head = head
 
     def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,6 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from mossgen.errors import ConfigError
+from mossgen.files.disk import sha256
 from mossgen.files.responses import Row, read_responses
 from mossgen.plugins.protocols import Failure, Query, Response, TargetOptions
 
@@ -32,8 +32,7 @@ def build(options: Options) -> Recorded:
     if len(targets) != 1:
         which = f"none of {options.of!r}" if not targets else f"those of {', '.join(targets)}"
         raise ConfigError(f"{file} holds {which}: name one with the option target.of.")
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Recorded(f"file:{options.of or file.stem}", {"sha256": digest}, rows)
+    return Recorded(f"file:{options.of or file.stem}", {"sha256": sha256(file)}, rows)
 
 
 class Recorded:
