@@ -98,7 +98,7 @@ def expand(dry_run: bool, quiet: bool, **given: Any) -> tuple[Any, str, int]:
         found = forecast(**_given(given))
         return found.to_dict(), _forecast_text(found), 0
     with Console(quiet) as console:
-        outcome = make(**_given(given), progress=console)
+        outcome = make(**_given(given), progress=console).outcome
     return outcome.to_dict(), "\n".join((_run_text(outcome), *outcome.notes)), _run_code(outcome)
 
 

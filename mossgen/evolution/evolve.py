@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ from mossgen.probes.probing import Wish
 from mossgen.runs.config import Evolution, RunConfig, freeze, refuse_changed_references
 from mossgen.runs.outputs import write_outputs
 from mossgen.runs.store import CONFIG, RunStore
+from mossgen.sets.run import Run, open_run
 from mossgen.stimulus.types import load_type
 
 if TYPE_CHECKING:
@@ -42,16 +43,15 @@ TARGETS = "targets"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Evolved:
-    """What came of an invocation of `evolve`: the new run, and its figures as `evolve.json` has them.
+@dataclass(frozen=True, eq=False)
+class Evolved(Run):
+    """The run that `evolve` made or went on with: a Sequence of its accepted items, with its figures.
 
-    The figures are described in the function figures.figures; they count all invocations.
+    The figures are those of `evolve.json`, described in the function figures.figures; they count all invocations.
     """
 
-    run: Path
-    wanted: int
-    figures: Mapping[str, Any]
+    wanted: int = field(kw_only=True)
+    figures: Mapping[str, Any] = field(kw_only=True)
 
     @property
     def complete(self) -> bool:
@@ -60,11 +60,11 @@ class Evolved:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `mossgen evolve --json` prints them."""
-        return {"run": str(self.run), **self.figures}
+        return {"run": str(self.path), **self.figures}
 
 
 def evolve(
-    run: str | Path,
+    run: str | Path | Run,
     targets: Sequence[str],
     *,
     n: int = 12,
@@ -100,7 +100,7 @@ def evolve(
     Raises ConfigError where an argument does not fit; MissingModel, BackendError or StoreError where the work fails.
     What was made by then is kept.
     """
-    source = Path(run)
+    source = run.path if isinstance(run, Run) else Path(run)
     refuse_wrong_counts(
         n=n, rounds=rounds, samples=samples, held_back=held_back, hard_at=hard_at, per_cluster=per_cluster
     )
@@ -119,7 +119,8 @@ def evolve(
     fetch_weights(config, progress)
     quota = Quota(n, rounds, Limits(max_time, max_cost))
     new = _New(folder_of(source, out), stimulus, config, evolution, references, quota)
-    return Evolved(new.folder, n, _make(new, parents, models, progress))
+    found = _make(new, parents, models, progress)
+    return Evolved(**open_run(new.folder).fields(), wanted=n, figures=found)
 
 
 def folder_of(run: Path, out: str | Path | None) -> Path:

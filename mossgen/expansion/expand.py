@@ -21,6 +21,7 @@ from mossgen.reviews.apply import apply_votes
 from mossgen.runs.config import RunConfig, freeze
 from mossgen.runs.outputs import write_outputs
 from mossgen.runs.store import CONFIG, RunStore
+from mossgen.sets.run import Run, open_run
 
 if TYPE_CHECKING:
     from mossgen.sets.dataset import Dataset
@@ -78,6 +79,17 @@ class Outcome:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Expanded(Run):
+    """The run that `expand` made or went on with: a Sequence of its accepted items, with what came of the call."""
+
+    outcome: Outcome = field(kw_only=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `mossgen expand --json` prints them."""
+        return self.outcome.to_dict()
+
+
 def expand(
     type: str | Path | StimulusType | None = None,
     n: int | None = None,
@@ -86,10 +98,11 @@ def expand(
     save_config: str | Path | None = None,
     progress: Progress = SILENT,
     **settings: Unpack[Given],
-) -> Outcome:
+) -> Expanded:
     """Makes `n` accepted items of one type. The same call again goes on with the run; a larger `n` adds to it.
 
-    >>> mossgen.expand("negated_harm", n=24, seed=7, against=["mossbench"])  # doctest: +SKIP
+    >>> run = mossgen.expand("negated_harm", n=24, seed=7, against=["mossbench"])  # doctest: +SKIP
+    >>> run[0].image, run[0].question, run.outcome.rejected  # doctest: +SKIP
 
     `type` is the name of a type, the YAML file of your own, or what `load_type` gives. The settings, each with its
     default, are described in expansion.settings.Settings: `n` (12), `seed` (0), `run` (generated/TYPE-SEED), `preset`
@@ -104,7 +117,9 @@ def expand(
     profile = Profile()
     setup = prepare({"type": type, "n": n, **settings}, config, save_config)
     fetch_weights(setup.config, progress, profile)
-    return make(setup.folder, setup.stimulus, setup.config, setup.settings, Watch(setup.settings.n, progress, profile))
+    watch = Watch(setup.settings.n, progress, profile)
+    outcome = make(setup.folder, setup.stimulus, setup.config, setup.settings, watch)
+    return Expanded(**open_run(setup.folder).fields(), outcome=outcome)
 
 
 def make(

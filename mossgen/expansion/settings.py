@@ -13,13 +13,16 @@ from typing import Annotated, Any, TypedDict
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mossgen.errors import ConfigError
+from mossgen.sets.dataset import Dataset
 from mossgen.stimulus.types import StimulusType
 
 
 def _text(value: Any) -> Any:
-    """A path, or a loaded type, as the text that stands for it."""
+    """A path, a loaded type or an opened set as the text that stands for it."""
     if isinstance(value, StimulusType):
         return str(value.source)
+    if isinstance(value, Dataset):
+        return str(value.path)
     return str(value) if isinstance(value, Path) else value
 
 
@@ -70,7 +73,7 @@ class Given(TypedDict, total=False):
     signals: Sequence[str] | None
     reviewed: bool | None
     votes: int | None
-    against: Sequence[str | Path] | None
+    against: Sequence[str | Path | Dataset] | None
     max_cost: float | None
     max_time: float | None
     max_candidates: int | None

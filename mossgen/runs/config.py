@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -316,15 +317,25 @@ def refuse_changed_references(before: RunConfig, now: RunConfig, path: Path) -> 
 
 
 def read_config(path: Path) -> RunConfig:
-    """The frozen configuration of a run. Raises ConfigError if it is missing or was broken."""
+    """The frozen configuration of a run. Raises ConfigError if it is missing, was broken, or is another version's."""
     try:
-        return RunConfig.model_validate_json(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return RunConfig.model_validate_json(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}): give the folder of a run.") from None
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "(top level)"
-        raise ConfigError(f"{path}: {field}: {first['msg']}: it was altered, or made by another version.") from None
+        raise ConfigError(
+            f"{path}: {field}: {first['msg']}: it was altered, or another version of mossgen made the run "
+            f"({_version_in(text)}; this is {__version__}): make the run again, with `mossgen expand` in a new folder."
+        ) from None
+
+
+def _version_in(text: str) -> str:
+    """The version that a run.json names, as far as it can be read."""
+    found = re.search(r'"mossgen": "([\w.+-]{1,40})"', text)
+    return f"it names {found[1]}" if found else "it names none"
 
 
 def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:

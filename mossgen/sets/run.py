@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,10 @@ class Run(Dataset):
     """A run: a Sequence of its accepted items. `counts` says how many items stand in each state."""
 
     counts: Mapping[str, int] | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Its fields by name, for a kind of run that has more of them."""
+        return {field.name: getattr(self, field.name) for field in fields(Run)}
 
     @cached_property
     def config(self) -> RunConfig:
