@@ -228,7 +228,7 @@ def same_weights(config: RunConfig, stimulus: StimulusType) -> None:
     now = canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH))
     if changed or now != config.template_sha256:
         what = f"other weights of {changed[0]}" if changed else f"another template {config.type}"
-        raise ConfigError(f"The run was made with {what} than there is now: make it again, with another --run.")
+        raise ConfigError(f"The run was made with {what} than there is now: make it again, in another folder.")
 
 
 def refuse_own_writer(writer: Part, checkers: Sequence[Part]) -> None:
@@ -298,7 +298,7 @@ def freeze(config: RunConfig, path: Path, empty: bool = False) -> None:
     try:
         disk.write_whole(path, text.encode())
     except OSError as error:
-        raise StoreError(f"{path}: cannot be written ({error.strerror}): choose another --run folder.") from error
+        raise StoreError(f"{path}: cannot be written ({error.strerror}): choose another folder for the run.") from error
 
 
 def refuse_changed_references(before: RunConfig, now: RunConfig, path: Path) -> None:
