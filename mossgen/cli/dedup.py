@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers, one_line, parse_options
+from mossgen.cli._common import answers, odd, one_line, parse_options
 
 if TYPE_CHECKING:
     from mossgen.duplicates.report import DedupReport, ItemReport
@@ -47,6 +47,7 @@ def _text(report: DedupReport) -> str:
     lines.append(f"{sum(not item.kept for item in report.items)} are near-duplicates of something.")
     if report.without_picture:
         lines.append(f"{report.without_picture} items and references have no picture: compared by text alone.")
+    lines += odd(report.problems)
     return "\n".join(lines)
 
 

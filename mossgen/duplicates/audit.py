@@ -102,7 +102,9 @@ def audit(
     reference, marks = _protected(against, sides)
     found = AuditReport(str(file))
     same = _Exact(reference)
-    near = None if exact else _Likeness(reference, ready_embedder({}, progress))
+    odd = dict(reference.problems)
+    near = None if exact else _Likeness(reference, ready_embedder({}, progress), odd)
+    found.unreadable += [f"{reference.name}/{key}: {why}" for key, why in odd.items()]
     rows = training_rows(Path(file), [Path(folder) for folder in images], found.unreadable)
     while batch := list(itertools.islice(rows, BATCH)):
         for row in batch:
@@ -205,9 +207,9 @@ class _Questions:
 class _Likeness:
     """Finds near-copies by the embedder's vectors."""
 
-    def __init__(self, reference: Dataset, embedder: Embedder) -> None:
+    def __init__(self, reference: Dataset, embedder: Embedder, odd: dict[str, str]) -> None:
         self._embedder = embedder
-        self._items = embed_set(reference, embedder, odd={})
+        self._items = embed_set(reference, embedder, odd=odd)
 
     def of(self, rows: Sequence[Row], found: AuditReport) -> list[Hit]:
         """For each row the item that it is nearest to, where a threshold is reached."""

@@ -103,9 +103,11 @@ def judge(
         raise ConfigError(f"`side` {side} is of a set: give the set too, as `items`.")
     paths = _paths(responses)
     folder, own = _folder(paths, Path(out) if out is not None else None)
-    rows, records = remembered(folder, gather(paths)), dict[str, Record]()
+    rows, records, odd = remembered(folder, gather(paths)), dict[str, Record](), None
     if items is not None:
-        rows, records = matched(rows, askable(open_items(items, side=side)))
+        source = open_items(items, side=side)
+        odd = source.odd()
+        rows, records = matched(rows, askable(source))
     loaded = [load_judge(part, progress) for part in parts]
     tallies: dict[str, Tally] = {}
     with Labels(folder / LABELS, rows) as labels:
@@ -118,7 +120,7 @@ def judge(
     told = figures(by_judge(rows, found, empty_refuses), empty_refuses)
     with disk_errors(folder / RATES):
         write_whole(folder / RATES, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
-    notes = _notes(rows, records, loaded, parts)
+    notes = [*_notes(rows, records, loaded, parts), *([odd] if odd else [])]
     return Judgement(folder, rows, found, [one.name for one in loaded], tallies, told, notes)
 
 

@@ -85,7 +85,7 @@ def _write(sources: Sources, judge: str, empty_refuses: bool, out: Path) -> list
         _csv(stage / "rates.csv", [f.name for f in fields(Cell)], told["rates"])
         _csv(stage / "items.csv", [f.name for f in fields(Refused)], [_flat(item) for item in items])
         whole = {"sources": list(sources.names), "judge": judge, **told, "items": [asdict(i) for i in items],
-                 "contents": contents}  # fmt: skip
+                 "contents": contents, "problems": dict(sources.problems)}  # fmt: skip
         (stage / "report.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         text = page.render(stage, page.Content(sources, judge, judged, table, told, items, contents))
         (stage / PAGE).write_text(text, encoding="utf-8", errors="replace")

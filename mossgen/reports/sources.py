@@ -37,6 +37,7 @@ class Sources:
     rows: Sequence[Row]
     labels: Sequence[Label]
     items: Mapping[str, Record]
+    problems: Mapping[str, str]  # of records that cannot be used, by SET/ID
 
 
 def read_sources(paths: Sequence[Path]) -> Sources:
@@ -49,10 +50,11 @@ def read_sources(paths: Sequence[Path]) -> Sources:
         if path.is_dir() and path not in folders and (path / LABELS).is_file():
             raise ConfigError(f"{path} has labels and no {RESPONSES}: run `mossgen judge` again.")
     labels = [label for path in folders for label in Labels(path / LABELS, gather([path])).read().rows.values()]
-    sets = [askable(open_items(path)) for path in paths if path not in folders]
-    items = {record.id: record for records in sets for record in records}
+    sets = [open_items(path) for path in paths if path not in folders]
+    items = {record.id: record for one in sets for record in askable(one)}
+    problems = {f"{one.name}/{key}": why for one in sets for key, why in one.problems.items()}
     names = [path.resolve().name for path in paths]
-    return Sources(names, gather(folders) if folders else [], labels, items)
+    return Sources(names, gather(folders) if folders else [], labels, items, problems)
 
 
 def refused(judged: Sequence[Judged], items: Mapping[str, Record]) -> list[Refused]:

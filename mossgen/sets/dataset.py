@@ -197,8 +197,9 @@ class Dataset(Sequence[Record]):
 
     @property
     def partners(self) -> list[Record]:
-        """The harmful partners that lie beside the records."""
-        return [partner for record in self.records for partner in record.partners]
+        """The harmful partners that lie beside the records, in the order of their files."""
+        found = [partner for record in self.records for partner in record.partners]
+        return sorted(found, key=lambda p: (self.sides.index(p.side) if p.side in self.sides else -1, p.number))
 
     def odd(self) -> str | None:
         """How many records have a problem, with the first, in a sentence; None where none has."""

@@ -149,11 +149,6 @@ def picture(part: Path, row: Mapping[str, Any]) -> Path:
     path = part / str(row["file_name"])
     if ".." in path.parts or not path.is_relative_to(part):  # an absolute name would leave the folder too
         raise ConfigError(f"{path}: the picture of item {row['id']} lies outside of its side's folder.")
-    return unaltered(path, row)
-
-
-def unaltered(path: Path, row: Mapping[str, Any]) -> Path:
-    """The path of a row's picture. Raises ConfigError where it is missing, moved or changed."""
     if not path.is_file():
         raise ConfigError(f"{path}: the picture of item {row['id']} is missing: run `mossgen verify` there.")
     if sha256(path) != row.get("image_sha256"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mossgen.errors import ConfigError
 from mossgen.files.folders import exported
@@ -24,6 +25,7 @@ from mossgen.stimulus.types import load_type
 
 INFORMATION = Path("images_information") / "information.json"  # MOSSBench's rows, in its data and data_contrast
 READABLE = ("imagefolder", "mossbench", "parquet", "vlmevalkit")  # exports that hold the rows they were made of
+SHORT = 64  # characters: in VLMEvalKit's TSV no picture is shorter
 METADATA = (".jsonl", ".csv", ".parquet")  # what the metadata of an ImageFolder may be
 INLINE = (".parquet", ".tsv")  # their pictures are in the file itself, so that it may be larger
 SIDES = ("train", "dev", "validation", "test")  # as `datasets` calls the parts of an ImageFolder
@@ -201,12 +203,24 @@ def _rows(file: Path, first: int, type_name: str | None) -> list[Record]:
     if file.suffix in SUFFIXES and file.stat().st_size > most:
         raise ConfigError(f"{file} is larger than {most:,} bytes: split it.")
     records = []
+    pictures: dict[str, str] = {}
     for number, line in enumerate(read_lines(file, "strict"), first):
         name = f"row {number - first + 1}" if line.key is None else line.key
-        record = read_row(line.value, number, name, file.parent, type_name)
+        row = _with_picture(line.value, pictures) if file.suffix == ".tsv" else line.value
+        record = read_row(row, number, name, file.parent, type_name)
         problem = f"line {line.number}: {line.problem}." if line.problem else record.problem
         records.append(replace(record, file=file, key=line.key or "", problem=problem))
     return records
+
+
+def _with_picture(row: dict[str, Any], pictures: dict[str, str]) -> dict[str, Any]:
+    """A row of VLMEvalKit's TSV, in which a short `image` is the index of an earlier row with the same picture."""
+    image = str(row.get("image") or "")
+    if image in pictures:
+        return {**row, "image": pictures[image]}
+    if len(image) > SHORT:
+        pictures[str(row.get("index"))] = image
+    return row
 
 
 def _told_apart(records: Sequence[Record], root: Path) -> list[Record]:

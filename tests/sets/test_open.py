@@ -389,6 +389,23 @@ def test_one_id_twice_in_a_file_is_told_apart(tmp_path: Path) -> None:
     assert [record.id for record in open_set(tmp_path / "a.jsonl")] == ["x", "x#2"]
 
 
+def test_a_picture_that_an_earlier_row_of_a_tsv_has(tmp_path: Path) -> None:
+    """As in VLMEvalKit, which writes a picture that several questions are about once."""
+    rows = [{"index": 1, "image": base64.b64encode(png(1)).decode(), "question": "What?"}]
+    path = table(tmp_path / "a.tsv", "\t", [*rows, {"index": 2, "image": 1, "question": "Why?"}])
+    assert [record.picture_bytes() for record in open_set(path)] == [png(1)] * 2
+
+
+def test_audit_names_what_it_could_not_look_for(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": "x", "question": QUESTIONS[0], "image": "gone.png"}) + "\n")
+    (tmp_path / "train.jsonl").write_text(json.dumps({"text": QUESTIONS[0]}) + "\n")
+    code, result, _ = verb("audit", tmp_path / "train.jsonl", "--against", tmp_path / "a.jsonl", "--exact")
+    assert (code, [hit["item"] for hit in result["hits"]]) == (1, ["x"])
+    [odd] = result["unreadable"]
+    assert odd.startswith("a/x: ")
+    assert "there is no such picture" in odd
+
+
 def test_a_type_of_ones_own_is_for_those_that_do_not_say_theirs(tiny, tmp_path: Path) -> None:
     rows = [
         {"question": "One?"},

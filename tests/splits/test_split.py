@@ -283,6 +283,7 @@ def test_the_verbs(runs, tmp_path: Path) -> None:
     result = json.loads(done.stdout)
     assert (result["sides"], result["leaks"]) == ({"train": 56, "dev": 8, "test": 16}, 0)
     assert set(result["nearest"]["train-test"]) == {"text", "image", "pair"}
-    assert json.loads(mossgen("verify", tmp_path / "set", "--json").stdout) == {"ok": True, "problems": []}
+    verified = json.loads(mossgen("verify", tmp_path / "set", "--json").stdout)
+    assert verified == {"ok": True, "finished": True, "problems": [], "unfinished": None}
     (tmp_path / "set/test/metadata.jsonl").write_text("")
     assert mossgen("verify", tmp_path / "set").returncode == 1
