@@ -1,33 +1,30 @@
-"""The README's commands exist as they stand there. The two of the set-up are run for real by .ci/run."""
+"""The README's commands, run in its order. The two of the set-up are run as they stand by .ci/run."""
 
 import re
-import shlex
+from pathlib import Path
 
-import click
-import pytest
+from support.chat import Chat
+from support.command import mossgen
 from support.paths import ROOT
+from support.readme import COMMANDS, INSTEAD, LINES, NOT_RUN, TEXT, answer, furnish, runnable
 
 from mossgen.cli import main
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(?:console|bash|sh)\n(.*?)```", README, re.DOTALL)
-LINES = [line.strip() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines()]
-COMMANDS = sorted({part.strip() for line in LINES for part in line.split("&&") if part.strip().startswith("mossgen ")})
+
+def test_the_commands_run_in_order(real_run: Path, chat: Chat, tmp_path: Path) -> None:
+    furnish(tmp_path, real_run)
+    url = chat(answer).url
+    for command in COMMANDS:
+        if command not in NOT_RUN:
+            done = mossgen(*runnable(command, url), cwd=tmp_path)
+            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 
-def test_there_are_commands() -> None:
-    assert len(COMMANDS) >= 12
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_parses(command: str) -> None:
-    arguments = shlex.split(command.partition(" #")[0])[1:]
-    node: click.Command = main
-    context = click.Context(main, info_name="mossgen")
-    while isinstance(node, click.Group):
-        name, node, arguments = node.resolve_command(context, arguments)
-        assert node is not None, name
-    node.make_context(node.name, list(arguments))
+def test_what_is_not_run_as_it_stands_is_in_the_readme() -> None:
+    assert len(COMMANDS) >= 40
+    assert set(NOT_RUN) < set(COMMANDS)
+    for one in INSTEAD:
+        assert any(one.part in command for command in COMMANDS), one.part
 
 
 def test_ci_runs_the_two_commands_and_then_lint_and_types() -> None:
@@ -46,7 +43,7 @@ def test_ci_runs_the_two_commands_and_then_lint_and_types() -> None:
 
 def test_every_verb_is_in_the_readme() -> None:
     for verb in main.commands:
-        assert f"mossgen {verb}" in README, verb
+        assert f"mossgen {verb}" in TEXT, verb
 
 
 def test_the_readers_script_knows_its_tools() -> None:
@@ -63,6 +60,6 @@ def test_the_readers_script_knows_its_tools() -> None:
 
 
 def test_links_and_pictures_are_there() -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    targets = re.findall(r"\]\(([^)#]+)\)", TEXT)
     missing = [t for t in targets if not t.startswith("http") and not (ROOT / t).exists()]
     assert not missing
