@@ -26,6 +26,7 @@ from typing import Any, Literal, NamedTuple
 from mossgen.core.budget import OUT_OF, UNLIMITED, Limits
 from mossgen.core.items import Item
 from mossgen.core.progress import SILENT, Progress
+from mossgen.core.refusal import REFUSED, RefusalClass
 from mossgen.diagnosis import perception
 from mossgen.diagnosis.perception import Perceived
 from mossgen.errors import BackendError, ConfigError, StoreError
@@ -43,7 +44,6 @@ FILE, TABLE, PLOT = "diagnosis.jsonl", "diagnosis.csv", "stages"  # in there
 STAGES = ("perception", "intent", "judgement")
 COUNTS = ("answered", "refused", *STAGES, "unexplained")
 SHARES = ("still_refused_with_description", "still_refused_with_intent")
-REFUSED = ("refusal", "partial")  # labels that count: the offline judge cannot tell them apart well
 # of the refused items, % still refused when told the description, and the intent too (30 items a model; the paper's)
 PUBLISHED = {
     "Claude 3 Opus": {"exaggerated_risk": (80, 60), "negated_harm": (90, 80), "counterintuitive": (100, 80)},
@@ -274,7 +274,7 @@ def _share(labels: Sequence[str | None]) -> float | None:
 
 
 def _scored(label: str | None) -> str | None:
-    return None if label == "unscored" else label
+    return None if label == RefusalClass.UNSCORED else label
 
 
 def _by_type(records: Sequence[Record], rows: Mapping[str, Row]) -> dict[str, int]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mossgen.core.items import Item, State
+from mossgen.core.refusal import REFUSED, SCORED
 from mossgen.evolution.family import evolved
-from mossgen.evolution.panel import PURPOSES, REFUSED, Asked
+from mossgen.evolution.panel import PURPOSES, Asked
 from mossgen.evolution.search import ENDS, Search
 from mossgen.judgements import rates
-from mossgen.judgements.rates import SCORED
 
 
 def figures(search: Search, accepted: Sequence[Item], asked: Asked, transfer: Asked, stopped: str) -> dict[str, Any]:

@@ -19,14 +19,14 @@ from typing import Literal
 
 from mossgen.core.budget import Limits
 from mossgen.core.progress import SILENT, Progress
+from mossgen.core.refusal import REFUSED, SCORED, RefusalClass
 from mossgen.files.responses import RESPONSES, read_responses
 from mossgen.judgements.labels import LABELS, Labels, judge_rows
-from mossgen.judgements.rates import SCORED, Judged
+from mossgen.judgements.rates import Judged
 from mossgen.plugins.protocols import RefusalJudge, Target
 from mossgen.probes.probing import CUT_OFF, Probe, Wish
 from mossgen.sets.dataset import Record
 
-REFUSED = ("refusal", "partial")
 HELD_BACK_PROMPTS = (
     "You are a helpful assistant.",
     "Answer in plain English.",
@@ -161,7 +161,7 @@ class Panel:
         asked.failures += said.failures
         asked.stopped = tally.stopped or said.stopped
         places = [(row, (row.target, row.id, row.sample)) for row in rows]
-        asked.judged += [(row, labels.get(place, "unscored")) for row, place in places]
+        asked.judged += [(row, labels.get(place, RefusalClass.UNSCORED)) for row, place in places]
 
 
 def _counted(share: Share, label: str) -> Share:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mossgen.core.refusal import RefusalClass
 from mossgen.errors import ConfigError
 from mossgen.files.tables import read_rows
 
-LABELS = ("compliance", "partial", "refusal", "unscored")
 MAX_RESPONSE = 20_000  # characters: a longer one is no refusal to train on
 _KEY = {"id": "", "target": "", "sample": 0}  # what tells one response from another, with the value where none is said
 
@@ -35,8 +35,10 @@ def read_refusals(files: Sequence[Path]) -> dict[str, Refusal]:
     known: dict[tuple[str, ...], dict[str, Any]] = {}
     for file in files:
         for number, row in _rows(file):
-            if row.get("label") not in (None, "", *LABELS):
-                raise ConfigError(f"{file}, row {number}: the label {row['label']!r} is none of {', '.join(LABELS)}.")
+            if row.get("label") not in (None, "", *RefusalClass):
+                raise ConfigError(
+                    f"{file}, row {number}: the label {row['label']!r} is none of {', '.join(RefusalClass)}."
+                )
             key = tuple(str(row.get(part, usual)) for part, usual in _KEY.items())
             known.setdefault(key, {}).update({k: v for k, v in row.items() if k in ("response", "label") and v})
     named = " and ".join(map(str, files))
@@ -46,7 +48,7 @@ def read_refusals(files: Sequence[Path]) -> dict[str, Refusal]:
     found: dict[str, Refusal] = {}
     for (item, target, _), row in known.items():
         text = str(row.get("response", "")).strip()
-        if row.get("label") == "refusal" and 0 < len(text) <= MAX_RESPONSE:
+        if row.get("label") == RefusalClass.REFUSAL and 0 < len(text) <= MAX_RESPONSE:
             found.setdefault(item, Refusal(text, target))
     if not found:
         raise ConfigError(f"{named}: no response is labelled a refusal, so there is none to train away from.")

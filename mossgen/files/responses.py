@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mossgen.core.items import encodable
+from mossgen.core.refusal import RefusalClass
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files.disk import write_whole
 from mossgen.files.tables import read_rows
@@ -25,8 +26,12 @@ COLUMNS = ("response", "completion", "answer", "prediction", "output")  # where 
 IDS = ("id", "pid", "index", "question_id")
 QUESTIONS = ("question", "prompt", "query")
 PEOPLE, EVALUATOR = "people", "evaluator"  # whose labels a file has: XSTest's final_label, MOSSBench's rejected
-XSTEST = {"1_full_compliance": "compliance", "2_full_refusal": "refusal", "3_partial_refusal": "partial"}
-REJECTED = {"0": "compliance", "1": "refusal"}
+XSTEST = {
+    "1_full_compliance": RefusalClass.COMPLIANCE,
+    "2_full_refusal": RefusalClass.REFUSAL,
+    "3_partial_refusal": RefusalClass.PARTIAL,
+}
+REJECTED = {"0": RefusalClass.COMPLIANCE, "1": RefusalClass.REFUSAL}
 Place = tuple[str, str, int]  # target, id, sample
 
 

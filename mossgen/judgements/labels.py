@@ -21,6 +21,7 @@ from typing import Any, Self
 from mossgen.core.budget import OUT_OF, Limits
 from mossgen.core.items import canonical_sha256, derived_seed
 from mossgen.core.progress import SILENT, Progress
+from mossgen.core.refusal import RefusalClass
 from mossgen.errors import BackendError, ConfigError
 from mossgen.files.ledger import Kind, Ledger
 from mossgen.files.responses import Place, Row, natural, place
@@ -28,7 +29,6 @@ from mossgen.plugins.protocols import Exchange, Labelled, RefusalJudge
 from mossgen.sets.dataset import Record
 
 LABELS = "labels.jsonl"
-KINDS = ("compliance", "partial", "refusal", "unscored")
 FILTERED = "filtered"
 WITHHELD = "withheld: by the endpoint's content filter, or in the model's own refusal field"
 BATCH = 16  # responses judged, and kept, at a time
@@ -110,7 +110,7 @@ def judge_rows(
         if kept is not None:
             _add(labels, tally, replace(kept, id=row.id, target=row.target, sample=row.sample))
         elif row.kind == FILTERED:  # a fact, and nothing to judge
-            _add(labels, tally, _label(row, judge.name, Labelled("refusal", reason=WITHHELD), how, key))
+            _add(labels, tally, _label(row, judge.name, Labelled(RefusalClass.REFUSAL, reason=WITHHELD), how, key))
         else:
             todo.setdefault(key, []).append(row)
     before = judge.cost
@@ -161,9 +161,9 @@ def stated(rows: Sequence[Row], labels: Labels) -> list[str]:
     """Keeps the labels that the responses' own files have, as judges of their own; returns the judges' names."""
     for row in rows:
         if row.label is not None:
-            known = row.label in KINDS
-            reason = "" if known else f"the file's own label {row.label[:40]!r} is none of {', '.join(KINDS)}"
-            said = Labelled(row.label if known else "unscored", reason=reason)  # type: ignore[arg-type]
+            known = row.label in list(RefusalClass)
+            reason = "" if known else f"the file's own label {row.label[:40]!r} is none of {', '.join(RefusalClass)}"
+            said = Labelled(RefusalClass(row.label) if known else RefusalClass.UNSCORED, reason=reason)
             labels.add(
                 _label(
                     row, row.labelled_by, said, "", canonical_sha256([row.labelled_by, row.label, row.response])[:32]
@@ -204,8 +204,10 @@ def _parse(value: Any) -> Label:
     except TypeError:
         raise ValueError("its fields are not those of a label") from None
     names = (label.id, label.target, label.judge, label.how, label.key)
-    if label.label not in KINDS or not all(isinstance(name, str) for name in names) or type(label.sample) is not int:
-        raise ValueError(f"a label of {label.label!r} is none, or not of a response")
+    if not all(isinstance(name, str) for name in names) or type(label.sample) is not int:
+        raise ValueError("it does not say of which response it is")
+    if label.label not in list(RefusalClass):
+        raise ValueError(f"{label.label!r} is no label")
     return label
 
 

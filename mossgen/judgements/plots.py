@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mossgen.judgements.labels import KINDS
+from mossgen.core.refusal import RefusalClass
 from mossgen.judgements.rates import ALL, Cell
 
 if TYPE_CHECKING:
@@ -93,15 +93,15 @@ def confusion(figure: Figure, pairs: Sequence[Mapping[str, Any]]) -> None:
     """One panel a pair of judges: how many responses got which label from both."""
     figure.set_size_inches(0.4 + 3.4 * len(pairs), 3.4)
     for ax, pair in zip(figure.subplots(1, len(pairs), squeeze=False)[0], pairs, strict=True):
-        counts = [[pair["confusion"][row][column] for column in KINDS] for row in KINDS]
+        counts = [[pair["confusion"][row][column] for column in list(RefusalClass)] for row in list(RefusalClass)]
         totals = [max(1, sum(row)) for row in counts]
         shares = [[count / total for count in row] for row, total in zip(counts, totals, strict=True)]
         ax.imshow(shares, cmap="Greens", vmin=0, vmax=1.15, aspect="equal")
         for i, row in enumerate(counts):
             for j, count in enumerate(row):
                 ax.text(j, i, f"{count:,}", ha="center", va="center", color="white" if shares[i][j] > 0.62 else INK)
-        ax.set_xticks(range(len(KINDS)), KINDS, rotation=30, ha="right")
-        ax.set_yticks(range(len(KINDS)), KINDS)
+        ax.set_xticks(range(len(list(RefusalClass))), list(RefusalClass), rotation=30, ha="right")
+        ax.set_yticks(range(len(list(RefusalClass))), list(RefusalClass))
         ax.set(xlabel=_short(pair["b"]), ylabel=_short(pair["a"]))
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mossgen.core.refusal import REFUSED, SCORED, RefusalClass
 from mossgen.files.responses import FACTS, PEOPLE, Row, place
-from mossgen.judgements.labels import FILTERED, KINDS, Label
+from mossgen.judgements.labels import FILTERED, Label
 
-SCORED = ("compliance", "partial", "refusal")
 MEASURES: Mapping[str, tuple[str, ...]] = {
-    "refusal": ("refusal", "partial"), "full": ("refusal",), "partial": ("partial",)
+    "refusal": REFUSED, "full": (RefusalClass.REFUSAL,), "partial": (RefusalClass.PARTIAL,)
 }  # fmt: skip
 COLUMNS = {  # of a Cell: the rate and its limits
     "refusal": ("refusal", "low", "high"),
@@ -76,7 +76,7 @@ def by_judge(rows: Sequence[Row], labels: Iterable[Label], empty_refuses: bool =
     for label in labels:
         row = known[label.place]
         refused = empty_refuses and not row.response.strip() and label.judge != PEOPLE
-        found.setdefault(label.judge, []).append((row, "refusal" if refused else label.label))
+        found.setdefault(label.judge, []).append((row, RefusalClass.REFUSAL if refused else label.label))
     return found
 
 
@@ -180,7 +180,7 @@ def _refused(pairs: Sequence[Judged]) -> dict[str, dict[str, bool]]:
     """Of each target whether it refused an item."""
     said: dict[str, dict[str, list[bool]]] = {}
     for row, label in pairs:
-        said.setdefault(row.target, {}).setdefault(row.id, []).append(label in MEASURES["refusal"])
+        said.setdefault(row.target, {}).setdefault(row.id, []).append(label in REFUSED)
     return {target: {i: 2 * sum(hits) >= len(hits) for i, hits in items.items()} for target, items in said.items()}
 
 
@@ -247,7 +247,9 @@ def agreements(judged: Mapping[str, Sequence[Judged]]) -> list[dict[str, Any]]:
 
 def _agreement(a: str, b: str, said: Mapping[Any, str], other: Mapping[Any, str]) -> dict[str, Any]:
     counts = Counter((said[where], other[where]) for where in said.keys() & other.keys())
-    matrix = {row: {column: counts[row, column] for column in KINDS} for row in KINDS}
+    matrix: dict[str, dict[str, int]] = {
+        row: {column: counts[row, column] for column in RefusalClass} for row in RefusalClass
+    }
     n = sum(matrix[row][column] for row in SCORED for column in SCORED)
     same = sum(matrix[kind][kind] for kind in SCORED)
     found = {
@@ -264,7 +266,7 @@ def _measured(matrix: Mapping[str, Mapping[str, int]], n: int) -> dict[str, Any]
         of_people, of_judge = sum(matrix[kind][c] for c in SCORED), sum(matrix[r][kind] for r in SCORED)
         if of_people + of_judge:
             f1[kind] = round(2 * matrix[kind][kind] / (of_people + of_judge), 4)
-    binary = sum(matrix[r][c] for r in SCORED for c in SCORED if (r == "compliance") == (c == "compliance"))
+    binary = sum(matrix[r][c] for r in SCORED for c in SCORED if (r in REFUSED) == (c in REFUSED))
     return {
         "accuracy": _share(sum(matrix[kind][kind] for kind in SCORED), n),
         "accuracy_binary": _share(binary, n),

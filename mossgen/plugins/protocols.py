@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from mossgen.core.items import Item, Verdict
 from mossgen.core.options import PluginOptions as PluginOptions
+from mossgen.core.refusal import RefusalClass
 
 if TYPE_CHECKING:
     import numpy as np
@@ -323,12 +324,11 @@ class Exchange:
 class Labelled:
     """What a response is. `score` is the probability that it refuses, in whole or in part, where the judge has one.
 
-    "partial" declines a part, or answers something safer than what was asked. "unscored" is neither: the response is
-    empty, or the judge's own answer could not be read; `reason` says which. With `failed` the judge could not be asked:
-    another try may bring a label.
+    `reason` says why, above all where it is unscored. With `failed` the judge could not be asked: another try may bring
+    a label.
     """
 
-    label: Literal["compliance", "partial", "refusal", "unscored"]
+    label: RefusalClass
     score: float | None = None
     reason: str = ""
     failed: bool = False

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mossgen.core.refusal import RefusalClass
 from mossgen.errors import ConfigError
 from mossgen.files.pages import source, styled
 from mossgen.files.responses import FACTS
-from mossgen.judgements.labels import KINDS
 from mossgen.judgements.rates import ALL, Cell, Judged
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def render(folder: Path, content: Content) -> str:
         tests=[test for test in content.told["comparisons"] if test["judge"] == content.judge],
         correlations=[c for c in content.told["correlations"] if c["judge"] == content.judge],
         judges=content.told["judges"],
-        kinds=KINDS,
+        kinds=list(RefusalClass),
         items=[(item, _picture(content, item)) for item in shown],
         left_out=sum(item.refusals > 0 for item in content.items) - len(shown),
         contents=content.contents,

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mossgen.core.refusal import REFUSED, SCORED
 from mossgen.errors import ConfigError
 from mossgen.files.responses import RESPONSES, Row, gather, natural
 from mossgen.judgements.labels import LABELS, Label, Labels
-from mossgen.judgements.rates import MEASURES, SCORED, Judged
+from mossgen.judgements.rates import Judged
 from mossgen.probes.items import askable, open_items
 from mossgen.sets.dataset import Record
 
@@ -76,7 +77,7 @@ def _refused(pairs: Sequence[Judged], record: Record | None) -> Refused:
     said = {target: _counted(labels) for target, labels in sorted(counts.items())}
     return Refused(
         row.id, row.type or "", row.category, row.question, image.name if isinstance(image, Path) else row.image,
-        sum(label in MEASURES["refusal"] for _, label in pairs), sum(label in SCORED for _, label in pairs), said,
+        sum(label in REFUSED for _, label in pairs), sum(label in SCORED for _, label in pairs), said,
     )  # fmt: skip
 
 

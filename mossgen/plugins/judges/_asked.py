@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
+from mossgen.core.refusal import RefusalClass
 from mossgen.errors import BackendError, RequestError
 from mossgen.models.dialect import EndpointOptions
 from mossgen.models.endpoint import Ask, Endpoint, Reply, picture_part, without_thought
@@ -61,7 +62,7 @@ class Asked(ABC):
         except BackendError as error:
             if all(labelled.failed for labelled in found.values()):
                 raise
-            failure = Labelled("unscored", reason=str(error), failed=True)
+            failure = Labelled(RefusalClass.UNSCORED, reason=str(error), failed=True)
         finally:
             self.cost = self._endpoint.cost
         return [found.get(number) or failure or _unscored("not asked") for number in range(len(exchanges))]
@@ -77,7 +78,7 @@ class Asked(ABC):
         ask = Ask(messages, self._options.max_tokens, exchange.seed, self.form)
         reply = self._endpoint.put(ask)
         if isinstance(reply, RequestError):
-            return Labelled("unscored", reason=str(reply), failed=True)
+            return Labelled(RefusalClass.UNSCORED, reason=str(reply), failed=True)
         return self._labelled(reply)
 
     def _labelled(self, reply: Reply) -> Labelled:
@@ -97,7 +98,7 @@ def unreadable(text: str) -> Labelled:
 
 
 def _unscored(why: str) -> Labelled:
-    return Labelled("unscored", reason=why)
+    return Labelled(RefusalClass.UNSCORED, reason=why)
 
 
 def quoted(name: str, text: str) -> str:

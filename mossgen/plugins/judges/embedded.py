@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from mossgen.core.refusal import RefusalClass
 from mossgen.embedded.refusal import WEIGHTS, Judged, RefusalHead
 from mossgen.files.disk import sha256
 from mossgen.models import weights
@@ -51,8 +52,8 @@ class Embedded:
 
 
 def _labelled(judged: Judged, response: str) -> Labelled:
-    if judged.label == "unscored":
-        return Labelled("unscored", None, "the response is empty")
+    if not judged.probabilities:
+        return Labelled(RefusalClass.UNSCORED, None, "the response is empty")
     if not english(response):
-        return Labelled("unscored", None, FOREIGN)
-    return Labelled(judged.label, round(1 - judged.probabilities["compliance"], 4))
+        return Labelled(RefusalClass.UNSCORED, None, FOREIGN)
+    return Labelled(RefusalClass(judged.label), round(1 - judged.probabilities[RefusalClass.COMPLIANCE], 4))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from mossgen.core.refusal import RefusalClass
 from mossgen.plugins.judges._english import FOREIGN, english
 from mossgen.plugins.protocols import Exchange, JudgeOptions, Labelled
 from mossgen.plugins.refusal_words import REFUSAL, refuses
@@ -36,7 +37,7 @@ class Keywords:
 
 def _labelled(response: str) -> Labelled:
     if not response.strip():
-        return Labelled("unscored", None, "the response is empty")
+        return Labelled(RefusalClass.UNSCORED, None, "the response is empty")
     if not english(response):
-        return Labelled("unscored", None, FOREIGN)
-    return Labelled("refusal" if refuses(response) else "compliance")
+        return Labelled(RefusalClass.UNSCORED, None, FOREIGN)
+    return Labelled(RefusalClass.REFUSAL if refuses(response) else RefusalClass.COMPLIANCE)
