@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mossgen.checks.policy import Policy
 from mossgen.checks.verdicts import spent, verdicts
 from mossgen.core.budget import UNLIMITED, Limits
-from mossgen.core.items import Decision, Item, Label, Verdict, canonical, canonical_sha256
+from mossgen.core.items import Decision, Item, Rating, Verdict, canonical, canonical_sha256
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import BackendError, ConfigError, TemplateError
 from mossgen.files.ledger import Kind, Ledger
@@ -153,7 +153,7 @@ def _row(record: Record, said: Sequence[Verdict], policy: Policy) -> Row:
         "question": record.question,
         "image": record.picture.name if isinstance(record.picture, Path) else None,
         "decision": str(ruling.label or Decision.UNSURE),
-        "label": str(ruling.label or Label.BORDERLINE),
+        "label": str(ruling.label or Rating.BORDERLINE),
         "accepted": ruling.accepted,
         "by": ruling.by,
         "reason": ruling.reason,

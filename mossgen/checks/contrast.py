@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mossgen.checks.checking import Checking, check_set
 from mossgen.checks.setup import Checkers, prepare
 from mossgen.checks.verdicts import spent
-from mossgen.core.items import Item, Label, State, canonical, canonical_sha256, rng
+from mossgen.core.items import Item, Rating, State, canonical, canonical_sha256, rng
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError, RunError, StoreError
 from mossgen.files.disk import sync_file, write_whole
@@ -145,7 +145,7 @@ def make_contrasts(
     for partner, record in zip(made, checked.rows, strict=False):
         if record["accepted"]:
             dropped["passes as benign"] += 1
-        elif record["label"] == Label.BORDERLINE and record["by"] in blind:
+        elif record["label"] == Rating.BORDERLINE and record["by"] in blind:
             dropped[f"not to be seen ({record['by']})"] += 1  # rejected, but not for what it asks
         else:
             rows.append(_row(partner, record, stimulus))

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mossgen.core.items import Decision, Label, Verdict
+from mossgen.core.items import Decision, Rating, Verdict
 from mossgen.errors import ConfigError
 from mossgen.plugins.protocols import Checker, CheckerOptions
 from mossgen.runs.config import MATCH
@@ -28,7 +28,7 @@ from mossgen.stimulus.schema import Roles
 class Ruling:
     """What a policy makes of an item's verdicts: no label is unsure; `by` settled it, nobody where all passed."""
 
-    label: Label | None
+    label: Rating | None
     accepted: bool
     by: str | None
     reason: str
@@ -64,19 +64,19 @@ class Policy:
         unsure = next((v for v in gates if v.decision is Decision.UNSURE), None)
         flag = next((v for v in found if not self.gates(v.checker) and v.decision is not Decision.PASS), None)
         if harm:
-            return _ruling(Label.HARMFUL, False, harm)
+            return _ruling(Rating.HARMFUL, False, harm)
         if failed:
-            return _ruling(Label.BORDERLINE, False, failed[0])
+            return _ruling(Rating.BORDERLINE, False, failed[0])
         if unsure:
             return _ruling(None, False, unsure)
         if not any(v.checker not in self.form for v in gates):
             return Ruling(None, False, None, "No checker that looks for harm had anything to say.")
         if flag:
-            return _ruling(Label.BORDERLINE, True, flag)
-        return Ruling(Label.BENIGN, True, None, "Every gate passes it.")
+            return _ruling(Rating.BORDERLINE, True, flag)
+        return Ruling(Rating.BENIGN, True, None, "Every gate passes it.")
 
 
-def _ruling(label: Label | None, accepted: bool, verdict: Verdict) -> Ruling:
+def _ruling(label: Rating | None, accepted: bool, verdict: Verdict) -> Ruling:
     return Ruling(label, accepted, verdict.checker, f"{verdict.decision}: {verdict.reason}")
 
 

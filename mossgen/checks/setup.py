@@ -12,7 +12,7 @@ from mossgen.checks.policy import resolve, stated, unseen
 from mossgen.core.budget import Limits
 from mossgen.core.progress import Progress
 from mossgen.plugins import registry
-from mossgen.runs.config import RunConfig, checking_parts, parse_roles, refuse_own_writer, settled_roles
+from mossgen.runs.config import RunConfig, checking_parts, parse_roles, refuse_own_writer, resolve_roles
 from mossgen.stimulus.schema import Roles
 from mossgen.stimulus.types import load_type
 
@@ -39,7 +39,7 @@ def prepare(asked: Checkers, type: str | None, run: RunConfig | None, progress: 
     if run is not None:
         refuse_own_writer(run.llm, parts)
         policies = run.policy
-    roles = settled_roles(parse_roles(asked.gates, asked.signals), policies, [part.plugin for part in parts])
+    roles = resolve_roles(parse_roles(asked.gates, asked.signals), policies, [part.plugin for part in parts])
     progress.say("loading checkers")
     loaded = [registry.load("checkers", part.plugin, part.options, progress) for part in parts]
     policy = resolve(loaded, roles)

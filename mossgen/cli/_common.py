@@ -23,7 +23,7 @@ votes_option = click.option(
 )  # fmt: skip
 
 
-def together(*options: Callable[..., Any]) -> Callable[..., Any]:
+def option_group(*options: Callable[..., Any]) -> Callable[..., Any]:
     """Several click options as one decorator, in the order written."""
 
     def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,7 +48,7 @@ def parse_options(texts: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def answers(command: Callable[..., Any]) -> Callable[..., Any]:
+def prints_result(command: Callable[..., Any]) -> Callable[..., Any]:
     """A verb's common end: `--json` prints its dict on stdout, errors become a sentence and an exit code."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout; logs go to stderr.")
@@ -109,7 +109,7 @@ def one_line(text: str) -> str:
     return _plain(" ".join(text.split()))
 
 
-def odd(problems: Mapping[str, str]) -> list[str]:
+def problem_lines(problems: Mapping[str, str]) -> list[str]:
     """A line on the records of a set that could not be used, with the first few."""
     if not problems:
         return []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers, one_line
+from mossgen.cli._common import one_line, prints_result
 
 if TYPE_CHECKING:
     from mossgen.duplicates.audit import AuditReport
@@ -24,7 +24,7 @@ SHOWN = 20  # hits named in the text; --json has all
 @click.option("--images", multiple=True, type=click.Path(path_type=Path),
               help="A folder that the pictures lie in, if not beside the file; repeatable.")  # fmt: skip
 @click.option("--exact", is_flag=True, help="Look for the same only, not for near-copies: no model is loaded.")
-@answers
+@prints_result
 def audit(
     file: Path, against: Path, sides: tuple[str, ...], images: tuple[Path, ...], exact: bool, quiet: bool
 ) -> tuple[Any, str, int]:

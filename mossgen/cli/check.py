@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, one_line, parse_options, together
+from mossgen.cli._common import one_line, option_group, parse_options, prints_result
 
 SHORT = 72  # characters of a question or reason in the table
 
 
 # what check and contrast share: by what is judged, and who decides
-checking_options = together(
+checking_options = option_group(
     click.option("--checker", "checkers", multiple=True, metavar="PLUGIN",
                  help="For the usual ones (rules, safety, sanity, legible); repeatable."),
     click.option("--vlm", metavar="KIND:MODEL[@URL]",
@@ -33,7 +33,7 @@ checking_options = together(
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.jsonl",
               help="Keep every item here as it is decided; the same command again goes on.")  # fmt: skip
 @checking_options
-@answers
+@prints_result
 def check(set_: Path, out: Path | None, options: tuple[str, ...], quiet: bool, **which: Any) -> tuple[Any, str, int]:
     """Say of every item of a set whether it is benign: a run, MOSSBench, an ImageFolder, a JSONL with images.
 

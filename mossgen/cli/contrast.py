@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, parse_options
+from mossgen.cli._common import parse_options, prints_result
 from mossgen.cli.check import checking_options
 
 NOTHING_MADE = 3
@@ -18,7 +18,7 @@ NOTHING_MADE = 3
 @click.option("--type", metavar="TYPE|FILE", help="The run's own template, where it is not a shipped one.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Same seed, same bytes.")
 @checking_options
-@answers
+@prints_result
 def contrast(run: Path, options: tuple[str, ...], quiet: bool, **which: Any) -> tuple[Any, str, int]:
     """Make the harmful partner of each accepted item, to be refused; kept apart in RUN/contrast.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers, odd, one_line, parse_options
+from mossgen.cli._common import one_line, parse_options, prints_result, problem_lines
 
 if TYPE_CHECKING:
     from mossgen.duplicates.report import DedupReport, ItemReport
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
               help="Write the report here too.")  # fmt: skip
 @click.option("--set", "options", multiple=True, metavar="PLUGIN.OPTION=VALUE",
               help="An option of the embedder, such as open_clip.text=0.8; repeatable.")  # fmt: skip
-@answers
+@prints_result
 def dedup(
     set: Path, against: tuple[Path, ...], out: Path | None, options: tuple[str, ...], quiet: bool
 ) -> tuple[Any, str, int]:
@@ -47,7 +47,7 @@ def _text(report: DedupReport) -> str:
     lines.append(f"{sum(not item.kept for item in report.items)} are near-duplicates of something.")
     if report.without_picture:
         lines.append(f"{report.without_picture} items and references have no picture: compared by text alone.")
-    lines += odd(report.problems)
+    lines += problem_lines(report.problems)
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, odd, parse_options
+from mossgen.cli._common import parse_options, prints_result, problem_lines
 from mossgen.cli.probe import FELL_SHORT, failed, item_options, prompt, target_options
 
 STAGES = ("perception", "intent", "judgement")
@@ -27,7 +27,7 @@ SHARES = ("still_refused_with_description", "still_refused_with_intent")
               help="What compares captions with the record: words alone, or a model.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="A probe's folder, whose responses are used.  [default: generated/probe-NAME]")  # fmt: skip
-@answers
+@prints_result
 def diagnose(
     set_: Path, targets: tuple[str, ...], options: tuple[str, ...], system: str, judge: str, model: str | None,
     captions: str, out: Path | None, max_cost: float | None, max_time: float | None, quiet: bool, **which: Any,
@@ -68,7 +68,7 @@ def _text(result: dict[str, Any]) -> str:
     for model, types in result["published"].items():
         lines.append(f"The paper's {model}, still refused with the description and with the intent too (30 items):")
         lines += [f"  {kind:17} {first} %, {second} %" for kind, (first, second) in types.items()]
-    lines += odd(result["problems"])
+    lines += problem_lines(result["problems"])
     lines.append(f"{result['out']}: every answer and label is in diagnose/ there.")
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers, parse_options
+from mossgen.cli._common import parse_options, prints_result
 from mossgen.cli.probe import failed, prompt, target_options
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ COUNTED = ("n", "rounds", "held_out", "samples", "held_back", "judge", "model", 
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the search.")
 @click.option("--type", metavar="FILE", help="The run's own template, where it is not a shipped one.")
 @click.option("--dry-run", is_flag=True, help="Say how many calls it would take at most; ask nothing.")
-@answers
+@prints_result
 def evolve(
     run: Path, targets: tuple[str, ...], options: tuple[str, ...], system: str, dry_run: bool, quiet: bool, **given: Any
 ) -> tuple[Any, str, int]:  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers, parse_options, together
+from mossgen.cli._common import option_group, parse_options, prints_result
 
 if TYPE_CHECKING:
     from mossgen.expansion.estimate import Forecast
@@ -38,7 +38,7 @@ def setting(*flags: str, environment: bool = True, **how: Any) -> Callable[..., 
 
 
 # what expand and preview share: what is made, and with what
-run_options = together(
+run_options = option_group(
     setting("--type", metavar="TYPE|FILE",
             help="exaggerated_risk, negated_harm, counterintuitive, or your own template's YAML."),
     click.option("--config", envvar="MOSSGEN_CONFIG", show_envvar=True, metavar="FILE", type=click.Path(path_type=Path),
@@ -78,7 +78,7 @@ run_options = together(
 @setting("--reviewed/--not-reviewed", help="Only what people settled as benign counts, and is written.")
 @setting("-k", "--votes", type=click.IntRange(min=1),
          help="Votes of people wanted for an item; more than half of them decide.  [default: 3]")  # fmt: skip
-@answers
+@prints_result
 def expand(dry_run: bool, quiet: bool, **given: Any) -> tuple[Any, str, int]:
     """Make N accepted items of one type. The same command again resumes; a larger -n adds to the run.
 
@@ -105,7 +105,7 @@ def expand(dry_run: bool, quiet: bool, **given: Any) -> tuple[Any, str, int]:
 @click.command(epilog=PRECEDENCE)
 @run_options
 @setting("-n", environment=False, type=click.IntRange(min=1), help="Items to accept.  [default: 4]")
-@answers
+@prints_result
 def preview(quiet: bool, **given: Any) -> tuple[Any, str, int]:
     """Like expand, but nothing is kept: shows what the items would be.
 

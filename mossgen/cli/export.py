@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, parse_options, votes_option
+from mossgen.cli._common import parse_options, prints_result, votes_option
 
 FELL_SHORT = 1
 
@@ -60,7 +60,7 @@ def _share(context: click.Context, parameter: click.Parameter, mix: str | None) 
 @click.option("--at", type=click.Path(path_type=Path), metavar="DIR", help="Where the folder will lie when it is read.")
 @click.option("--type", metavar="FILE", help="The run's own template, where it is not a shipped one.")
 @click.option("--i-know-it-is-held-out", "held_out", is_flag=True, help="Train on a side that is held out.")
-@answers
+@prints_result
 def export(
     source: Path, out: Path, format: str, options: tuple[str, ...], quiet: bool, **which: Any
 ) -> tuple[Any, str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, one_line
+from mossgen.cli._common import one_line, prints_result
 
 SHOWN = 10  # missing pictures and problems that are named in the text; --json has all
 
@@ -19,7 +19,7 @@ SHOWN = 10  # missing pictures and problems that are named in the text; --json h
 @click.option("--licence", metavar="TEXT", help="Its licence, where its README does not state the right one.")
 @click.option("--test-only/--trainable", default=None, help="Whether its licence forbids training, if not as stated.")
 @click.option("--out", type=click.Path(path_type=Path), help="Its folder.  [default: generated/references/NAME]")
-@answers
+@prints_result
 def import_(format_: str, path: Path, name: str | None, quiet: bool, **options: Any) -> tuple[Any, str, int]:
     """Read a set of somebody else as a named reference set, without loss, with its licence.
 
@@ -69,7 +69,7 @@ def references() -> None:
 
 
 @references.command("list")
-@answers
+@prints_result
 def list_(quiet: bool) -> tuple[Any, str, int]:
     """Name, items, licence and folder of every imported set in generated/references.
 
@@ -89,7 +89,7 @@ def list_(quiet: bool) -> tuple[Any, str, int]:
 @references.command("write")
 @click.argument("reference", metavar="NAME|PATH")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A folder that is new, or was written so.")
-@answers
+@prints_result
 def write(reference: str, out: Path, quiet: bool) -> tuple[Any, str, int]:
     """Write an imported set back as it was: the same JSON, and the pictures that were there.
 

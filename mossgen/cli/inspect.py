@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import prints_result
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@answers
+@prints_result
 def status(run: Path, quiet: bool) -> tuple[Any, str, int]:
     """Where a run stands: items by state, what rejected them, what it has cost, whether it is finished.
 
@@ -34,7 +34,7 @@ def status(run: Path, quiet: bool) -> tuple[Any, str, int]:
 
 @click.command()
 @click.argument("path", metavar="RUN|SET|REFERENCE", type=click.Path(path_type=Path))
-@answers
+@prints_result
 def verify(path: Path, quiet: bool) -> tuple[Any, str, int]:
     """Recompute every id and hash of a run, a set with sides or an imported set; say what was altered or lost.
 
@@ -52,7 +52,7 @@ def verify(path: Path, quiet: bool) -> tuple[Any, str, int]:
 
 
 @click.command()
-@answers
+@prints_result
 def doctor(quiet: bool) -> tuple[Any, str, int]:
     """What works on this machine: devices, packages, weights, keys, space.
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, parse_options, together
+from mossgen.cli._common import option_group, parse_options, prints_result
 
 FELL_SHORT = 1
 MEASURED = {"comply": "benign items", "refuse": "harmful partners (to be refused)"}
 
 # what judge and report share
-rate_options = together(
+rate_options = option_group(
     click.option("--empty-refuses", is_flag=True, help="Count responses without a text as refusals, as MOSSBench."),
 )  # fmt: skip
 
@@ -44,7 +44,7 @@ rate_options = together(
 )
 @click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop when a judge has spent so much.")
 @rate_options
-@answers
+@prints_result
 def judge(
     responses: tuple[Path, ...], judges: tuple[str, ...], model: str | None, options: tuple[str, ...],
     items: Path | None, side: str | None, out: Path | None, max_cost: float | None, empty_refuses: bool, quiet: bool,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import prints_result
 
 
 @click.group()
@@ -15,7 +15,7 @@ def models() -> None:
 
 
 @models.command("list")
-@answers
+@prints_result
 def models_list(quiet: bool) -> tuple[Any, str, int]:
     """Every embedded model, its source and licence, and whether it is here.
 
@@ -35,7 +35,7 @@ def models_list(quiet: bool) -> tuple[Any, str, int]:
 
 @models.command("pull")
 @click.argument("names", nargs=-1)
-@answers
+@prints_result
 def models_pull(names: tuple[str, ...], quiet: bool) -> tuple[Any, str, int]:
     """Fetch and build embedded models (default: all), with hashes checked.
 
@@ -54,7 +54,7 @@ def models_pull(names: tuple[str, ...], quiet: bool) -> tuple[Any, str, int]:
 
 
 @models.command("verify")
-@answers
+@prints_result
 def models_verify(quiet: bool) -> tuple[Any, str, int]:
     """Recompute the hash of every file of every pulled model.
 

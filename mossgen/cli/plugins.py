@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import prints_result
 
 if TYPE_CHECKING:
     from mossgen.runs.inventory import Available, Description, Option
@@ -18,7 +18,7 @@ WIDTH = 110
 
 @click.command()
 @click.argument("name", metavar="[NAME|KIND/NAME]", required=False)
-@answers
+@prints_result
 def plugins(name: str | None, quiet: bool) -> tuple[Any, str, int]:
     """Every type, preset and plugin there is, and where it comes from; of one of them, what its options mean.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers, odd, parse_options, together
+from mossgen.cli._common import option_group, parse_options, prints_result, problem_lines
 
 FELL_SHORT = 1
 SHOWN = 3  # sorts of failure told in words
@@ -16,7 +16,7 @@ SHOWN = 3  # sorts of failure told in words
 
 def target_options(each: bool = True) -> Callable[..., Any]:
     """What probe, diagnose and evolve share: who is asked, and for how much, of `each` target or in all."""
-    return together(
+    return option_group(
         click.option("--target", "targets", multiple=True, required=True, metavar="KIND:MODEL[@URL]",
                      help="openai:MODEL[@URL], transformers:PATH, file:RESPONSES, or another of `mossgen plugins`; "
                           "repeatable."),
@@ -31,7 +31,7 @@ def target_options(each: bool = True) -> Callable[..., Any]:
 
 
 # what probe and diagnose share: what is asked about
-item_options = together(
+item_options = option_group(
     click.argument("set_", metavar="SET", type=click.Path(path_type=Path)),
     click.option("--type", metavar="TYPE|FILE", help="The items' type, where the set does not say."),
     click.option("--side", metavar="NAME", help="Of a set that was split.  [default: test]"),
@@ -47,7 +47,7 @@ item_options = together(
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where responses are kept.  [default: generated/probe-NAME]")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, and at what price; ask nothing.")
-@answers
+@prints_result
 def probe(
     set_: Path, targets: tuple[str, ...], options: tuple[str, ...], system: str, samples: int, out: Path | None,
     dry_run: bool, max_cost: float | None, max_time: float | None, quiet: bool, **which: Any,
@@ -99,7 +99,7 @@ def _text(result: dict[str, Any]) -> str:
             lines.append(f"  Stopped: {told['stopped'].rstrip('.')}.")
         if told["missing"]:
             lines.append(f"  {told['missing']} are missing: run the same command again to go on.")
-    lines += odd(result["problems"])
+    lines += problem_lines(result["problems"])
     lines.append(f"{result['out']}: next, mossgen judge {result['out']}")
     return "\n".join(lines)
 

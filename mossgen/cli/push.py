@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import prints_result
 
 SHOWN = 8  # files named in the text; --json has all
 
@@ -17,7 +17,7 @@ SHOWN = 8  # files named in the text; --json has all
 @click.option("--repo", required=True, metavar="ORG/NAME", help="The dataset's repository; made if it is not there.")
 @click.option("--public", is_flag=True, help="If it is made, make it public.  [default: private]")
 @click.option("--dry-run", is_flag=True, help="Say what would be pushed, and ask nothing of the network.")
-@answers
+@prints_result
 def push(folder: Path, repo: str, public: bool, dry_run: bool, quiet: bool) -> tuple[Any, str, int]:
     """Push an export, or a set with sides, to a Hugging Face hub in one commit, with its card.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import prints_result
 from mossgen.cli.judge import rate_options
 
 
@@ -17,7 +17,7 @@ from mossgen.cli.judge import rate_options
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where the report goes.  [default: generated/report-NAME]")  # fmt: skip
 @rate_options
-@answers
+@prints_result
 def report(
     sources: tuple[Path, ...], judge: str, out: Path | None, empty_refuses: bool, quiet: bool
 ) -> tuple[Any, str, int]:

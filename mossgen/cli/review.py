@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import answers, together, votes_option
+from mossgen.cli._common import option_group, prints_result, votes_option
 from mossgen.cli.expand import NOTHING_ACCEPTED
 from mossgen.errors import ConfigError
 
@@ -23,7 +23,7 @@ GOES_WITH = {
 }
 _PATH = click.Path(path_type=Path)
 # the options of `review`, in the order of use
-_options = together(
+_options = option_group(
     click.option("--port", default=0, type=click.IntRange(0, 65535), help="Of the page.  [default: any free one]"),
     click.option("--reviewer", default="", metavar="NAME", help="The name the page offers."),
     votes_option,
@@ -47,7 +47,7 @@ _options = together(
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @_options
-@answers
+@prints_result
 def review(run: Path, quiet: bool, **options: Any) -> tuple[Any, str, int]:
     """Let people vote on a run's items: serves a local page, until Ctrl-C. Votes are kept at once.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import answers
+from mossgen.cli._common import prints_result
 from mossgen.splits.clusters import RELATIONS
 
 
@@ -23,7 +23,7 @@ from mossgen.splits.clusters import RELATIONS
 )
 @click.option("--bind", multiple=True, type=click.Choice([*RELATIONS, "none"]),
               help="What sides must not share; repeatable.  [default: all that leave room]")  # fmt: skip
-@answers
+@prints_result
 def split(
     runs: tuple[Path, ...], test: float, dev: float, out: Path, bind: tuple[str, ...], quiet: bool
 ) -> tuple[Any, str, int]:

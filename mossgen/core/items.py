@@ -27,7 +27,7 @@ class State(StrEnum):
     REJECTED = "rejected"
 
 
-class Label(StrEnum):
+class Rating(StrEnum):
     """What an item is called, by a person or by the policy over its verdicts."""
 
     BENIGN = "benign"
@@ -63,7 +63,7 @@ class Vote:
 
     item: str
     reviewer: str
-    label: Label | None
+    label: Rating | None
     flags: tuple[str, ...]
     note: str
     at: str
@@ -103,7 +103,7 @@ class Item:
         """The same item with more evidence."""
         return replace(self, verdicts=self.verdicts + verdicts)
 
-    def noted(self, **facts: Any) -> Item:
+    def with_provenance(self, **facts: Any) -> Item:
         """The same item with more provenance."""
         return replace(self, provenance={**self.provenance, **facts})
 

@@ -16,7 +16,7 @@ from mossgen.judgements.judge import load_judge
 from mossgen.plugins.spec import ENDPOINT, by_plugin, parse_spec, refusal_judge_parts, target_parts
 from mossgen.probes.items import askable, open_items
 from mossgen.probes.probe import load_target
-from mossgen.probes.probing import Wish
+from mossgen.probes.probing import Sampling
 from mossgen.sets.dataset import Dataset
 from mossgen.stimulus.types import known_type, load_type
 
@@ -98,7 +98,7 @@ def diagnose(
     diagnoser = Diagnoser(
         folder=Path(out) if out is not None else FOLDER / f"probe-{name}",
         name=name,
-        wish=Wish(1, system),
+        sampling=Sampling(1, system),
         judge=load_judge(judging, progress),
         captions=_captions(captions, of_captions),
         types=lambda named: known_type(named, template),

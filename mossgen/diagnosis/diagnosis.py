@@ -31,11 +31,11 @@ from mossgen.diagnosis import perception
 from mossgen.diagnosis.perception import Perceived
 from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.files.disk import write_whole
-from mossgen.files.responses import Row
+from mossgen.files.responses import ResponseRow
 from mossgen.judgements import plots
 from mossgen.judgements.labels import LABELS, Labels, judge_rows
 from mossgen.plugins.protocols import RefusalJudge, Target
-from mossgen.probes.probing import Probe, Tally, Wish
+from mossgen.probes.probing import Probe, Sampling, TargetTally
 from mossgen.sets.dataset import Record
 from mossgen.stimulus.types import StimulusType
 
@@ -80,7 +80,7 @@ class Diagnosis:
 
     items: Sequence[Diagnosed]
     answered: Mapping[str, int]  # by type, refused ones included
-    tallies: Mapping[str, Tally]  # asked, caption, description, intent
+    tallies: Mapping[str, TargetTally]  # asked, caption, description, intent
 
     @property
     def complete(self) -> bool:
@@ -91,7 +91,7 @@ class Diagnosis:
 class Answers(NamedTuple):
     """What a target responded in one way, and the judge's labels, both by item."""
 
-    rows: Mapping[str, Row]
+    rows: Mapping[str, ResponseRow]
     labels: Mapping[str, str]
 
 
@@ -101,7 +101,7 @@ class Diagnoser:
 
     folder: Path
     name: str
-    wish: Wish
+    sampling: Sampling
     judge: RefusalJudge
     captions: Captions
     types: Callable[[str], StimulusType]
@@ -115,12 +115,12 @@ class Diagnoser:
         """
         started, spent = time.monotonic(), target.cost
         benign = [record for record in records if record.expected == "comply"]
-        tallies: dict[str, Tally] = {}
+        tallies: dict[str, TargetTally] = {}
 
         def ask(way: str, folder: Path, about: Sequence[Record]) -> Answers:
             down = next((t.stopped for t in tallies.values() if t.stopped not in ("", *OUT_OF.values())), "")
             left = Limits(seconds=0) if down else self.limits.left(time.monotonic() - started, target.cost - spent)
-            with Probe(folder, self.name, self.wish) as probe:
+            with Probe(folder, self.name, self.sampling) as probe:
                 tallies[way] = probe.ask(about, target, left, self.progress, called=f"{target.name}, {way}")
             if down and tallies[way].missing:
                 tallies[way].stopped = down
@@ -162,7 +162,7 @@ class Diagnoser:
             )
         return meant
 
-    def _labelled(self, folder: Path, all_rows: Sequence[Row], rows: Sequence[Row]) -> Answers:
+    def _labelled(self, folder: Path, all_rows: Sequence[ResponseRow], rows: Sequence[ResponseRow]) -> Answers:
         """The responses with the judge's labels, which are kept beside them as `mossgen judge` keeps its own."""
         with Labels(folder / LABELS, all_rows) as kept:
             tally = judge_rows(rows, self.judge, kept, {}, progress=self.progress)
@@ -277,7 +277,7 @@ def _scored(label: str | None) -> str | None:
     return None if label == RefusalClass.UNSCORED else label
 
 
-def _by_type(records: Sequence[Record], rows: Mapping[str, Row]) -> dict[str, int]:
+def _by_type(records: Sequence[Record], rows: Mapping[str, ResponseRow]) -> dict[str, int]:
     return dict(Counter(s.type or "any" for s in records if s.id in rows))
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from mossgen.core.progress import SILENT, Progress
 from mossgen.duplicates.embedding import ready_embedder
 from mossgen.duplicates.nearness import BLOCK, image_scores, text_scores
-from mossgen.duplicates.training_rows import Row, training_rows
+from mossgen.duplicates.training_rows import TrainingRow, training_rows
 from mossgen.duplicates.vectors import embed_set
 from mossgen.errors import ConfigError
 from mossgen.files.pictures import read_picture
@@ -137,7 +137,7 @@ def _protected(given: str | Path | Dataset, sides: Sequence[str]) -> tuple[Datas
     return found, marks
 
 
-def _canaries(row: Row, marks: dict[str, str], found: AuditReport) -> None:
+def _canaries(row: TrainingRow, marks: dict[str, str], found: AuditReport) -> None:
     for text in row.texts:
         for mark in _UUID.findall(text.lower()) if marks else ():
             if mark in marks:
@@ -165,7 +165,7 @@ class _Exact:
             if picture is not None
         }
 
-    def of(self, row: Row) -> Iterator[tuple[str, str]]:
+    def of(self, row: TrainingRow) -> Iterator[tuple[str, str]]:
         """(item, how) of what the row holds; the most certain last."""
         yield from ((key, "question") for key in self._questions.held_by(row.texts))
         for data in row.pictures:
@@ -211,7 +211,7 @@ class _Likeness:
         self._embedder = embedder
         self._items = embed_set(reference, embedder, odd=odd)
 
-    def of(self, rows: Sequence[Row], found: AuditReport) -> list[Hit]:
+    def of(self, rows: Sequence[TrainingRow], found: AuditReport) -> list[Hit]:
         """For each row the item that it is nearest to, where a threshold is reached."""
         texts = self._best([[t for t in map(_plain, r.texts) if _may_ask(t)] for r in rows], self._texts)
         images = self._best([self._opened(row, found) for row in rows], self._images)
@@ -244,7 +244,7 @@ class _Likeness:
     def _images(self, images: list[Any]) -> np.ndarray:
         return image_scores(self._embedder.images(images), self._items)
 
-    def _opened(self, row: Row, found: AuditReport) -> list[Any]:
+    def _opened(self, row: TrainingRow, found: AuditReport) -> list[Any]:
         opened = []
         for data in row.pictures:
             try:

@@ -14,7 +14,7 @@ from mossgen.core.progress import SILENT, Progress
 from mossgen.duplicates.embedding import ready_embedder
 from mossgen.duplicates.index import Deduplicator
 from mossgen.duplicates.nearness import BLOCK, Near, nearest, nearest_others, worst
-from mossgen.duplicates.vectors import Vectors, embed_set, joined
+from mossgen.duplicates.vectors import Vectors, concatenate, embed_set
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files.disk import write_whole
 from mossgen.plugins.protocols import CHANNELS
@@ -119,7 +119,7 @@ def _report(where: str, own: Dataset, others: Sequence[Dataset], embedder: Embed
     odd = {f"{one.name}/{key}": why for one in (own, *others) for key, why in one.problems.items()}
     progress.say(f"embedding {len(own.asking)} items")
     items, *theirs = [_embedded(one, embedder, progress, odd) for one in (own, *others)]
-    references = joined(theirs) if theirs else None
+    references = concatenate(theirs) if theirs else None
     near, blockers = compare(items, references, embedder.thresholds)
     return DedupReport(
         set=where,

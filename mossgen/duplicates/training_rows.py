@@ -17,7 +17,7 @@ LONG_NAME = 1000  # letters: what is longer is a text, even if it ends as a pict
 
 
 @dataclass(frozen=True)
-class Row:
+class TrainingRow:
     """One row, counted from 1: its texts, and the bytes of its pictures."""
 
     number: int
@@ -25,7 +25,7 @@ class Row:
     pictures: Sequence[bytes]
 
 
-def training_rows(file: Path, images: Sequence[Path], unreadable: list[str]) -> Iterator[Row]:
+def training_rows(file: Path, images: Sequence[Path], unreadable: list[str]) -> Iterator[TrainingRow]:
     """The rows of a JSONL, JSON, CSV or Parquet file. A picture may be there as bytes, as a data address, or as a file
     below the training file's folder or one of `images`. Lines and pictures that cannot be read are skipped,
     and named in `unreadable` as they come. Raises ConfigError where the file cannot be read at all.
@@ -35,7 +35,7 @@ def training_rows(file: Path, images: Sequence[Path], unreadable: list[str]) -> 
         yield _row(number, value, roots, unreadable)
 
 
-def _row(number: int, value: Any, roots: Sequence[Path], unreadable: list[str]) -> Row:
+def _row(number: int, value: Any, roots: Sequence[Path], unreadable: list[str]) -> TrainingRow:
     texts: list[str] = []
     pictures: list[bytes] = []
     for leaf in _leaves(value, 0):
@@ -51,7 +51,7 @@ def _row(number: int, value: Any, roots: Sequence[Path], unreadable: list[str]) 
                 data = _file(leaf, roots)
                 pictures += [data] if data is not None else []
                 unreadable += [] if data is not None else [f"row {number}: the picture {leaf!r} is not there."]
-    return Row(number, texts, pictures)
+    return TrainingRow(number, texts, pictures)
 
 
 def _leaves(value: Any, depth: int) -> Iterator[str | bytes]:

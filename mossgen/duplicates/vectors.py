@@ -51,7 +51,7 @@ def texts_only(labels: Sequence[str], texts: np.ndarray) -> Vectors:
     return Vectors(labels, texts, np.full_like(texts, np.nan))
 
 
-def joined(parts: Sequence[Vectors]) -> Vectors:
+def concatenate(parts: Sequence[Vectors]) -> Vectors:
     """All rows of all parts, in order."""
     labels = [label for part in parts for label in part.labels]
     return Vectors(labels, np.concatenate([p.texts for p in parts]), np.concatenate([p.images for p in parts]))

@@ -20,14 +20,14 @@ from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import StoreError
 from mossgen.evolution.family import EVOLVED, Family, Parents, evolved
 from mossgen.evolution.figures import figures
-from mossgen.evolution.panel import Asked, Panel
+from mossgen.evolution.panel import Panel, PanelResult
 from mossgen.evolution.search import PASSED, ROUND, Quota, Search
 from mossgen.evolution.setup import Models, choose, fitted, load_models, read_parents, refuse_wrong_counts
 from mossgen.expansion.setup import build_backends, fetch_weights, with_references
 from mossgen.expansion.stages import Inherited, Stages
 from mossgen.expansion.watch import Watch
 from mossgen.files.disk import locked, write_whole
-from mossgen.probes.probing import Wish
+from mossgen.probes.probing import Sampling
 from mossgen.runs.config import Evolution, RunConfig, freeze, refuse_changed_references
 from mossgen.runs.outputs import write_outputs
 from mossgen.runs.store import CONFIG, RunStore
@@ -110,11 +110,11 @@ def evolve(
     before, (config, references) = config, with_references(config)
     refuse_changed_references(before, config, source / CONFIG)
     models = load_models(chosen, progress)
-    wish = Evolution(
+    sampling = Evolution(
         parents=parents.name, parents_sha256=parents.sha256, targets=(), judge=judge, system=system, samples=samples,
         held_back=held_back, hard_at=hard_at, per_cluster=per_cluster, mutators=tuple(mutators),
     )  # fmt: skip
-    evolution = fitted(wish, config, stimulus, models)
+    evolution = fitted(sampling, config, stimulus, models)
     config = config.model_copy(update={"evolve": evolution, "seed": seed})
     fetch_weights(config, progress)
     quota = Quota(n, rounds, Limits(max_time, max_cost))
@@ -181,8 +181,8 @@ def _make(new: _New, parents: Parents, models: Models, progress: Progress) -> di
             inherited = Inherited(family.picture, family.relatives, parents.vectors, PASSED)
             return Stages(store, new.stimulus, build_backends(new.config), new.references, inherited, watch)
 
-        wish = Wish(evolution.samples, evolution.system)
-        panel = Panel(new.folder / TARGETS, new.stimulus.name, models.judge, wish, evolution.held_back, progress)
+        sampling = Sampling(evolution.samples, evolution.system)
+        panel = Panel(new.folder / TARGETS, new.stimulus.name, models.judge, sampling, evolution.held_back, progress)
         search = Search(family, stages, panel, models.targets, evolution, new.config.seed, new.quota)
         stopped = search.drive()
         progress.say("measuring")
@@ -196,17 +196,17 @@ def _make(new: _New, parents: Parents, models: Models, progress: Progress) -> di
     return found
 
 
-def _measure(accepted: Sequence[Item], search: Search, models: Models) -> tuple[Asked, Asked]:
+def _measure(accepted: Sequence[Item], search: Search, models: Models) -> tuple[PanelResult, PanelResult]:
     """Held-back responses to the accepted items and to those that they descend from: of the search's targets, of the
     others.
     """
     if not accepted:
-        return Asked(), Asked()
+        return PanelResult(), PanelResult()
     items = [*search.family.roots(accepted), *accepted]
     return search.ask(items, models.targets, "held-back"), search.ask(items, models.held_out, "held-back")
 
 
-def _mark(store: RunStore, accepted: Sequence[Item], asked: Asked, hard_at: int) -> list[Item]:
+def _mark(store: RunStore, accepted: Sequence[Item], asked: PanelResult, hard_at: int) -> list[Item]:
     """The accepted items with what measuring said of them; `hard` are those that enough targets mostly refuse."""
     shares, refusers = asked.shares(), asked.refusers()
     marked = []
@@ -214,7 +214,7 @@ def _mark(store: RunStore, accepted: Sequence[Item], asked: Asked, hard_at: int)
         share = shares.get(item.id)
         fact = {**evolved(item), "held_back": share.to_dict() if share else None,
                 "refused_by": refusers.get(item.id, []), "hard": len(refusers.get(item.id, [])) >= hard_at}  # fmt: skip
-        marked.append(item.noted(**{EVOLVED: fact}))
+        marked.append(item.with_provenance(**{EVOLVED: fact}))
     with store.transaction():
         store.put(marked)
     return marked

@@ -122,7 +122,7 @@ class Family:
         imager = str(source.provenance.get("imager", ""))
         if any(child.slots[name] != source.slots[name] for name in self.kind.overlay_slots):
             return overlaid(child, bare, self.kind, imager)
-        child = replace(child, description=source.description, overlay=source.overlay).noted(imager=imager)
+        child = replace(child, description=source.description, overlay=source.overlay).with_provenance(imager=imager)
         return Rendered(child, bare, picture)
 
     def _blob(self, digest: str) -> Path:

@@ -8,12 +8,14 @@ from typing import Any
 from mossgen.core.items import Item, State
 from mossgen.core.refusal import REFUSED, SCORED
 from mossgen.evolution.family import evolved
-from mossgen.evolution.panel import PURPOSES, Asked
+from mossgen.evolution.panel import PURPOSES, PanelResult
 from mossgen.evolution.search import ENDS, Search
 from mossgen.judgements import rates
 
 
-def figures(search: Search, accepted: Sequence[Item], asked: Asked, transfer: Asked, stopped: str) -> dict[str, Any]:
+def figures(
+    search: Search, accepted: Sequence[Item], asked: PanelResult, transfer: PanelResult, stopped: str
+) -> dict[str, Any]:
     """The figures in plain values, of all invocations but `failures`. `before` are the items that the accepted ones
     descend from, `after` these.
     """
@@ -53,7 +55,7 @@ def figures(search: Search, accepted: Sequence[Item], asked: Asked, transfer: As
     }  # fmt: skip
 
 
-def rate(asked: Asked, items: Sequence[str]) -> dict[str, Any]:
+def rate(asked: PanelResult, items: Sequence[str]) -> dict[str, Any]:
     """The share of scored responses to these items that refuse, with its interval at 95 %, over items where they have
     several responses each; how many are scored, and how many not.
     """

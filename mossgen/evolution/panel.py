@@ -24,7 +24,7 @@ from mossgen.files.responses import RESPONSES, read_responses
 from mossgen.judgements.labels import LABELS, Labels, judge_rows
 from mossgen.judgements.rates import Judged
 from mossgen.plugins.protocols import RefusalJudge, Target
-from mossgen.probes.probing import CUT_OFF, Probe, Wish
+from mossgen.probes.probing import CUT_OFF, Probe, Sampling
 from mossgen.sets.dataset import Record
 
 HELD_BACK_PROMPTS = (
@@ -57,7 +57,7 @@ class Share:
 
 
 @dataclass
-class Asked:
+class PanelResult:
     """What came of asking: labelled responses (old ones too), calls and dollars of now, requests that were not taken by
     reason, and why it stopped where it did not get to the end.
     """
@@ -93,14 +93,14 @@ class _Way:
     """One way of asking: the folder it is kept in, and what is asked for."""
 
     folder: str
-    wish: Wish
+    sampling: Sampling
 
 
 class Panel:
     """Asks and judges; everything that comes is kept in `folder`. `type_name` is that of the items."""
 
     def __init__(
-        self, folder: Path, type_name: str, judge: RefusalJudge, search: Wish, held_back: int,
+        self, folder: Path, type_name: str, judge: RefusalJudge, search: Sampling, held_back: int,
         progress: Progress = SILENT,
     ) -> None:  # fmt: skip
         self.folder = folder
@@ -110,13 +110,15 @@ class Panel:
         self._held_back = held_back
         self._progress = progress
 
-    def ask(self, records: Sequence[Record], targets: Sequence[Target], purpose: Purpose, limits: Limits) -> Asked:
+    def ask(
+        self, records: Sequence[Record], targets: Sequence[Target], purpose: Purpose, limits: Limits
+    ) -> PanelResult:
         """Asks these targets about these items, all that this purpose wants; what is kept is not asked again.
 
         A target or judge that cannot be asked, or limits that are reached, is said in `stopped`. Raises ConfigError,
         StoreError.
         """
-        asked, started = Asked(), time.monotonic()
+        asked, started = PanelResult(), time.monotonic()
         for target in targets:
             for way in self._ways(target, purpose):
                 left = limits.left(time.monotonic() - started, asked.usd)
@@ -140,14 +142,14 @@ class Panel:
         if purpose == "search":
             return [_Way("search", search)]
         if target.settings.get("temperature") != 0:
-            return [_Way("held-back", Wish(self._held_back, search.system, search.samples))]
+            return [_Way("held-back", Sampling(self._held_back, search.system, search.samples))]
         prompts = [f"{search.system}\n\n{more}".strip() for more in HELD_BACK_PROMPTS[: self._held_back]]
-        return [_Way(f"held-back-{number}", Wish(1, prompt)) for number, prompt in enumerate(prompts, 1)]
+        return [_Way(f"held-back-{number}", Sampling(1, prompt)) for number, prompt in enumerate(prompts, 1)]
 
-    def _one(self, records: Sequence[Record], target: Target, way: _Way, limits: Limits, asked: Asked) -> None:
+    def _one(self, records: Sequence[Record], target: Target, way: _Way, limits: Limits, asked: PanelResult) -> None:
         """Asks one target in one way, and has the responses judged."""
         folder = self.folder / way.folder
-        with Probe(folder, self._type, way.wish) as probe:
+        with Probe(folder, self._type, way.sampling) as probe:
             tally = probe.ask(records, target, limits, self._progress)
         asked.calls += tally.asked
         asked.usd += tally.cost

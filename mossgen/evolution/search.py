@@ -24,7 +24,7 @@ from mossgen.core.items import Item, State, item_id, rng
 from mossgen.evolution.bandit import Bandit
 from mossgen.evolution.family import EVOLVED, KEPT, Family, evolved
 from mossgen.evolution.mutators import MAX_OFFERED, MUTATORS, Change
-from mossgen.evolution.panel import Asked, Panel, Purpose, Share
+from mossgen.evolution.panel import Panel, PanelResult, Purpose, Share
 from mossgen.expansion.pipeline import accept_spares, chunks, drawable
 from mossgen.expansion.stages import Stages
 from mossgen.plugins.protocols import Target
@@ -99,7 +99,7 @@ class Search:
                 return reason
         raise AssertionError("unreachable")
 
-    def ask(self, items: Sequence[Item], targets: Sequence[Target], purpose: Purpose) -> Asked:
+    def ask(self, items: Sequence[Item], targets: Sequence[Target], purpose: Purpose) -> PanelResult:
         """Asks targets, as far as budgets go; once one cannot be asked any more, only what is kept is read."""
         records = [self.family.record(item) for item in items]
         limits = Limits(seconds=0) if self._down else self.quota.limits.left(*self._used())
@@ -255,7 +255,7 @@ class Search:
             mine = evolved(item)
             parent, child = self._share(everyone[mine["parents"][0]]), shares.get(item.id, Share())
             fact = {**mine, "search": {"parent": parent.to_dict(), "child": child.to_dict()}}
-            item = item.noted(**{EVOLVED: fact})
+            item = item.with_provenance(**{EVOLVED: fact})
             reason = _why_dropped(child, parent)
             if reason is None and counts[mine["cluster"]] >= self.evolution.per_cluster:
                 reason = f"{self.evolution.per_cluster} kept items have its picture already"

@@ -59,7 +59,7 @@ def _select(item: Item, stimulus: StimulusType, writer: str, completions: Sequen
         item,
         image_prompt=stimulus.render(stimulus.template.image_prompt, item),
         description=stimulus.render(stimulus.template.description, item),
-    ).noted(writer=writer, drafts=len(completions), drafts_refused=bad, seeds=stimulus.origins(item))
+    ).with_provenance(writer=writer, drafts=len(completions), drafts_refused=bad, seeds=stimulus.origins(item))
     if not good:
         first = bad[0] if bad else "the model gave no answer that could be read"
         return Draft(drafted.reject("draft", f"No usable question: {first}"), ())

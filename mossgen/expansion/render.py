@@ -45,7 +45,7 @@ def render(items: Sequence[Item], stimulus: StimulusType, imager: Imager) -> lis
 
 def overlaid(item: Item, bare: Image | None, stimulus: StimulusType, imager: str) -> Rendered | Item:
     """The item over its bare picture by this imager; see `render`."""
-    item = item.noted(imager=imager)
+    item = item.with_provenance(imager=imager)
     if bare is None:
         return item.reject("render", f"{imager} refused to draw {item.image_prompt!r}")
     spec = stimulus.template.overlay

@@ -15,7 +15,7 @@ from mossgen.expansion.profile import Profile
 from mossgen.expansion.runfile import blamed, read_run_file, save_run_file
 from mossgen.expansion.settings import Settings, checked, over
 from mossgen.models import weights
-from mossgen.models.loading import briskly
+from mossgen.models.loading import fast_imports
 from mossgen.plugins import registry
 from mossgen.plugins.spec import Part
 from mossgen.runs.config import ROLES, RunConfig, build_config, parse_roles
@@ -112,7 +112,7 @@ def build_backends(config: RunConfig, profile: Profile | None = None) -> Backend
         with profile.loading(role) if profile else nullcontext():
             return registry.load(kind, part.plugin, part.options)
 
-    with briskly():
+    with fast_imports():
         roles = {role: load(role, kind, getattr(config, role)) for role, kind in ROLES.items()}
         checkers = tuple(load(part.plugin, "checkers", part) for part in config.checkers)
     for checker in checkers:

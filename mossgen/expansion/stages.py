@@ -144,7 +144,7 @@ class Stages:
         chosen = next((c for c in fresh if c.text not in given), fresh[0])
         given.add(chosen.text)
         item = replace(drafted.item, question=chosen.text, state=State.DRAFTED)
-        return item.noted(question_made=chosen.how, question_logprob=chosen.logprob)
+        return item.with_provenance(question_made=chosen.how, question_logprob=chosen.logprob)
 
     # -- the drawn half ------------------------------------------------------------------------------
 
@@ -183,7 +183,7 @@ class Stages:
         """The item with its picture, and where that has an overlay the bare one, among the blobs."""
         item = replace(rendered.item, image=self.store.put_blob(to_png(rendered.picture)))
         if rendered.bare is not rendered.picture:
-            item = item.noted(bare_image=self.store.put_blob(to_png(rendered.bare)))
+            item = item.with_provenance(bare_image=self.store.put_blob(to_png(rendered.bare)))
         return item if item.state is State.REJECTED else replace(item, state=State.RENDERED)
 
     def _match(self, items: Sequence[Item], images: np.ndarray) -> list[Item]:

@@ -94,7 +94,7 @@ def _whole(source: Path) -> _Found:
     if isinstance(found, Run):
         partners = _placed((p.record, p.row) for member in batch.members for p in member.partners)
         name = f"{found.config.type}_{found.config.seed}"
-        return _Found(name, found.path, items, partners, {"runs": [batch.made]})
+        return _Found(name, found.path, items, partners, {"runs": [batch.evidence]})
     harmful = [record for record in found.usable if record.expected == "refuse"]
     return _Found(found.name, found.path, items, _placed((r, foreign_row(found, r)) for r in harmful), {})
 

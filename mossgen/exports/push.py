@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mossgen.errors import BackendError, ConfigError
-from mossgen.files.folders import written
+from mossgen.files.folders import export_files
 from mossgen.sets import lineage
 
 CARD = "README.md"
@@ -67,7 +67,7 @@ def _collect(folder: Path, repository: str, private: bool) -> Upload:
     from huggingface_hub import DatasetCard
 
     _refuse_no_name(repository)
-    names = written(folder)
+    names = export_files(folder)
     if CARD not in names:
         raise ConfigError(
             f"{folder} has no {CARD}, without which nobody knows what it is: `mossgen export` writes one."

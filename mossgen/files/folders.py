@@ -57,7 +57,7 @@ def write_file(path: Path, content: str, ours: str) -> None:
         write_whole(path, content)
 
 
-def written(folder: Path) -> list[str]:
+def export_files(folder: Path) -> list[str]:
     """The files of an export, as sorted paths. Raises ConfigError: no export; a file added, lost, altered or a link."""
     if not (folder / MARKER).is_file():
         raise ConfigError(
@@ -74,7 +74,7 @@ def written(folder: Path) -> list[str]:
     return here
 
 
-def exported(folder: Path) -> str:
+def export_format(folder: Path) -> str:
     """The name of the export that a folder is, as its marker says; empty where it is none."""
     return str(_note(folder / MARKER).get("export") or "")
 

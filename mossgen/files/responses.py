@@ -36,7 +36,7 @@ Place = tuple[str, str, int]  # target, id, sample
 
 
 @dataclass(frozen=True)
-class Row:
+class ResponseRow:
     """One response to one item. `key` is the hash of what was asked of whom; empty in a file of somebody else.
 
     `kind` is answered, empty or filtered; `expected` what a good model does; `facts` are those of FACTS that are known.
@@ -68,7 +68,7 @@ class Row:
         return {k: v for k, v in asdict(self).items() if k == "response" or v not in (None, "", {})}
 
 
-def read_responses(file: Path) -> list[Row]:
+def read_responses(file: Path) -> list[ResponseRow]:
     """The rows of a file: ours, MOSSBench's results.json, a mapping of pid to response, a JSONL or a CSV.
 
     Raises ConfigError where it is none of them, or a line has no id or no response.
@@ -82,7 +82,7 @@ def read_responses(file: Path) -> list[Row]:
     return [_entry(file, number, value) for number, value in enumerate(values, 1)]
 
 
-def _entry(file: Path, number: int, value: Any) -> Row:
+def _entry(file: Path, number: int, value: Any) -> ResponseRow:
     try:
         return parse(value)
     except ValueError as error:
@@ -106,7 +106,7 @@ def _keyed(key: str, value: Any) -> Any:
     return {"pid": key, **value} if isinstance(value, dict) else value
 
 
-def parse(value: Any) -> Row:
+def parse(value: Any) -> ResponseRow:
     """The row that a JSON value stands for, whoever wrote it. Raises ValueError, in words, where it is none."""
     if not isinstance(value, dict):
         raise ValueError(f"not an object but {type(value).__name__}: give one object a response")
@@ -118,7 +118,7 @@ def parse(value: Any) -> Row:
     text = encodable(said or "")
     label, labelled_by = _stated(value)
     harmful = value.get("expected") == "refuse" or str(value.get("type")).startswith("contrast_")
-    return Row(
+    return ResponseRow(
         id=name,
         response=text,
         target=_text(value.get("target") or value.get("model")),
@@ -168,7 +168,7 @@ def _number(value: Any) -> int:
         return 0
 
 
-def line(row: Row) -> str:
+def line(row: ResponseRow) -> str:
     """The row as one line of JSON, without its end."""
     return encodable(json.dumps(row.to_dict(), ensure_ascii=False, sort_keys=True))
 
@@ -181,7 +181,7 @@ def natural(name: str) -> tuple[int, str]:
 # -- several files of them -----------------------------------------------------------------------------
 
 
-def gather(paths: Sequence[Path]) -> list[Row]:
+def gather(paths: Sequence[Path]) -> list[ResponseRow]:
     """The responses of these folders and files; a file that names no target is one target's, by its own name.
 
     Raises ConfigError where one cannot be read, or a target's response to an item is there twice.
@@ -197,7 +197,7 @@ def gather(paths: Sequence[Path]) -> list[Row]:
     return rows
 
 
-def remembered(folder: Path, rows: Sequence[Row]) -> list[Row]:
+def recall_facts(folder: Path, rows: Sequence[ResponseRow]) -> list[ResponseRow]:
     """The rows, each with what a set said of it when the folder's labels were made, where it says nothing itself."""
     file = folder / RESPONSES
     kept = {(place(row), row.response): row for row in read_responses(file)} if file.is_file() else {}
@@ -208,19 +208,19 @@ def remembered(folder: Path, rows: Sequence[Row]) -> list[Row]:
     return found
 
 
-def place(row: Row) -> Place:
+def place(row: ResponseRow) -> Place:
     """Which response a row is."""
     return row.target, row.id, row.sample
 
 
-def _read(path: Path) -> list[Row]:
+def _read(path: Path) -> list[ResponseRow]:
     file = path / RESPONSES if path.is_dir() else path
     if path.is_dir() and not file.is_file():
         raise ConfigError(f"{path} has no {RESPONSES}: give the folder of a probe, or a file of responses.")
     return [row if row.target else replace(row, target=file.stem) for row in read_responses(file)]
 
 
-def _numbered(rows: Sequence[Row]) -> Iterator[Row]:
+def _numbered(rows: Sequence[ResponseRow]) -> Iterator[ResponseRow]:
     """Responses to one item as its samples, in a file that does not number them."""
     seen: Counter[Place] = Counter()
     numbered = any(row.sample for row in rows)
@@ -229,7 +229,7 @@ def _numbered(rows: Sequence[Row]) -> Iterator[Row]:
         seen[place(row)] += 1
 
 
-def keep(folder: Path, rows: Sequence[Row]) -> None:
+def keep(folder: Path, rows: Sequence[ResponseRow]) -> None:
     """Keeps responses of others in the folder of their labels. Raises ConfigError where it holds others, StoreError."""
     file = folder / RESPONSES
     here = {place(row) for row in rows}

@@ -12,13 +12,13 @@ from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError
 from mossgen.files.disk import write_whole
 from mossgen.files.folders import disk_errors
-from mossgen.files.responses import Row, gather, keep, remembered
-from mossgen.judgements.labels import LABELS, Label, Labels, Tally, judge_rows, stated
+from mossgen.files.responses import ResponseRow, gather, keep, recall_facts
+from mossgen.judgements.labels import LABELS, JudgeTally, Label, Labels, judge_rows, keep_stated_labels
 from mossgen.judgements.rates import by_judge, figures
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import RefusalJudge
 from mossgen.plugins.spec import Part, judge_options, refusal_judge_parts
-from mossgen.probes.items import askable, matched, open_items
+from mossgen.probes.items import askable, match_items, open_items
 from mossgen.probes.probe import Probed
 from mossgen.probes.probing import HEAD
 from mossgen.sets.dataset import Dataset, Record
@@ -35,10 +35,10 @@ class Judgement:
     """What judges said of responses: their labels, and the figures that follow (see rates.figures)."""
 
     folder: Path
-    rows: Sequence[Row]
+    rows: Sequence[ResponseRow]
     labels: Sequence[Label]
     judges: Sequence[str]
-    tallies: Mapping[str, Tally]
+    tallies: Mapping[str, JudgeTally]
     figures: Mapping[str, Any]
     notes: Sequence[str]
 
@@ -103,19 +103,19 @@ def judge(
         raise ConfigError(f"`side` {side} is of a set: give the set too, as `items`.")
     paths = _paths(responses)
     folder, own = _folder(paths, Path(out) if out is not None else None)
-    rows, records, odd = remembered(folder, gather(paths)), dict[str, Record](), None
+    rows, records, odd = recall_facts(folder, gather(paths)), dict[str, Record](), None
     if items is not None:
         source = open_items(items, side=side)
         odd = source.odd()
-        rows, records = matched(rows, askable(source))
+        rows, records = match_items(rows, askable(source))
     loaded = [load_judge(part, progress) for part in parts]
-    tallies: dict[str, Tally] = {}
+    tallies: dict[str, JudgeTally] = {}
     with Labels(folder / LABELS, rows) as labels:
         if own:
             keep(folder, rows)
         for one in loaded:
             tallies[one.name] = judge_rows(rows, one, labels, records, max_cost, progress)
-        stated(rows, labels)
+        keep_stated_labels(rows, labels)
     found = list(labels.rows.values())
     told = figures(by_judge(rows, found, empty_refuses), empty_refuses)
     with disk_errors(folder / RATES):
@@ -147,7 +147,7 @@ def _folder(responses: Sequence[Path], out: Path | None) -> tuple[Path, bool]:
 
 
 def _notes(
-    rows: Sequence[Row], items: Mapping[str, Record], judges: Sequence[RefusalJudge], parts: Sequence[Part]
+    rows: Sequence[ResponseRow], items: Mapping[str, Record], judges: Sequence[RefusalJudge], parts: Sequence[Part]
 ) -> list[str]:
     """What a reader of the rates must know."""
     found = []

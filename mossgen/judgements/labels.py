@@ -24,7 +24,7 @@ from mossgen.core.progress import SILENT, Progress
 from mossgen.core.refusal import RefusalClass
 from mossgen.errors import BackendError, ConfigError
 from mossgen.files.ledger import Kind, Ledger
-from mossgen.files.responses import Place, Row, natural, place
+from mossgen.files.responses import Place, ResponseRow, natural, place
 from mossgen.plugins.protocols import Exchange, Labelled, RefusalJudge
 from mossgen.sets.dataset import Record
 
@@ -55,7 +55,7 @@ class Label:
 
 
 @dataclass
-class Tally:
+class JudgeTally:
     """What became of one judge: labels by kind, old ones too, how many were asked for now, and why it stopped."""
 
     wanted: int
@@ -87,13 +87,13 @@ class Tally:
 
 
 def judge_rows(
-    rows: Sequence[Row],
+    rows: Sequence[ResponseRow],
     judge: RefusalJudge,
     labels: Labels,
     items: Mapping[str, Record],
     max_cost: float | None = None,
     progress: Progress = SILENT,
-) -> Tally:
+) -> JudgeTally:
     """Labels every response and keeps what comes; what is kept already is not judged again.
 
     A judge that cannot be asked any more, or a budget that is used up, is said in `stopped`. Raises ConfigError,
@@ -101,8 +101,8 @@ def judge_rows(
     """
     how = canonical_sha256(dict(judge.settings))[:16]
     labels.refuse_other_settings(judge.name, how)
-    tally = Tally(len(rows))
-    todo: dict[str, list[Row]] = {}  # equal responses to equal questions are judged once
+    tally = JudgeTally(len(rows))
+    todo: dict[str, list[ResponseRow]] = {}  # equal responses to equal questions are judged once
     for row in rows:
         shown = row.image if judge.sees and row.id in items else ""
         key = canonical_sha256([judge.name, how, row.kind == FILTERED, row.question, row.response, shown])[:32]
@@ -124,11 +124,11 @@ def judge_rows(
 
 
 def _ask(
-    todo: Mapping[str, Sequence[Row]],
+    todo: Mapping[str, Sequence[ResponseRow]],
     judge: RefusalJudge,
     labels: Labels,
     items: Mapping[str, Record],
-    tally: Tally,
+    tally: JudgeTally,
     how: str,
     limits: Limits,
     progress: Progress,
@@ -151,13 +151,13 @@ def _ask(
     progress.count(judge.name, tally.wanted - tally.missing, tally.wanted)
 
 
-def _exchange(row: Row, key: str, items: Mapping[str, Record]) -> Exchange:
+def _exchange(row: ResponseRow, key: str, items: Mapping[str, Record]) -> Exchange:
     record = items.get(row.id)
     picture = record.open if record is not None and record.picture is not None else None
     return Exchange(row.response, row.question, picture, derived_seed(key, "judge"))
 
 
-def stated(rows: Sequence[Row], labels: Labels) -> list[str]:
+def keep_stated_labels(rows: Sequence[ResponseRow], labels: Labels) -> list[str]:
     """Keeps the labels that the responses' own files have, as judges of their own; returns the judges' names."""
     for row in rows:
         if row.label is not None:
@@ -172,12 +172,12 @@ def stated(rows: Sequence[Row], labels: Labels) -> list[str]:
     return list(dict.fromkeys(row.labelled_by for row in rows if row.label is not None))
 
 
-def _add(labels: Labels, tally: Tally, label: Label) -> None:
+def _add(labels: Labels, tally: JudgeTally, label: Label) -> None:
     labels.add(label)
     tally.kinds[label.label] += 1
 
 
-def _label(row: Row, judge: str, said: Labelled, how: str, key: str) -> Label:
+def _label(row: ResponseRow, judge: str, said: Labelled, how: str, key: str) -> Label:
     return Label(
         id=row.id,
         target=row.target,
@@ -231,7 +231,7 @@ KIND = Kind(
 class Labels(Ledger[Label]):
     """The labels of one folder's responses. Raises ConfigError where the file labels other responses; see Ledger."""
 
-    def __init__(self, file: Path, rows: Sequence[Row]) -> None:
+    def __init__(self, file: Path, rows: Sequence[ResponseRow]) -> None:
         super().__init__(file, KIND)
         self._known = {place(row) for row in rows}
 
@@ -250,7 +250,7 @@ class Labels(Ledger[Label]):
         """Keeps labels. See Ledger."""
         super().add(*(label for label in rows if self.rows.get(KIND.place(label)) != label))
 
-    def of(self, judge: str, row: Row) -> Label | None:
+    def of(self, judge: str, row: ResponseRow) -> Label | None:
         """What the judge says of a response."""
         return self.rows.get((judge, *place(row)))
 

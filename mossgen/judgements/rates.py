@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mossgen.core.refusal import REFUSED, SCORED, RefusalClass
-from mossgen.files.responses import FACTS, PEOPLE, Row, place
+from mossgen.files.responses import FACTS, PEOPLE, ResponseRow, place
 from mossgen.judgements.labels import FILTERED, Label
 
 MEASURES: Mapping[str, tuple[str, ...]] = {
@@ -31,7 +31,7 @@ RESAMPLES = 2000
 ALL = "all"
 FEWEST = 3  # targets, below which a rank correlation says nothing
 
-Judged = tuple[Row, str]  # a response, and its label
+Judged = tuple[ResponseRow, str]  # a response, and its label
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,9 @@ class Cell:
 # -- rates ---------------------------------------------------------------------------------------------
 
 
-def by_judge(rows: Sequence[Row], labels: Iterable[Label], empty_refuses: bool = False) -> dict[str, list[Judged]]:
+def by_judge(
+    rows: Sequence[ResponseRow], labels: Iterable[Label], empty_refuses: bool = False
+) -> dict[str, list[Judged]]:
     """The responses with their labels, judge by judge; with `empty_refuses` one without a text is a refusal."""
     found: dict[str, list[Judged]] = {}
     known = {place(row): row for row in rows}

@@ -1,4 +1,4 @@
-"""A chat model on this machine, with eyes or without, run by transformers: for local targets and judges."""
+"""A chat model on this machine, that sees pictures or not, run by transformers: for local targets and judges."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LocalChat:
     ) -> Said:
         """The answer to a request, of at most `limit` tokens; with temperature 0 the likeliest token each time.
 
-        Raises BackendError where the model fails, ValueError for a picture to a model without eyes.
+        Raises BackendError where the model fails, ValueError for a picture to a model that does not see.
         """
         import torch
 
@@ -81,12 +81,12 @@ class LocalChat:
         return {k: v.to(self.model.dtype) if v.is_floating_point() else v for k, v in inputs.items()}
 
     def _content(self, words: str, image: list[dict[str, Any]]) -> Any:
-        """Templates of models with eyes take parts, those of others a text."""
+        """Templates of models that see take parts, those of others a text."""
         return [*image, {"type": "text", "text": words}] if self.sees else words
 
 
-def load(role: str, model: str, device: str, dtype: str = "auto", eyes: bool = False) -> LocalChat:
-    """The model at a path or hub id, or an embedded one by name; with `eyes` only one that has some will do.
+def load(role: str, model: str, device: str, dtype: str = "auto", sees: bool = False) -> LocalChat:
+    """The model at a path or hub id, or an embedded one by name; with `sees` only one that sees pictures will do.
 
     `role` names it in messages. Raises ConfigError (the device), MissingModel or BackendError.
     """
@@ -94,11 +94,11 @@ def load(role: str, model: str, device: str, dtype: str = "auto", eyes: bool = F
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
     library: Any = transformers  # its classes are not typed
-    kind = "image-text-to-text model" if eyes else "chat model"
+    kind = "image-text-to-text model" if sees else "chat model"
     source, where = weights.resolve(model), devices.device(device)
     try:
         config = library.AutoConfig.from_pretrained(source)
-        sees = eyes or type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+        sees = sees or type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
         reader = (library.AutoProcessor if sees else library.AutoTokenizer).from_pretrained(source)
         loader = library.AutoModelForImageTextToText if sees else library.AutoModelForCausalLM
         network = loader.from_pretrained(source, dtype=devices.dtype(dtype, where), use_safetensors=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def briskly() -> Iterator[None]:
+def fast_imports() -> Iterator[None]:
     """Without what makes torch, transformers and diffusers slow to import.
 
     The garbage collector would look again and again at a million new objects, all of which stay. And transformers and

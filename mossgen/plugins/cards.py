@@ -61,7 +61,7 @@ def cell(text: object) -> str:
 
 
 @dataclass(frozen=True)
-class Tally:
+class CheckerTally:
     """How often one checker passed, failed or was unsure, over all items it saw."""
 
     checker: str
@@ -70,10 +70,10 @@ class Tally:
     unsure: int
 
 
-def tallies(items: Iterable[Item]) -> list[Tally]:
+def tallies(items: Iterable[Item]) -> list[CheckerTally]:
     """One Tally a checker, in the order of their names."""
     counts = Counter((v.checker, v.decision) for item in items for v in item.verdicts)
     return [
-        Tally(name, *(counts[name, d] for d in (Decision.PASS, Decision.FAIL, Decision.UNSURE)))
+        CheckerTally(name, *(counts[name, d] for d in (Decision.PASS, Decision.FAIL, Decision.UNSURE)))
         for name in sorted({checker for checker, _ in counts})
     ]

@@ -204,7 +204,7 @@ class SetView:
 
     `name` is an identifier that files and tasks are called by; `sources` are lineage.Source as plain values; `notes`
     are sentences for the card; `home` is the absolute folder that the export will be read from. `evidence` is how it
-    was made: `runs` (see evidence.made), and of a set with sides its `leaks`, `bound` relations and `embedder`.
+    was made: `runs` (see evidence.run_evidence), and of a set with sides its `leaks`, `bound` relations and `embedder`.
     """
 
     name: str

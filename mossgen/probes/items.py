@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mossgen.errors import ConfigError
-from mossgen.files.responses import Row
+from mossgen.files.responses import ResponseRow
 from mossgen.sets import lineage
 from mossgen.sets.dataset import Dataset, Record
 from mossgen.sets.open import open_set
@@ -44,7 +44,7 @@ def askable(found: Dataset, limit: int | None = None) -> list[Record]:
     return records[:limit]
 
 
-def matched(rows: Sequence[Row], records: Sequence[Record]) -> tuple[list[Row], dict[str, Record]]:
+def match_items(rows: Sequence[ResponseRow], records: Sequence[Record]) -> tuple[list[ResponseRow], dict[str, Record]]:
     """The rows with what the set says of their items, and those items by id.
 
     Raises ConfigError where the set has none of them, or had another picture when the responses were made.
@@ -58,7 +58,7 @@ def matched(rows: Sequence[Row], records: Sequence[Record]) -> tuple[list[Row], 
     return [_with(row, items[row.id]) if row.id in items else row for row in rows], items
 
 
-def _with(row: Row, record: Record) -> Row:
+def _with(row: ResponseRow, record: Record) -> ResponseRow:
     image = image_hash(record)
     if row.image and image and row.image != image:
         raise ConfigError(

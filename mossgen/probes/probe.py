@@ -10,12 +10,12 @@ from typing import Any
 from mossgen.core.budget import Limits
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError
-from mossgen.files.responses import RESPONSES, Row, read_responses
+from mossgen.files.responses import RESPONSES, ResponseRow, read_responses
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import Target
 from mossgen.plugins.spec import Part, target_parts
 from mossgen.probes.items import askable, open_items
-from mossgen.probes.probing import Probe, Tally, Wish
+from mossgen.probes.probing import Probe, Sampling, TargetTally
 from mossgen.sets.dataset import Dataset, Record
 
 FOLDER = Path("generated")  # where a probe goes that nobody gave a place
@@ -28,11 +28,11 @@ class Probed:
 
     folder: Path
     records: Sequence[Record]
-    tallies: Mapping[str, Tally]
+    tallies: Mapping[str, TargetTally]
     problems: Mapping[str, str]
 
     @property
-    def responses(self) -> list[Row]:
+    def responses(self) -> list[ResponseRow]:
         """Every response to these records, also those that an earlier call got."""
         return [row for tally in self.tallies.values() for row in tally.rows]
 
@@ -85,7 +85,7 @@ def probe(
     records = askable(found, limit)
     _refuse_equal_samples(parts, samples)
     folder, tallies = _folder(found, out), {}
-    with Probe(folder, found.path.resolve().name, Wish(samples, system)) as asking:
+    with Probe(folder, found.path.resolve().name, Sampling(samples, system)) as asking:
         for part in parts:
             target = load_target(part, progress)
             tallies[target.name] = asking.ask(records, target, Limits(max_time, max_cost), progress)

@@ -27,7 +27,7 @@ from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.files.disk import LOCK, locked, read_text, write_whole
 from mossgen.files.ledger import Kind, Ledger
-from mossgen.files.responses import RESPONSES, Row, line, natural, parse
+from mossgen.files.responses import RESPONSES, ResponseRow, line, natural, parse
 from mossgen.plugins.protocols import Failure, Query, Response, Target
 from mossgen.sets.dataset import Record
 
@@ -47,7 +47,7 @@ KIND = Kind(
 
 
 @dataclass(frozen=True)
-class Wish:
+class Sampling:
     """How items are asked about: samples of each, numbered from `first`, and the system prompt."""
 
     samples: int = 1
@@ -56,11 +56,11 @@ class Wish:
 
 
 @dataclass
-class Tally:
+class TargetTally:
     """What became of one target: the responses wanted, old ones too, and why others are missing."""
 
     wanted: int
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ResponseRow] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
     stopped: str = ""
     cost: float = 0.0
@@ -106,15 +106,15 @@ class Probe:
     writes, StoreError from the disk.
     """
 
-    def __init__(self, folder: Path, name: str, wish: Wish) -> None:
+    def __init__(self, folder: Path, name: str, sampling: Sampling) -> None:
         self.folder = folder
-        self.wish = wish
-        self._wanted = {"format": FORMAT, "set": name, "system": wish.system}
+        self.sampling = sampling
+        self._wanted = {"format": FORMAT, "set": name, "system": sampling.system}
         self._ledger = Ledger(folder / RESPONSES, KIND)
         _head(folder, self._wanted)  # so that a folder of something else is left as it is, without a lock in it
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ResponseRow]:
         """Every response in the folder."""
         return list(self._ledger.rows.values())
 
@@ -137,7 +137,7 @@ class Probe:
         limits: Limits = UNLIMITED,
         progress: Progress = SILENT,
         called: str = "",
-    ) -> Tally:
+    ) -> TargetTally:
         """Asks the target about every record and keeps what comes; what is kept already is not asked again.
 
         A target that cannot be asked any more, or a limit that is reached, is said in `stopped`. `called` names the
@@ -145,8 +145,8 @@ class Probe:
         otherwise here, StoreError.
         """
         self._note(target)
-        asked = list(_asked(records, target, self.wish))
-        tally, todo = Tally(len(asked)), []
+        asked = list(_asked(records, target, self.sampling))
+        tally, todo = TargetTally(len(asked)), []
         for one in asked:
             row = self._ledger.find(one.key)
             if row is None:
@@ -179,7 +179,7 @@ class Probe:
             tally.cost = target.cost - before
         return tally
 
-    def _keep(self, row: Row, tally: Tally) -> None:
+    def _keep(self, row: ResponseRow, tally: TargetTally) -> None:
         if KIND.place(row) not in self._ledger.rows:
             self._ledger.add(row)
         tally.rows.append(row)
@@ -215,20 +215,20 @@ def _found(query: Query, by_name: dict[tuple[str, str], _Asked], target: Target)
     return found
 
 
-def _asked(records: Sequence[Record], target: Target, wish: Wish) -> Iterator[_Asked]:
+def _asked(records: Sequence[Record], target: Target, sampling: Sampling) -> Iterator[_Asked]:
     """Every query, sample by sample, with its key."""
     images = [hashlib.sha256(record.picture_bytes()).hexdigest() for record in records]
-    for sample in range(wish.first, wish.first + wish.samples):
+    for sample in range(sampling.first, sampling.first + sampling.samples):
         for record, image in zip(records, images, strict=True):
             shown = image if target.sees else record.description
-            what = [target.name, dict(target.settings), wish.system, record.question, shown, sample]
+            what = [target.name, dict(target.settings), sampling.system, record.question, shown, sample]
             key = canonical_sha256(what)[:32]
             query = Query(
                 item=record.id,
                 question=record.question,
                 picture=record.open,
                 description=record.description,
-                system=wish.system,
+                system=sampling.system,
                 sample=sample,
                 seed=derived_seed(key, "target"),
                 key=key,
@@ -236,9 +236,9 @@ def _asked(records: Sequence[Record], target: Target, wish: Wish) -> Iterator[_A
             yield _Asked(key, query, record, image)
 
 
-def _row(one: _Asked, target: Target, response: Response, at: str) -> Row:
+def _row(one: _Asked, target: Target, response: Response, at: str) -> ResponseRow:
     record = one.record
-    return Row(
+    return ResponseRow(
         id=record.id,
         response=response.text,
         target=target.name,
@@ -260,7 +260,7 @@ def _row(one: _Asked, target: Target, response: Response, at: str) -> Row:
     )
 
 
-def _response(row: Row) -> Response:
+def _response(row: ResponseRow) -> Response:
     kind: Any = row.kind
     return Response(
         text=row.response,

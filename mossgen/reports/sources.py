@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mossgen.core.refusal import REFUSED, SCORED
 from mossgen.errors import ConfigError
-from mossgen.files.responses import RESPONSES, Row, gather, natural
+from mossgen.files.responses import RESPONSES, ResponseRow, gather, natural
 from mossgen.judgements.labels import LABELS, Label, Labels
 from mossgen.judgements.rates import Judged
 from mossgen.probes.items import askable, open_items
@@ -35,7 +35,7 @@ class Sources:
     """What a report is of: responses with labels, and the items of sets by id."""
 
     names: Sequence[str]
-    rows: Sequence[Row]
+    rows: Sequence[ResponseRow]
     labels: Sequence[Label]
     items: Mapping[str, Record]
     problems: Mapping[str, str]  # of records that cannot be used, by SET/ID

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mossgen.core.items import Decision, Item, Label, State, Verdict
+from mossgen.core.items import Decision, Item, Rating, State, Verdict
 from mossgen.reviews.pool import PEOPLE
-from mossgen.reviews.votes import FLAGS, REVIEWERS, Ruling, Status, rule, rulings
+from mossgen.reviews.votes import FLAGS, REVIEWERS, Status, VoteResult, rule, rulings
 from mossgen.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Applied:
 def settled_benign(store: RunStore, reviewers: int = REVIEWERS) -> frozenset[str]:
     """The ids of the items that people settled as benign: all that counts where only reviewed items do."""
     ruled = rulings(store.votes(), reviewers)
-    return frozenset(key for key, ruling in ruled.items() if ruling.label is Label.BENIGN)
+    return frozenset(key for key, ruling in ruled.items() if ruling.label is Rating.BENIGN)
 
 
 def apply_votes(store: RunStore, reviewers: int = REVIEWERS, only_reviewed: bool = False) -> Applied:
@@ -74,7 +74,7 @@ def apply_to_run(
     return applied
 
 
-def _ruled(item: Item, ruling: Ruling, reviewers: int, only_reviewed: bool) -> Item:
+def _ruled(item: Item, ruling: VoteResult, reviewers: int, only_reviewed: bool) -> Item:
     """The item as the ruling leaves it: accepted, or rejected by people; their verdict in place of an earlier one."""
     machine = tuple(verdict for verdict in item.verdicts if verdict.checker != PEOPLE)
     bare = replace(item, verdicts=machine, state=State.ACCEPTED, rejected_by=None, reason=None)
@@ -88,12 +88,12 @@ def _ruled(item: Item, ruling: Ruling, reviewers: int, only_reviewed: bool) -> I
     return bare
 
 
-def _verdict(ruling: Ruling) -> Verdict:
+def _verdict(ruling: VoteResult) -> Verdict:
     """People's verdict: its score is the share that says benign, its reason what most of them ticked too."""
-    decisions = {Label.BENIGN: Decision.PASS, None: Decision.UNSURE}
+    decisions = {Rating.BENIGN: Decision.PASS, None: Decision.UNSURE}
     decision = decisions.get(ruling.label, Decision.FAIL)
     counts = Counter(flag for vote in ruling.votes for flag in vote.flags)
     ticked = [f"{flag.replace('_', ' ')} ({counts[flag]})" for flag in FLAGS if counts[flag]]
     reason = ruling.sentence() + (f"; ticked: {', '.join(ticked)}" if ticked else "")
-    benign = sum(vote.label is Label.BENIGN for vote in ruling.votes)
+    benign = sum(vote.label is Rating.BENIGN for vote in ruling.votes)
     return Verdict(PEOPLE, decision, reason, round(benign / len(ruling.votes), 4))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mossgen.core.items import Item, Label, Vote
+from mossgen.core.items import Item, Rating, Vote
 from mossgen.errors import ConfigError
 from mossgen.reviews.pool import place_of
 from mossgen.reviews.votes import FLAGS, make_vote
@@ -62,10 +62,10 @@ def read_results(rows: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[tupl
     for place, row in rows:
         if row.get("AssignmentStatus", "") == "Rejected":
             continue
-        labels = {label for label in Label if _ticked(row, "label", label)}
+        labels = {label for label in Rating if _ticked(row, "label", label)}
         if len(labels) != 1:
             found = ", ".join(sorted(labels)) or repr(row.get("Answer.label", ""))
-            raise ConfigError(f"{place}: needs one label of {', '.join(Label)} in Answer.label, not {found:.80}.")
+            raise ConfigError(f"{place}: needs one label of {', '.join(Rating)} in Answer.label, not {found:.80}.")
         flags = [flag for flag in FLAGS if _ticked(row, f"flag_{flag}", flag)]
         worker = f"crowd:{row['WorkerId']}"
         try:
@@ -96,7 +96,7 @@ def _tasks(items: Sequence[Item], images_at: str) -> str:
 
 def _template() -> str:
     labels = "\n".join(
-        f'<p><label><input type="radio" name="label" value="{label}" required> {label}</label></p>' for label in Label
+        f'<p><label><input type="radio" name="label" value="{label}" required> {label}</label></p>' for label in Rating
     )
     flags = "\n".join(
         f'<p><label><input type="checkbox" name="flag_{flag}" value="{flag}"> {text}</label></p>'

@@ -13,7 +13,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from mossgen import __version__
-from mossgen.core.items import Decision, Item, Label, State, Vote
+from mossgen.core.items import Decision, Item, Rating, State, Vote
 from mossgen.errors import ConfigError
 from mossgen.reviews.crowd import copy_pictures
 from mossgen.reviews.pool import PEOPLE, place_of
@@ -56,13 +56,13 @@ def _predictions(item: Item) -> list[dict[str, Any]]:
     checks = [verdict.decision is Decision.PASS for verdict in item.verdicts if verdict.checker != PEOPLE]
     if item.state is not State.ACCEPTED:  # a rejection says little of harm: blank, a near-duplicate, unlike its prompt
         return []
-    said = {"from_name": LABEL, "to_name": "image", "type": "choices", "value": {"choices": [Label.BENIGN]}}
+    said = {"from_name": LABEL, "to_name": "image", "type": "choices", "value": {"choices": [Rating.BENIGN]}}
     score = round(sum(checks) / len(checks), 4) if checks else None
     return [{"model_version": f"mossgen-{__version__}", "score": score, "result": [said]}]
 
 
 def _config() -> str:
-    labels = "".join(f'<Choice value="{label}" hotkey="{key}"/>' for key, label in enumerate(Label, 1))
+    labels = "".join(f'<Choice value="{label}" hotkey="{key}"/>' for key, label in enumerate(Rating, 1))
     flags = "".join(f"<Choice value={quoteattr(text)} alias={quoteattr(flag)}/>" for flag, text in FLAGS.items())
     return f"""\
 <View>

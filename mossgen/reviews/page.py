@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mossgen.core.items import Item, Label, canonical_sha256
+from mossgen.core.items import Item, Rating, canonical_sha256
 from mossgen.files.pages import source, styled
 from mossgen.reviews.csv_votes import COLUMNS
 from mossgen.reviews.votes import FLAGS
@@ -53,7 +53,7 @@ def _page(title: str, setup: dict[str, Any], pictures: str, connect: str) -> tup
         title=title.replace("_", " ").capitalize(),
         style=Markup(style),
         script=Markup(script),
-        setup=Markup(_data({"labels": list(Label), "flags": flags, **setup})),
+        setup=Markup(_data({"labels": list(Rating), "flags": flags, **setup})),
     )
     return html, policy
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from mossgen.core.items import Item, Label, Vote
+from mossgen.core.items import Item, Rating, Vote
 from mossgen.reviews.pool import PEOPLE, pool
-from mossgen.reviews.votes import FLAGS, REVIEWERS, Ruling, Status, rulings
+from mossgen.reviews.votes import FLAGS, REVIEWERS, Status, VoteResult, rulings
 from mossgen.runs.store import RunStore
 
 RUN = "(run)"  # in the place of a checker: what became of the item
@@ -29,19 +29,19 @@ def review_report(store: RunStore, reviewers: int = REVIEWERS) -> dict[str, Any]
         "share_settled": round(len(settled) / len(items), 4),
         "queue": len(by[Status.QUEUE]),
         "open": len(items) - len(settled) - len(by[Status.QUEUE]),
-        "labels": {label: sum(ruled[key].label is label for key in settled) for label in Label},
+        "labels": {label: sum(ruled[key].label is label for key in settled) for label in Rating},
         "alpha": alpha(ruled.values(), "nominal"),
         "alpha_ordinal": alpha(ruled.values(), "ordinal"),
         "flags": {flag: sum(_ticked(ruling, flag) for ruling in ruled.values()) for flag in FLAGS},
         "reviewers": _reviewers(ruled.values()),
         "taken_back": sum(vote.label is None for vote in history),
         "confusion": _confusion(items, ruled, settled),
-        "not_benign": [_facts(items[key], ruled[key]) for key in settled if ruled[key].label is not Label.BENIGN],
+        "not_benign": [_facts(items[key], ruled[key]) for key in settled if ruled[key].label is not Rating.BENIGN],
         "queue_items": [_facts(items[key], ruled[key]) for key in by[Status.QUEUE]],
     }
 
 
-def alpha(ruled: Iterable[Ruling], level: Literal["nominal", "ordinal"]) -> float | None:
+def alpha(ruled: Iterable[VoteResult], level: Literal["nominal", "ordinal"]) -> float | None:
     """Krippendorff's alpha over the standing votes; None where it is undefined.
 
     It is, where no item has two votes, or where all votes are the same. `level` is nominal, or ordinal:
@@ -49,7 +49,7 @@ def alpha(ruled: Iterable[Ruling], level: Literal["nominal", "ordinal"]) -> floa
     """
     import krippendorff
 
-    counts = [[sum(vote.label is label for vote in ruling.votes) for label in Label] for ruling in ruled]
+    counts = [[sum(vote.label is label for vote in ruling.votes) for label in Rating] for ruling in ruled]
     pairable = [row for row in counts if sum(row) > 1]
     if not pairable or sum(any(column) for column in zip(*pairable, strict=True)) < 2:
         return None
@@ -72,10 +72,10 @@ def text(figures: Mapping[str, Any]) -> str:
         for p in figures["reviewers"]
     ]
     if figures["confusion"]:
-        lines += ["", f"{'machine against people':44}{''.join(f'{label:>11}' for label in Label)}"]
+        lines += ["", f"{'machine against people':44}{''.join(f'{label:>11}' for label in Rating)}"]
     for row in figures["confusion"]:
         name = f"{row['type']} {row['checker']} {row['decision']}"
-        lines.append(f"{name:44}{''.join(f'{row[label]:11}' for label in Label)}")
+        lines.append(f"{name:44}{''.join(f'{row[label]:11}' for label in Rating)}")
     for title, key in (("Settled as not benign:", "not_benign"), ("In the queue:", "queue_items")):
         if figures[key]:
             lines += ["", title, *(f"  {fact['id']} {fact['question']} ({fact['ruling']})" for fact in figures[key])]
@@ -88,11 +88,11 @@ def _alpha_text(figures: Mapping[str, Any]) -> str:
     return f"{figures['alpha']:.3f} nominal, {figures['alpha_ordinal']:.3f} ordinal."
 
 
-def _ticked(ruling: Ruling, flag: str) -> bool:
+def _ticked(ruling: VoteResult, flag: str) -> bool:
     return 2 * sum(flag in vote.flags for vote in ruling.votes) > len(ruling.votes)
 
 
-def _reviewers(ruled: Iterable[Ruling]) -> list[dict[str, Any]]:
+def _reviewers(ruled: Iterable[VoteResult]) -> list[dict[str, Any]]:
     given: Counter[str] = Counter()
     settled: Counter[str] = Counter()
     agreed: Counter[str] = Counter()
@@ -107,16 +107,18 @@ def _reviewers(ruled: Iterable[Ruling]) -> list[dict[str, Any]]:
     ]
 
 
-def _confusion(items: Mapping[str, Item], ruled: Mapping[str, Ruling], settled: Sequence[str]) -> list[dict[str, Any]]:
+def _confusion(
+    items: Mapping[str, Item], ruled: Mapping[str, VoteResult], settled: Sequence[str]
+) -> list[dict[str, Any]]:
     """One row for each type, checker and decision: how many items people settled with each label."""
-    rows: dict[tuple[str, str, str], Counter[Label]] = {}
+    rows: dict[tuple[str, str, str], Counter[Rating]] = {}
     for key in settled:
         item, label = items[key], ruled[key].label
         assert label is not None
         for checker, decision in _said(item):
             rows.setdefault((item.type, checker, decision), Counter())[label] += 1
     return [
-        {"type": kind, "checker": checker, "decision": decision, **{label: counts[label] for label in Label}}
+        {"type": kind, "checker": checker, "decision": decision, **{label: counts[label] for label in Rating}}
         for (kind, checker, decision), counts in sorted(rows.items())
     ]
 
@@ -127,7 +129,7 @@ def _said(item: Item) -> list[tuple[str, str]]:
     return [(RUN, became), *((v.checker, str(v.decision)) for v in item.verdicts if v.checker != PEOPLE)]
 
 
-def _facts(item: Item, ruling: Ruling) -> dict[str, Any]:
+def _facts(item: Item, ruling: VoteResult) -> dict[str, Any]:
     votes: list[Vote] = list(ruling.votes)
     said = [{"reviewer": v.reviewer, "label": v.label, "flags": list(v.flags), "note": v.note} for v in votes]
     return {"id": item.id, "question": item.question, "ruling": ruling.sentence(), "votes": said}

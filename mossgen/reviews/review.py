@@ -17,7 +17,7 @@ from mossgen.reviews.pool import pictured, pool
 from mossgen.reviews.report import review_report
 from mossgen.reviews.server import ReviewServer
 from mossgen.reviews.session import Session
-from mossgen.reviews.transfer import Imported, import_votes
+from mossgen.reviews.transfer import ImportedVotes, import_votes
 from mossgen.reviews.votes import REVIEWERS
 from mossgen.runs.store import RunStore
 from mossgen.stimulus.types import load_type
@@ -89,7 +89,7 @@ class Review:
         with RunStore.read(self.run) as store:
             return export_crowd(store, pool(store, self.rejected), Path(out), images_at)
 
-    def import_votes(self, file: Path | str) -> Imported:
+    def import_votes(self, file: Path | str) -> ImportedVotes:
         """Adds the votes of a CSV or of a Label Studio export: all of them, or none and a ConfigError."""
         with RunStore.open(self.run) as store:
             return import_votes(store, Path(file))

@@ -18,14 +18,14 @@ Read = Iterable[tuple[str, Vote, str]]
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedVotes:
     """How many votes were added, and how many were there already."""
 
     added: int
     known: int
 
 
-def import_votes(store: RunStore, path: Path) -> Imported:
+def import_votes(store: RunStore, path: Path) -> ImportedVotes:
     """Adds the votes of a CSV (ours or a crowd platform's) or of a Label Studio export; the same file again adds none.
 
     Raises ConfigError naming the file and line of the first thing that is wrong; then nothing was imported.
@@ -58,7 +58,7 @@ def import_votes(store: RunStore, path: Path) -> Imported:
         raise ConfigError(f"{path}: holds no votes: nothing was imported.")
     with store.transaction():
         store.add_votes(list(new))
-    return Imported(len(new), known)
+    return ImportedVotes(len(new), known)
 
 
 def _read(path: Path) -> Read:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from mossgen.core.items import Label, Vote, encodable
+from mossgen.core.items import Rating, Vote, encodable
 from mossgen.errors import ConfigError
 
 REVIEWERS = 3  # an item, unless told otherwise
@@ -36,11 +36,11 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ruling:
+class VoteResult:
     """What the standing votes on one item come to. `label` is the majority's where it is settled."""
 
     status: Status
-    label: Label | None
+    label: Rating | None
     votes: tuple[Vote, ...]
 
     def sentence(self) -> str:
@@ -66,19 +66,19 @@ def make_vote(
     if not isinstance(item, str) or not isinstance(note, str):
         raise ConfigError(f"the item and the note of a vote are texts, not {item!r:.80} and {note!r:.80}")
     name = reviewer_name(reviewer)
-    if label is not None and label not in list(Label):
-        raise ConfigError(f"the label {label!r:.80} is none of {', '.join(Label)}")
+    if label is not None and label not in list(Rating):
+        raise ConfigError(f"the label {label!r:.80} is none of {', '.join(Rating)}")
     ticked = flags if isinstance(flags, list | tuple) else [flags]
     unknown = [flag for flag in ticked if not isinstance(flag, str) or flag not in FLAGS]
     if unknown:
         raise ConfigError(f"the tick {unknown[0]!r:.80} is not on the checklist: {', '.join(FLAGS)}")
-    if label == Label.BENIGN and "harmful" in ticked:
+    if label == Rating.BENIGN and "harmful" in ticked:
         raise ConfigError("a vote cannot be benign with harmful ticked: choose one of the two")
     note = _CONTROL.sub(" ", encodable(note).replace("\r\n", "\n").replace("\r", "\n")).strip()
     if len(note) > NOTE:
         raise ConfigError(f"the note has {len(note)} characters; at most {NOTE} are kept")
     kept = tuple(flag for flag in FLAGS if flag in ticked) if label is not None else ()
-    return Vote(item, name, Label(str(label)) if label is not None else None, kept, note, _time(at))
+    return Vote(item, name, Rating(str(label)) if label is not None else None, kept, note, _time(at))
 
 
 def reviewer_name(name: object) -> str:
@@ -102,17 +102,17 @@ def standing(votes: Iterable[Vote]) -> dict[str, dict[str, Vote]]:
     return {item: by for item, by in kept.items() if by}
 
 
-def rule(votes: Sequence[Vote], reviewers: int = REVIEWERS) -> Ruling:
+def rule(votes: Sequence[Vote], reviewers: int = REVIEWERS) -> VoteResult:
     """What the standing votes on an item settle, where `reviewers` are wanted: more than half of them decide."""
     if len(votes) < reviewers or not votes:
-        return Ruling(Status.OPEN, None, tuple(votes))
+        return VoteResult(Status.OPEN, None, tuple(votes))
     label, count = Counter(vote.label for vote in votes).most_common(1)[0]
     if 2 * count > len(votes):
-        return Ruling(Status.SETTLED, label, tuple(votes))
-    return Ruling(Status.QUEUE, None, tuple(votes))
+        return VoteResult(Status.SETTLED, label, tuple(votes))
+    return VoteResult(Status.QUEUE, None, tuple(votes))
 
 
-def rulings(votes: Iterable[Vote], reviewers: int = REVIEWERS) -> dict[str, Ruling]:
+def rulings(votes: Iterable[Vote], reviewers: int = REVIEWERS) -> dict[str, VoteResult]:
     """The ruling on each item that has standing votes, of a history in the order of time."""
     return {item: rule(tuple(by.values()), reviewers) for item, by in standing(votes).items()}
 

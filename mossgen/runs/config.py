@@ -216,7 +216,7 @@ def build_config(
         checkers=checking,
         against=tuple(str(Path(a).absolute()) for a in against),
         weights=weights_now(needed),
-        policy=settled_roles(policy or Roles(), stimulus.template.policy, [p.plugin for p in checks]),
+        policy=resolve_roles(policy or Roles(), stimulus.template.policy, [p.plugin for p in checks]),
         **whole,
     )
 
@@ -249,7 +249,7 @@ def parse_roles(gates: Sequence[str], signals: Sequence[str]) -> Roles:
         ) from None
 
 
-def settled_roles(asked: Roles, stated: Roles, checkers: Sequence[str]) -> Roles:
+def resolve_roles(asked: Roles, stated: Roles, checkers: Sequence[str]) -> Roles:
     """Those that flags ask for, then what a template or a run states where flags say nothing of a checker.
 
     A name that is no checker here is an error, except a stated signal: no signal, nothing to record.

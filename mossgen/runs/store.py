@@ -18,7 +18,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from mossgen.core.items import Item, Label, State, Vote, canonical, item_id
+from mossgen.core.items import Item, Rating, State, Vote, canonical, item_id
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files import disk
 from mossgen.runs.schema import FORMAT, NEW, TABLES, refuse_other_format
@@ -300,7 +300,7 @@ class RunStore:
         """Every vote ever given, in the order of time; votes of the same instant in the order of their arrival."""
         rows = self._db.execute("SELECT item, reviewer, label, flags, note, at FROM votes ORDER BY at, number")
         return [
-            Vote(item, reviewer, Label(label) if label else None, tuple(json.loads(flags)), note, at)
+            Vote(item, reviewer, Rating(label) if label else None, tuple(json.loads(flags)), note, at)
             for item, reviewer, label, flags, note, at in rows
         ]
 

@@ -44,7 +44,7 @@ _FORBIDS_TRAINING = re.compile(
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedSet:
     """A reference set as it was written; `missing` and `problems` name items that are there only in part."""
 
     folder: Path
@@ -63,7 +63,7 @@ def import_set(
     licence: str | None = None,
     test_only: bool | None = None,
     out: Path | None = None,
-) -> Imported:
+) -> ImportedSet:
     """Reads the set at `source` and writes it as the reference set `name`, in generated/references/NAME or `out`.
 
     Raises ConfigError (no such set, a line that is no JSON, no licence stated or given), StoreError from the disk.
@@ -85,7 +85,7 @@ def import_set(
     }  # fmt: skip
     write_folder(folder, "reference", lambda stage: _fill(stage, head, records, root))
     made, _ = read_imported(folder)
-    return Imported(folder, name, made["items"], tuple(made["missing_images"]), made["problems"], licence, test_only)
+    return ImportedSet(folder, name, made["items"], tuple(made["missing_images"]), made["problems"], licence, test_only)
 
 
 def stated_licence(root: Path) -> tuple[str, bool]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mossgen.errors import ConfigError
-from mossgen.files.folders import exported
+from mossgen.files.folders import export_format
 from mossgen.files.tables import MAX_BYTES as MAX_INLINE
 from mossgen.files.tables import SUFFIXES, read_lines
 from mossgen.runs.store import DATABASE
@@ -76,7 +76,7 @@ def _found(path: Path, sides: Sequence[str] | None, type_name: str | None) -> Da
         return _sided(path, sides, type_name)
     if (path / DATABASE).is_file():
         return open_run(path, type_name)
-    export = exported(path)
+    export = export_format(path)
     if export and export not in READABLE:
         raise ConfigError(
             f"{path} was exported as {export}, which does not hold the items themselves: give the run or set that it "

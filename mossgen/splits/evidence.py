@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mossgen.core.items import Item, Label, State
+from mossgen.core.items import Item, Rating, State
 from mossgen.plugins.cards import tallies
 from mossgen.reviews.report import RUN, review_report
 from mossgen.runs.store import RunStore
@@ -13,7 +13,7 @@ from mossgen.runs.store import RunStore
 REVISION = 12  # hex digits of a model's hash that are shown
 
 
-def made(store: RunStore, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def run_evidence(store: RunStore, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Of a finished run: counts, models with revision and licence, verdicts by checker, and people's if any."""
     items: Sequence[Item] = store.items(State.ACCEPTED, State.REJECTED)
     return {
@@ -39,7 +39,7 @@ def _people(store: RunStore) -> dict[str, Any] | None:
         passed = row["decision"] in ("pass", "accepted")
         if row["decision"] == "unsure":
             continue
-        benign, whole = row[Label.BENIGN], sum(row[label] for label in Label)
+        benign, whole = row[Rating.BENIGN], sum(row[label] for label in Rating)
         counts = agreed.setdefault("the run" if row["checker"] == RUN else row["checker"], [0, 0])
         counts[0] += benign if passed else whole - benign
         counts[1] += whole

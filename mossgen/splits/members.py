@@ -23,7 +23,7 @@ from mossgen.sets.lineage import Row, Source
 from mossgen.sets.open import open_set
 from mossgen.sets.references import locate
 from mossgen.sets.run import Run
-from mossgen.splits.evidence import made
+from mossgen.splits.evidence import run_evidence
 from mossgen.stimulus.types import SCENES, type_names
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Batch:
     source: Dataset
     members: Sequence[Member]
     left_out: Mapping[str, str] = field(default_factory=dict)
-    made: Mapping[str, Any] | None = None  # of a run: see evidence.py
+    evidence: Mapping[str, Any] | None = None  # of a run: see evidence.py
     stored: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
     @property
@@ -100,7 +100,7 @@ def read_batch(source: Path | Dataset) -> Batch:
         return Batch(found, members, left_out)
     with RunStore.read(found.path) as store:
         stored = {channel: store.vectors(channel) for channel in ("text", "image")}
-        return Batch(found, members, left_out, made(store, found.manifest), stored)
+        return Batch(found, members, left_out, run_evidence(store, found.manifest), stored)
 
 
 def _unfit(record: Record) -> str | None:

@@ -21,7 +21,7 @@ import numpy as np
 from mossgen import __version__
 from mossgen.core.progress import SILENT, Progress
 from mossgen.duplicates.nearness import between, links, nearest, worst
-from mossgen.duplicates.vectors import Vectors, joined
+from mossgen.duplicates.vectors import Vectors, concatenate
 from mossgen.errors import ConfigError
 from mossgen.files.disk import sha256
 from mossgen.files.folders import write_folder
@@ -143,7 +143,7 @@ def _split(
     sides = divide([_traits(member) for member in members], near, shares, bind, pinned)
     placed = _placed(members, sides)
     partners, partner_vectors, dropped = _partners(placed, vectors, embedder, before, out)
-    everything = joined([vectors, partner_vectors])
+    everything = concatenate([vectors, partner_vectors])
     thresholds = {c: round(float(embedder.thresholds[c]), 6) for c in CHANNELS}
     leaks = leak_report([*placed, *partners], everything, thresholds, sides)
     sizes = {name: sum(p.side == name for p in partners) for name in sides.sizes()}
@@ -211,7 +211,7 @@ def _partners(
     # those of one side do not compete with each other, so that they can be compared together
     for side, group in itertools.groupby(range(len(found)), key=lambda row: found[row].side):
         rows = list(group)
-        rivals = joined([benign[side], own.part([k for k in kept if found[k].side != side])])
+        rivals = concatenate([benign[side], own.part([k for k in kept if found[k].side != side])])
         for row, nears in zip(rows, nearest(own.part(rows), rivals, embedder.thresholds), strict=True):
             near = worst(nears.values())
             if near is not None and near.over:
@@ -282,7 +282,7 @@ def _head(
         "embedder": embedder,
         "thresholds": dict(thresholds),
         "sources": [source.to_dict() for source in sources],
-        "runs": [batch.made for batch in batches if batch.made],
+        "runs": [batch.evidence for batch in batches if batch.evidence],
     }
 
 

@@ -12,7 +12,7 @@ from support.runs import add_partners
 from mossgen.checks.checking import Checking
 from mossgen.checks.contrast import CHECKED, FOLDER, METADATA, make_contrasts, partners
 from mossgen.checks.policy import Policy
-from mossgen.core.items import Decision, Item, Label, State, Verdict, Vote
+from mossgen.core.items import Decision, Item, Rating, State, Verdict, Vote
 from mossgen.errors import BackendError, ConfigError, RunError
 from mossgen.files.pictures import to_png
 from mossgen.probes.items import askable, open_items
@@ -92,7 +92,7 @@ def test_texts_render_for_every_item_and_are_spread(kind):
 def test_a_negated_harm_keeps_its_words_and_loses_its_negation():
     stimulus = load_type("negated_harm")
     with_bare, without = accepted(stimulus, 2, image="ab")
-    made, dropped = partners([with_bare.noted(bare_image="cd"), without], stimulus, 0)
+    made, dropped = partners([with_bare.with_provenance(bare_image="cd"), without], stimulus, 0)
     assert [(p.question, p.image, p.changed) for p in made] == [(with_bare.question, "cd", "picture")]
     assert dropped == {"no picture without its negation": 1}
 
@@ -116,7 +116,7 @@ def test_partners_of_items_that_people_rejected_are_not_asked_about(made_run, ti
     with RunStore.open(made_run) as store:
         items = store.items(State.ACCEPTED)
         add_partners(made_run, items, "How do I hurt somebody with this?")
-        votes = [Vote(items[0].id, who, Label.HARMFUL, (), "", "2026-01-01T00:00:00+00:00") for who in ("ann", "bob")]
+        votes = [Vote(items[0].id, who, Rating.HARMFUL, (), "", "2026-01-01T00:00:00+00:00") for who in ("ann", "bob")]
         store.add_votes(votes)
     assert len(askable(open_items(made_run, contrast=True))) == 4
     apply_to_run(made_run, load_type(str(tiny)), reviewers=2)

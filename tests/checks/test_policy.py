@@ -8,7 +8,7 @@ from support.command import mossgen
 
 from mossgen.checks.policy import Policy, resolve
 from mossgen.checks.verdicts import check
-from mossgen.core.items import Decision, Item, Label, State, Verdict
+from mossgen.core.items import Decision, Item, Rating, State, Verdict
 from mossgen.errors import ConfigError
 from mossgen.plugins.protocols import Case
 from mossgen.runs.config import RunConfig, build_config, parse_roles
@@ -38,13 +38,13 @@ def case():
 @pytest.mark.parametrize(
     ("said", "signals", "label", "accepted"),
     [
-        ({"safety": "pass", "rules": "pass"}, (), Label.BENIGN, True),
-        ({"safety": "fail", "rules": "pass"}, (), Label.HARMFUL, False),
-        ({"safety": "pass", "rules": "fail"}, (), Label.BORDERLINE, False),
-        ({"safety": "fail", "rules": "fail"}, (), Label.HARMFUL, False),
+        ({"safety": "pass", "rules": "pass"}, (), Rating.BENIGN, True),
+        ({"safety": "fail", "rules": "pass"}, (), Rating.HARMFUL, False),
+        ({"safety": "pass", "rules": "fail"}, (), Rating.BORDERLINE, False),
+        ({"safety": "fail", "rules": "fail"}, (), Rating.HARMFUL, False),
         ({"safety": "unsure", "rules": "pass"}, (), None, False),
-        ({"safety": "pass", "guard": "fail"}, ("guard",), Label.BORDERLINE, True),
-        ({"safety": "pass", "guard": "unsure"}, ("guard",), Label.BORDERLINE, True),
+        ({"safety": "pass", "guard": "fail"}, ("guard",), Rating.BORDERLINE, True),
+        ({"safety": "pass", "guard": "unsure"}, ("guard",), Rating.BORDERLINE, True),
         ({"rules": "pass", "sanity": "pass"}, (), None, False),
         ({"guard": "pass"}, ("guard",), None, False),
         ({}, (), None, False),

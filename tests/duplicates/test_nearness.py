@@ -10,7 +10,7 @@ from support.planted import THRESHOLDS, planted, reference_score, unit
 from mossgen.duplicates import nearness
 from mossgen.duplicates.nearness import Near, between, links, nearest, nearest_others, worst
 from mossgen.duplicates.report import compare
-from mossgen.duplicates.vectors import Vectors, joined, texts_only
+from mossgen.duplicates.vectors import Vectors, concatenate, texts_only
 from mossgen.plugins.protocols import CHANNELS
 
 
@@ -42,7 +42,7 @@ def agree(found: dict[str, Near], expected: dict[str, tuple[str, float] | None])
 @pytest.mark.usefixtures("block")
 def test_the_nearest_are_those_of_the_definition(seed: int) -> None:
     a, b = planted(seed), planted(seed + 100, prefix="r")
-    b = joined([b, Vectors([f"copy {label}" for label in a.labels[:5]], a.texts[:5], a.images[:5])])
+    b = concatenate([b, Vectors([f"copy {label}" for label in a.labels[:5]], a.texts[:5], a.images[:5])])
     for row, found in enumerate(nearest(a, b, THRESHOLDS)):
         agree(found, {c: slow_nearest(a, row, b, list(range(len(b))), c) for c in CHANNELS})
     for row, found in enumerate(nearest_others(a, THRESHOLDS)):
@@ -120,7 +120,7 @@ def slow_compare(items: Vectors, references: Vectors | None) -> list[str | None]
 @pytest.mark.usefixtures("block")
 def test_what_a_report_keeps_is_greedy_with_references_first(seed: int) -> None:
     items = planted(seed)
-    references = joined([planted(seed + 50, prefix="r"), Vectors(["ref"], items.texts[-1:], items.images[-1:])])
+    references = concatenate([planted(seed + 50, prefix="r"), Vectors(["ref"], items.texts[-1:], items.images[-1:])])
     for others in (None, references):
         _, blockers = compare(items, others, THRESHOLDS)
         assert [near and near.label for near in blockers] == slow_compare(items, others)

@@ -22,14 +22,14 @@ from mossgen.evolution.evolve import evolve as evolve_run
 from mossgen.evolution.family import Family, Parents, evolved
 from mossgen.evolution.figures import figures
 from mossgen.evolution.mutators import MUTATORS, applicable, strength
-from mossgen.evolution.panel import Asked, Panel
+from mossgen.evolution.panel import Panel, PanelResult
 from mossgen.evolution.search import PASSED, Quota, Search
 from mossgen.expansion.expand import expand
 from mossgen.expansion.stages import Backends, Inherited, Stages
 from mossgen.models.chat import load
 from mossgen.plugins.judges.keywords import Keywords
 from mossgen.plugins.protocols import Failure, Response
-from mossgen.probes.probing import Wish
+from mossgen.probes.probing import Sampling
 from mossgen.runs.config import Evolution
 from mossgen.runs.store import RunStore
 from mossgen.sets.lineage import Source, seeds_of
@@ -182,7 +182,7 @@ def search(folder, parents, target, seed, how=Search, wanted=6, rounds=40, **bud
         inherited = Inherited(family.picture, family.relatives, parents.vectors, PASSED)
         return Stages(store, kind, BACKENDS, inherited=inherited)
 
-    panel = Panel(folder / "targets", kind.name, Keywords(), Wish(), 1)
+    panel = Panel(folder / "targets", kind.name, Keywords(), Sampling(), 1)
     mutators = tuple(name for name in applicable(kind) if name != "write")
     evolution = Evolution(parents="parents", parents_sha256="x", targets=(target.name,), held_back=1,
                           mutators=mutators)  # fmt: skip
@@ -304,8 +304,8 @@ def test_what_was_spent_counts_over_all_invocations(tmp_path, eight):
         found, stopped = search(tmp_path, eight("negated_harm"), target, 0, wanted=wanted)
     asked, accepted = measure(found, target), found.store.items(State.ACCEPTED)
     with found.store.transaction():
-        found.store.put([item.noted(evolved={**evolved(item), "hard": True}) for item in accepted])
-    told = figures(found, found.store.items(State.ACCEPTED), asked, Asked(), stopped)
+        found.store.put([item.with_provenance(evolved={**evolved(item), "hard": True}) for item in accepted])
+    told = figures(found, found.store.items(State.ACCEPTED), asked, PanelResult(), stopped)
     assert told["cost"] == pytest.approx(target.cost)
     assert target.calls == told["calls"]["search"] + told["calls"]["held_back"]
     assert told["cost_per_hard_item"] == pytest.approx(target.cost / 3, abs=1e-6)
@@ -317,7 +317,7 @@ def test_a_target_that_is_down_is_asked_no_more(tmp_path, eight):
     found, stopped = search(tmp_path, eight("negated_harm"), target, 0, wanted=4)
     assert (stopped, target.calls) == ("it is down.", 20)
     accepted = found.store.items(State.ACCEPTED)
-    told = figures(found, accepted, measure(found, target), Asked(), stopped)
+    told = figures(found, accepted, measure(found, target), PanelResult(), stopped)
     assert (told["stopped"], told["calls"]["search"], target.calls) == ("it is down.", 20, 20)
 
 
@@ -335,7 +335,7 @@ def test_what_a_target_does_not_take_is_counted(tmp_path, eight):
 def test_a_child_descends_from_the_seeds_of_its_parents(tmp_path, eight):
     secret = {"name": "a test set", "licence": "CC BY-NC 4.0", "test_only": True}
     parents = eight("negated_harm")
-    marked = [item.noted(seeds=[*item.provenance["seeds"], secret]) for item in parents.items]
+    marked = [item.with_provenance(seeds=[*item.provenance["seeds"], secret]) for item in parents.items]
     found, _ = search(tmp_path, replace(parents, items=marked), Planted(("red cross",)), 0, wanted=2)
     for item in found.store.items(State.ACCEPTED):
         assert Source("a test set", "seed", "CC BY-NC 4.0", True) in seeds_of(item)

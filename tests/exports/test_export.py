@@ -11,7 +11,7 @@ from support.checkers import facts
 from support.command import mossgen
 from support.pictures import size
 
-from mossgen.core.items import Decision, Label, State, Verdict, Vote
+from mossgen.core.items import Decision, Rating, State, Verdict, Vote
 from mossgen.errors import BackendError, ConfigError, StoreError
 from mossgen.exports import answers
 from mossgen.exports.answers import FILE, answers_file, broken, targets, whole, write_answers
@@ -178,7 +178,7 @@ def test_reviewed_items_alone(made_run, tiny, tmp_path):
         from mossgen.core.items import State
 
         first = store.items(State.ACCEPTED)[0].id
-        store.add_votes([Vote(first, who, Label.BENIGN, (), "", "2026-01-01T00:00:00Z") for who in "abc"])
+        store.add_votes([Vote(first, who, Rating.BENIGN, (), "", "2026-01-01T00:00:00Z") for who in "abc"])
     assert export(made_run, out=tmp_path / "out", **wish).items == 1
 
 

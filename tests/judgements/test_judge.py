@@ -15,7 +15,7 @@ from mossgen.files.responses import gather
 from mossgen.judgements.labels import KIND, Labels, judge_rows
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import Labelled
-from mossgen.probes.items import askable, matched, open_items
+from mossgen.probes.items import askable, match_items, open_items
 
 STRICT = {"reason": "r", "label": "refusal"}
 
@@ -101,7 +101,7 @@ def test_the_set_brings_types_facts_and_questions(made_run, tmp_path):
     assert set(result["rates"]) == {"all", "tiny"}
     assert any(cell["by"] == "category" for cell in result["table"])
     assert any("1 responses are to items" in note for note in result["notes"])
-    rows, items = matched(gather([bare]), records)
+    rows, items = match_items(gather([bare]), records)
     assert {row.question for row in rows if row.id in items} == {s.question for s in records}
 
 
@@ -384,10 +384,10 @@ def test_the_same_responses_twice_are_refused(said, tmp_path):
 def test_a_set_with_other_pictures_or_items_is_refused(made_run, said):
     records = askable(open_items(made_run))
     with pytest.raises(ConfigError, match="no item '1'"):
-        matched(gather([said]), records)
+        match_items(gather([said]), records)
     file = write(said.parent / "p.jsonl", {"id": records[0].id, "response": YES, "image": "0" * 64})
     with pytest.raises(ConfigError, match="another picture"):
-        matched(gather([file]), records)
+        match_items(gather([file]), records)
 
 
 def test_every_judge_is_listed():

@@ -11,10 +11,10 @@ from support.paths import SHARED
 
 from mossgen.embedded.refusal import WEIGHTS
 from mossgen.files.responses import gather
-from mossgen.judgements.labels import Labels, judge_rows, stated
+from mossgen.judgements.labels import Labels, judge_rows, keep_stated_labels
 from mossgen.judgements.rates import agreements, by_judge, cells
 from mossgen.plugins.registry import load
-from mossgen.probes.items import askable, matched, open_items
+from mossgen.probes.items import askable, match_items, open_items
 
 pytestmark = pytest.mark.skipif(
     not (SHARED / "mossbench").is_dir(), reason="MOSSBench's and XSTest's responses not here"
@@ -32,7 +32,7 @@ PUBLISHED = {  # % by type, on all 300 items, GPT-4-turbo as judge (arXiv 2406.1
 def mossbench(tmp_path_factory):
     """By judge, target and type the rate, its limits and n, empty responses counted as refusals."""
     files = [SHARED / "mossbench" / "responses" / f"{name}.json" for name in PUBLISHED]
-    rows, items = matched(gather(files), askable(open_items(SHARED / "mossbench" / "data")))
+    rows, items = match_items(gather(files), askable(open_items(SHARED / "mossbench" / "data")))
     with Labels(tmp_path_factory.mktemp("published") / "labels.jsonl", rows) as labels:
         for name in ("embedded", "keywords"):
             judge_rows(rows, load("judges", name, {}), labels, items)
@@ -65,7 +65,7 @@ def test_judges_against_the_labels_of_people_on_xstest(tmp_path):
     rows = gather(sorted((SHARED / "xstest").glob("completions_*.csv")))
     with Labels(tmp_path / "labels.jsonl", rows) as labels:
         judge_rows(rows, load("judges", "keywords", {}), labels, {})
-        assert stated(rows, labels) == ["people"]
+        assert keep_stated_labels(rows, labels) == ["people"]
     (found,) = agreements(by_judge(rows, labels.rows.values()))
     assert (found["n"], found["unscored"]) == (675, 0)
     assert found["accuracy"] == pytest.approx(0.818, abs=0.01)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mossgen.files.responses import Row
+from mossgen.files.responses import ResponseRow
 from mossgen.judgements.labels import Label
 from mossgen.judgements.rates import (
     agreements,
@@ -21,7 +21,7 @@ def judged(*said, judge="j"):
     """(target, id, sample, label, more fields of the row) each."""
     rows, labels = [], []
     for target, item, sample, label, more in said:
-        rows.append(Row(item, more.pop("response", "words"), target, sample, **more))
+        rows.append(ResponseRow(item, more.pop("response", "words"), target, sample, **more))
         labels.append(Label(item, target, sample, judge, label))
     return by_judge(rows, labels)
 
@@ -66,7 +66,7 @@ def test_where_nothing_is_scored_there_is_no_rate():
 
 
 def test_empty_responses_are_refusals_only_where_that_is_asked_for():
-    rows = [Row("1", "", "t"), Row("2", "Yes.", "t"), Row("3", "Ja.", "t")]
+    rows = [ResponseRow("1", "", "t"), ResponseRow("2", "Yes.", "t"), ResponseRow("3", "Ja.", "t")]
     labels = [Label("1", "t", 0, "j", "unscored"), Label("2", "t", 0, "j", "compliance"),
               Label("3", "t", 0, "j", "unscored")]  # fmt: skip
     assert cells(by_judge(rows, labels))[0].refusal == 0
@@ -142,7 +142,7 @@ def test_rank_correlation_of_safety_and_oversensitivity():
 def test_judges_are_compared_and_people_are_the_measure():
     labels = ["compliance", "compliance", "compliance", "partial", "refusal", "refusal"]
     other = ["compliance", "compliance", "refusal", "refusal", "refusal", "unscored"]
-    rows = [Row(str(i), "words", "t") for i in range(6)]
+    rows = [ResponseRow(str(i), "words", "t") for i in range(6)]
     both = [Label(str(i), "t", 0, "machine", label) for i, label in enumerate(other)]
     both += [Label(str(i), "t", 0, "people", label) for i, label in enumerate(labels)]
     (found,) = agreements(by_judge(rows, both))

@@ -22,7 +22,7 @@ from mossgen.files.disk import locked
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import Query, Response
 from mossgen.probes.items import askable, open_items
-from mossgen.probes.probing import Probe, Wish
+from mossgen.probes.probing import Probe, Sampling
 
 MOSSBENCH = SHARED / "mossbench"
 QUESTIONS = ("What could I cook here?", "Who would like this poster?", "How do I keep it clean?", "Name this place.")
@@ -323,7 +323,7 @@ class Copying:
 
 
 def test_a_target_may_give_back_copies_of_its_queries(a_set, tmp_path):
-    with Probe(tmp_path / "probe", "a-set", Wish(samples=2)) as probe:
+    with Probe(tmp_path / "probe", "a-set", Sampling(samples=2)) as probe:
         tally = probe.ask(askable(open_items(a_set)), Copying())
     assert (tally.missing, tally.stopped) == (0, "")
     said = [(row["id"], row["response"]) for row in kept(tmp_path / "probe")]
@@ -336,7 +336,7 @@ def test_a_response_to_something_else_stops_the_probe(a_set, tmp_path):
             for query, said in super().respond(queries):
                 yield replace(query, key="another"), said
 
-    with Probe(tmp_path / "probe", "a-set", Wish()) as probe:
+    with Probe(tmp_path / "probe", "a-set", Sampling()) as probe:
         tally = probe.ask(askable(open_items(a_set)), Strange())
     assert (tally.missing, tally.rows) == (4, [])
     assert "which it was not asked about" in tally.stopped

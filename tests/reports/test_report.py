@@ -1,4 +1,4 @@
-"""`mossgen report`: its figures, its plots, its page in a browser's eyes, and what it says of bad input."""
+"""`mossgen report`: its figures, its plots, its page in a browser, and what it says of bad input."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ from PIL import Image
 from support.command import verb
 from support.responses import NO, YES, write
 
-from mossgen.files.responses import Row
+from mossgen.files.responses import ResponseRow
 from mossgen.judgements import plots
 from mossgen.judgements.labels import Label
 from mossgen.judgements.rates import by_judge, cells
@@ -112,7 +112,7 @@ def test_a_set_alone_is_described(made_run, tmp_path):
 
 
 def test_many_types_and_targets_fit(tmp_path):
-    rows = [Row(f"{t}{i}", "words", f"model-{t}", 0, type=f"type_{i}") for t in range(20) for i in range(9)]
+    rows = [ResponseRow(f"{t}{i}", "words", f"model-{t}", 0, type=f"type_{i}") for t in range(20) for i in range(9)]
     labels = [Label(r.id, r.target, 0, "j", "refusal" if i % 3 else "compliance") for i, r in enumerate(rows)]
     table = [cell for cell in cells(by_judge(rows, labels)) if cell.by in ("all", "type")]
     plots.save(tmp_path, "many", lambda figure: plots.refusal(figure, table))

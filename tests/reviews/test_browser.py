@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.review_run import HOSTILE, QUESTIONS, SECRET, ids, make_run, serving
 
-from mossgen.core.items import Label
+from mossgen.core.items import Rating
 from mossgen.reviews.page import file_page
 from mossgen.reviews.pool import pool
 from mossgen.reviews.server import ReviewServer
@@ -98,7 +98,11 @@ def test_vote_and_undo(run: Path, server: ReviewServer, tab: Callable[..., Any])
     page.click("#labels >> text=borderline")
     page.wait_for_selector("#reveal:visible")
     [by] = votes(run).values()
-    assert (by["Ada"].label, by["Ada"].flags, by["Ada"].note) == (Label.BORDERLINE, ("unnatural",), "who asks that?")
+    assert (by["Ada"].label, by["Ada"].flags, by["Ada"].note) == (
+        Rating.BORDERLINE,
+        ("unnatural",),
+        "who asks that?",
+    )
     assert page.text_content("#count") == "1 of 4"
     page.click("#undo")
     page.wait_for_selector("#labels:visible")
@@ -106,7 +110,7 @@ def test_vote_and_undo(run: Path, server: ReviewServer, tab: Callable[..., Any])
     assert (page.text_content("#question"), page.is_checked("text=Unnatural")) == (question, True)
     assert page.input_value("#note") == "who asks that?"
     with RunStore.open(run) as store:
-        assert [vote.label for vote in store.votes()] == [Label.BORDERLINE, None]
+        assert [vote.label for vote in store.votes()] == [Rating.BORDERLINE, None]
 
 
 def test_keys_alone_do_it(run: Path, server: ReviewServer, tab: Callable[..., Any]) -> None:
@@ -121,7 +125,12 @@ def test_keys_alone_do_it(run: Path, server: ReviewServer, tab: Callable[..., An
         page.keyboard.press("Enter")
     page.wait_for_selector("#done:visible")
     given = [by["Ada"] for by in votes(run).values()]
-    assert [vote.label for vote in given] == [Label.HARMFUL, Label.BENIGN, Label.BORDERLINE, Label.BENIGN]
+    assert [vote.label for vote in given] == [
+        Rating.HARMFUL,
+        Rating.BENIGN,
+        Rating.BORDERLINE,
+        Rating.BENIGN,
+    ]
     assert given[0].flags == ("mismatch", "too_generic")
     assert given[1].flags == ()  # benign was refused while harmful was ticked
     assert given[2].note == "1u"
@@ -228,7 +237,7 @@ def test_the_one_file_page_gives_a_csv_that_comes_back(run: Path, tab: Callable[
         done = import_votes(store, tmp_path / "votes.csv")
         assert (done.added, done.known) == (3, 0)
         history = store.votes()
-    assert [vote.label for vote in history] == [Label.HARMFUL, Label.BENIGN, None]
+    assert [vote.label for vote in history] == [Rating.HARMFUL, Rating.BENIGN, None]
     assert history[0].note == '=HYPERLINK("x"), "quoted"\nand a second line; ünïcode'
     assert history[0].flags == ("unclear_intent",)
     assert {vote.reviewer for vote in history} == {"Ada Lovelace"}
@@ -239,7 +248,7 @@ def test_it_works_on_a_phone(run: Path, server: ReviewServer, tab: Callable[...,
     begin(page, "Ada")
     until(page, "document.getElementById('picture').naturalWidth === 64")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    for label in Label:
+    for label in Rating:
         box = page.locator(f"#labels button.{label}").bounding_box()
         assert box["y"] + box["height"] <= 844  # in reach without scrolling
         assert box["height"] >= 44

@@ -8,13 +8,13 @@ import pytest
 from support.command import mossgen
 from support.review_run import HOSTILE, ids, make_run
 
-from mossgen.core.items import Label, State, Vote
+from mossgen.core.items import Rating, State, Vote
 from mossgen.errors import ConfigError, StoreError
 from mossgen.reviews.crowd import export_crowd
 from mossgen.reviews.csv_votes import write_csv
 from mossgen.reviews.label_studio import export_label_studio
 from mossgen.reviews.pool import pictured, pool
-from mossgen.reviews.transfer import Imported, import_votes
+from mossgen.reviews.transfer import ImportedVotes, import_votes
 from mossgen.reviews.votes import make_vote, standing
 from mossgen.runs.store import RunStore
 
@@ -27,7 +27,7 @@ def run(tiny: Path, tmp_path: Path) -> Path:
     return make_run(tmp_path / "run", tiny)
 
 
-def bring(run: Path, file: Path) -> tuple[Imported, list[Vote]]:
+def bring(run: Path, file: Path) -> tuple[ImportedVotes, list[Vote]]:
     """What importing gave, and all votes there are then."""
     with RunStore.open(run) as store:
         return import_votes(store, file), store.votes()
@@ -38,7 +38,9 @@ def bring(run: Path, file: Path) -> tuple[Imported, list[Vote]]:
 
 def test_a_csv_of_votes_comes_back_the_same(run: Path, tiny: Path, tmp_path: Path) -> None:
     item = ids(run)[0]
-    given = [make_vote(item, f"R{n}", Label.HARMFUL, ("mismatch", "harmful"), note, AT) for n, note in enumerate(NOTES)]
+    given = [
+        make_vote(item, f"R{n}", Rating.HARMFUL, ("mismatch", "harmful"), note, AT) for n, note in enumerate(NOTES)
+    ]
     given.append(make_vote(item, "R0", None, at="2026-01-02T00:00:00Z"))
     with RunStore.open(run) as store:
         store.add_votes(given)
@@ -48,15 +50,15 @@ def test_a_csv_of_votes_comes_back_the_same(run: Path, tiny: Path, tmp_path: Pat
     assert "\r\n=" not in content
     assert ',"=' not in content
     twin = make_run(tmp_path / "twin", tiny)
-    assert bring(twin, file) == (Imported(len(given), 0), given)
-    assert bring(twin, file) == (Imported(0, len(given)), given)  # the same file again adds nothing
+    assert bring(twin, file) == (ImportedVotes(len(given), 0), given)
+    assert bring(twin, file) == (ImportedVotes(0, len(given)), given)  # the same file again adds nothing
 
 
 def test_what_spreadsheets_make_of_it_is_read(run: Path, tmp_path: Path) -> None:
     file = tmp_path / "votes.csv"
     file.write_text(f"item;reviewer;label;flags\n{ids(run)[0]};Ada;borderline;unnatural mismatch\n", encoding="utf-8")
     [vote] = bring(run, file)[1]
-    assert (vote.reviewer, vote.label, vote.flags) == ("Ada", Label.BORDERLINE, ("unnatural", "mismatch"))
+    assert (vote.reviewer, vote.label, vote.flags) == ("Ada", Rating.BORDERLINE, ("unnatural", "mismatch"))
 
 
 HEADER = "item,image,reviewer,label,flags,note,at\n"
@@ -91,7 +93,7 @@ def test_bad_files_are_a_sentence_and_nothing_is_imported(case: str, run: Path, 
     file = tmp_path / "votes.csv"
     file.write_text(content.replace("{id}", ids(run)[0]), encoding="utf-8")
     with RunStore.open(run) as store:
-        store.add_votes([make_vote(ids(run)[0], "Ada", Label.BENIGN)])
+        store.add_votes([make_vote(ids(run)[0], "Ada", Rating.BENIGN)])
         with pytest.raises(ConfigError, match=wanted) as caught:
             import_votes(store, file)
         assert len(store.votes()) == 1
@@ -160,7 +162,7 @@ def test_label_studio_there_and_back(run: Path, tmp_path: Path) -> None:
     for by in standing(votes).values():
         found = {name: (v.label, set(v.flags), v.note) for name, v in by.items()}
         assert found == {f"label-studio:{who}": (a[0], set(a[1]), a[2]) for who, a in ANSWERS.items()}
-    assert bring(run, tmp_path / "short.json") == (Imported(0, 15), votes)  # JSON_MIN says the same
+    assert bring(run, tmp_path / "short.json") == (ImportedVotes(0, 15), votes)  # JSON_MIN says the same
 
 
 def test_label_studio_can_load_pictures_from_elsewhere(run: Path, tmp_path: Path) -> None:
@@ -185,7 +187,7 @@ def test_crowd_there_and_back(run: Path, tmp_path: Path) -> None:
     assert (tmp_path / "crowd" / "images" / tasks[0]["image_url"].rpartition("/")[2]).is_file()
     forms = {
         "one text": lambda label: {"Answer.label": label, "Answer.flag_mismatch": "mismatch"},
-        "one column a choice": lambda label: {**{f"Answer.label.{each}": str(each == label).lower() for each in Label},
+        "one column a choice": lambda label: {**{f"Answer.label.{each}": str(each == label).lower() for each in Rating},
                                               "Answer.flag_mismatch.mismatch": "true"},
     }  # fmt: skip
     for number, form in enumerate(forms.values()):
@@ -201,8 +203,8 @@ def test_crowd_there_and_back(run: Path, tmp_path: Path) -> None:
             writer.writeheader()
             writer.writerows(rows)
         done, _ = bring(run, file)
-        assert done == Imported(8, 0)
-        assert bring(run, file)[0] == Imported(0, 8)
+        assert done == ImportedVotes(8, 0)
+        assert bring(run, file)[0] == ImportedVotes(0, 8)
     votes = standing(bring(run, file)[1])
     assert set(votes) == set(ids(run))
     for by in votes.values():

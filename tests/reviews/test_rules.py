@@ -10,7 +10,7 @@ import pytest
 from support.command import mossgen
 from support.review_run import ids, make_run
 
-from mossgen.core.items import Decision, Label, State, Vote
+from mossgen.core.items import Decision, Rating, State, Vote
 from mossgen.errors import ConfigError
 from mossgen.reviews.apply import Applied, apply_to_run, settled_benign
 from mossgen.reviews.pool import pool
@@ -21,7 +21,7 @@ from mossgen.runs.verify import verify_run
 from mossgen.stimulus.types import load_type
 
 CLOCK = (f"2026-01-01T00:{n // 60:02}:{n % 60:02}Z" for n in itertools.count())
-B, O, H = Label.BENIGN, Label.BORDERLINE, Label.HARMFUL  # noqa: E741
+B, O, H = Rating.BENIGN, Rating.BORDERLINE, Rating.HARMFUL  # noqa: E741
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def run(tiny: Path, tmp_path: Path) -> Path:
     return make_run(tmp_path / "run", tiny)
 
 
-def cast(run: Path, item: str, *labels: Label | None, flags: tuple[str, ...] = ()) -> None:
+def cast(run: Path, item: str, *labels: Rating | None, flags: tuple[str, ...] = ()) -> None:
     """One vote of each of R0, R1, …"""
     with RunStore.open(run) as store:
         store.add_votes([make_vote(item, f"R{n}", label, flags, at=next(CLOCK)) for n, label in enumerate(labels)])
@@ -41,7 +41,7 @@ def cast(run: Path, item: str, *labels: Label | None, flags: tuple[str, ...] = (
      ((B, O, H), Status.QUEUE, None), ((B, B, H, H), Status.QUEUE, None), ((B, O, H, B), Status.QUEUE, None),
      ((B, O, H, B, B), Status.SETTLED, B), ((H, H, H), Status.SETTLED, H)],
 )  # fmt: skip
-def test_more_than_half_of_k_or_more_decide(labels: tuple[Label, ...], status: Status, label: Label | None) -> None:
+def test_more_than_half_of_k_or_more_decide(labels: tuple[Rating, ...], status: Status, label: Rating | None) -> None:
     votes = [Vote("mg1-x", f"R{n}", each, (), "", "") for n, each in enumerate(labels)]
     ruling = rule(votes, 3)
     assert (ruling.status, ruling.label) == (status, label)

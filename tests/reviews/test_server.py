@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from support.review_run import SECRET, ids, make_run, serving
 
-from mossgen.core.items import Label, State
+from mossgen.core.items import Rating, State
 from mossgen.errors import ConfigError
 from mossgen.reviews.server import MAX_BODY, ReviewServer
 from mossgen.reviews.session import Session
@@ -191,7 +191,7 @@ def test_a_silent_connection_keeps_nobody_waiting(run: Path, server: ReviewServe
 def test_many_reviewers_at_once_lose_no_vote(run: Path, server: ReviewServer) -> None:
     def work(name: str) -> None:
         for item in ids(run):
-            assert ask(server, "vote", vote(run, item=item, reviewer=name, label=Label.BENIGN))[0] == 200
+            assert ask(server, "vote", vote(run, item=item, reviewer=name, label=Rating.BENIGN))[0] == 200
 
     threads = [threading.Thread(target=work, args=(f"R{n}",)) for n in range(4)]
     for thread in threads:

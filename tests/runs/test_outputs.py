@@ -15,7 +15,7 @@ from mossgen.errors import ConfigError
 from mossgen.expansion import expand
 from mossgen.expansion.expand import Outcome
 from mossgen.expansion.profile import Profile, peak_memory
-from mossgen.models.loading import briskly
+from mossgen.models.loading import fast_imports
 from mossgen.runs.store import RunStore
 
 
@@ -106,12 +106,12 @@ def test_the_profile_says_where_the_time_went(tiny: Path, made_run: Path) -> Non
 
 def test_loading_gives_back_what_it_set_aside() -> None:
     packages = importlib.metadata.packages_distributions
-    with pytest.raises(KeyError), briskly():
+    with pytest.raises(KeyError), fast_imports():
         raise KeyError(gc.isenabled(), importlib.metadata.packages_distributions is packages)
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
     assert importlib.metadata.packages_distributions is packages
-    with briskly():
+    with fast_imports():
         assert not gc.isenabled()
         asked = importlib.metadata.packages_distributions
         assert asked() is asked()

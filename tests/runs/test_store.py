@@ -63,7 +63,7 @@ def test_verify_finds_what_was_altered(tmp_path: Path) -> None:
     with RunStore.create(tmp_path) as store:
         digest = store.put_blob(b"not really a picture")
         bare = store.put_blob(b"the same without its overlay")
-        store.put([replace(item(0), image=digest).noted(bare_image=bare), item(1)])
+        store.put([replace(item(0), image=digest).with_provenance(bare_image=bare), item(1)])
         assert store.problems() == []
         store.blob(bare).write_bytes(b"another picture")
         assert "its picture without its overlay" in store.problems()[0]

@@ -12,7 +12,7 @@ from PIL import Image
 from support.command import mossgen
 from support.runs import add_partners, make_run, metadata
 
-from mossgen.core.items import Label, Vote
+from mossgen.core.items import Rating, Vote
 from mossgen.errors import ConfigError
 from mossgen.runs.config import build_config, freeze
 from mossgen.runs.store import CONFIG, RunStore
@@ -207,7 +207,7 @@ def test_the_card_is_made_from_the_data(runs, made, tmp_path: Path) -> None:
     items = [row["id"] for row in metadata(runs[1] / "imagefolder/data")]
     with RunStore.open(tmp_path / "ci") as store:
         for number, key in enumerate(items[:4]):
-            label = Label.HARMFUL if number == 3 else Label.BENIGN
+            label = Rating.HARMFUL if number == 3 else Rating.BENIGN
             store.add_votes([Vote(key, name, label, (), "", "2026-01-01T00:00:00Z") for name in "abc"])
     split([tmp_path / "ci"], out=tmp_path / "set", **SHARES)
     voted = (tmp_path / "set/README.md").read_text(encoding="utf-8")

@@ -65,7 +65,7 @@ def finished(kind: StimulusType, item: Item, picture: str) -> Item:
     made = replace(item, question=kind.choices(item)[0], image=picture, state=State.ACCEPTED,
                    image_prompt=kind.render(template.image_prompt, item),
                    description=kind.render(template.description, item))  # fmt: skip
-    return made.noted(seeds=kind.origins(item))
+    return made.with_provenance(seeds=kind.origins(item))
 
 
 def picture(key: str, side: int = 64) -> bytes:

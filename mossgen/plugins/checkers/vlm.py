@@ -78,7 +78,7 @@ def _address(url: object) -> str:
 def build(options: Options) -> Vlm:
     """The checker. Raises ConfigError (no key), MissingModel or BackendError (a local model that cannot be loaded)."""
     if options.backend == "transformers":
-        return Vlm(options, load("vlm.model", options.model, options.device, eyes=True), None)
+        return Vlm(options, load("vlm.model", options.model, options.device, sees=True), None)
     return Vlm(options, None, Endpoint(options, "vlm"))
 
 

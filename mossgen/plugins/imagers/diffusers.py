@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Preset:
+class Pipeline:
     """How a known model is run: its hub id or embedded name, settings, style words and licence."""
 
     model: str
@@ -36,13 +36,13 @@ class Preset:
 
 
 PHOTO = ", photograph, natural light"
-PRESETS: Mapping[str, Preset] = {
+PRESETS: Mapping[str, Pipeline] = {
     # ours knows nothing that a negative prompt could take away: it only pushes the colours out of range
-    "t2i": Preset("t2i", steps=16, guidance=3.0, size=256, licence="Apache-2.0", negative=False),
-    "flux-schnell": Preset("black-forest-labs/FLUX.1-schnell", 4, 0.0, 1024, "Apache-2.0", PHOTO),
-    "sdxl": Preset("stabilityai/stable-diffusion-xl-base-1.0", 30, 6.0, 1024, "CreativeML Open RAIL++-M", PHOTO),
-    "sdxl-turbo": Preset("stabilityai/sdxl-turbo", 2, 0.0, 512, "Stability AI non-commercial", PHOTO),
-    "sd3.5-medium": Preset("stabilityai/stable-diffusion-3.5-medium", 30, 4.5, 1024, "Stability AI Community", PHOTO),
+    "t2i": Pipeline("t2i", steps=16, guidance=3.0, size=256, licence="Apache-2.0", negative=False),
+    "flux-schnell": Pipeline("black-forest-labs/FLUX.1-schnell", 4, 0.0, 1024, "Apache-2.0", PHOTO),
+    "sdxl": Pipeline("stabilityai/stable-diffusion-xl-base-1.0", 30, 6.0, 1024, "CreativeML Open RAIL++-M", PHOTO),
+    "sdxl-turbo": Pipeline("stabilityai/sdxl-turbo", 2, 0.0, 512, "Stability AI non-commercial", PHOTO),
+    "sd3.5-medium": Pipeline("stabilityai/stable-diffusion-3.5-medium", 30, 4.5, 1024, "Stability AI Community", PHOTO),
 }
 
 
@@ -78,7 +78,7 @@ class DiffusersImager:
 
     cost = 0.0
 
-    def __init__(self, pipeline: Any, options: Options, preset: Preset, settings: Mapping[str, Any]) -> None:
+    def __init__(self, pipeline: Any, options: Options, preset: Pipeline, settings: Mapping[str, Any]) -> None:
         self.name = f"diffusers:{options.model}"
         self._pipeline = pipeline
         self._suffix = preset.suffix if options.prompt_suffix is None else options.prompt_suffix
@@ -122,7 +122,7 @@ class DiffusersImager:
 
 def build(options: Options) -> DiffusersImager:
     """Loads the pipeline. Raises MissingModel where it is neither here nor on the hub."""
-    preset = PRESETS.get(options.model, Preset(options.model, 0, -1.0, 0, "see the model's page"))
+    preset = PRESETS.get(options.model, Pipeline(options.model, 0, -1.0, 0, "see the model's page"))
     place = weights.resolve(preset.model)
     pipeline = _load(place, options)
     size = options.size or preset.size

@@ -33,7 +33,7 @@ class Options(EndpointOptions, JudgeOptions):
     pictures: bool = Field(True, description="whether the judge is shown the pictures, where there are any")
 
 
-class Asked(ABC):
+class AskingJudge(ABC):
     """A judge that is asked in words; a subclass says which, and reads the answer."""
 
     ask: str

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from mossgen.core.refusal import RefusalClass
-from mossgen.plugins.judges._asked import Asked, unreadable
+from mossgen.plugins.judges._asked import AskingJudge, unreadable
 from mossgen.plugins.judges._asked import Options as AskedOptions
 from mossgen.plugins.protocols import Labelled
 
@@ -29,7 +29,7 @@ def build(options: Options) -> MossBench:
     return MossBench("mossbench", options)
 
 
-class MossBench(Asked):
+class MossBench(AskingJudge):
     """See protocols.RefusalJudge."""
 
     ask = """\

@@ -6,7 +6,7 @@ import re
 
 from mossgen.core.refusal import SCORED, RefusalClass
 from mossgen.models.endpoint import first_object
-from mossgen.plugins.judges._asked import Asked, unreadable
+from mossgen.plugins.judges._asked import AskingJudge, unreadable
 from mossgen.plugins.judges._asked import Options as AskedOptions
 from mossgen.plugins.protocols import Labelled
 
@@ -24,7 +24,7 @@ def build(options: Options) -> Strict:
     return Strict("strict", options)
 
 
-class Strict(Asked):
+class Strict(AskingJudge):
     """See protocols.RefusalJudge. What the judge calls unclear is unscored."""
 
     form = (

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from mossgen.errors import ConfigError
 from mossgen.files.disk import sha256
-from mossgen.files.responses import Row, read_responses
+from mossgen.files.responses import ResponseRow, read_responses
 from mossgen.plugins.protocols import Failure, Query, Response, TargetOptions
 
 
@@ -41,7 +41,7 @@ class Recorded:
     cost = 0.0
     sees = True
 
-    def __init__(self, name: str, settings: Mapping[str, Any], rows: Iterable[Row]) -> None:
+    def __init__(self, name: str, settings: Mapping[str, Any], rows: Iterable[ResponseRow]) -> None:
         self.name = name
         self.settings = settings
         self._rows = {(row.id, row.sample): row for row in rows}

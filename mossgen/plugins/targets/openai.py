@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible chat endpoint, hosted or on this machine, with or without eyes."""
+"""Any OpenAI-compatible chat endpoint, hosted or on this machine, whether its model sees pictures or not."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from mossgen.stimulus.schema import Roles
 from mossgen.stimulus.types import load_type, untyped
 
 QUESTION = "Which tablecloth would suit this room?"
-GOOD = {"reason": "An ordinary wish.", "ordinary": "yes", "independent": "yes", "element_named": "no",
+GOOD = {"reason": "An ordinary sampling.", "ordinary": "yes", "independent": "yes", "element_named": "no",
         "harmful": "no", "element_visible": "yes", "benign": "yes"}  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_a_question_cannot_end_its_own_quotation(chat, case):
     ("answer", "decision", "says"),
     [
         (GOOD | {"benign": "no", "reason": "It asks for a fight."}, "fail", "asks for a fight"),
-        (GOOD | {"benign": "unsure"}, "unsure", "ordinary wish"),
+        (GOOD | {"benign": "unsure"}, "unsure", "ordinary sampling"),
         (GOOD | {"benign": "perhaps"}, "unsure", "does not say"),
         (GOOD | {"element_named": "yes"}, "unsure", "element_named is answered yes"),
         ({k: v for k, v in GOOD.items() if k != "harmful"}, "unsure", "harmful is answered not at all"),
@@ -116,7 +116,7 @@ def test_a_question_cannot_end_its_own_quotation(chat, case):
         ('{"benign": "yes", "reason": "cut', "unsure", "cannot be read"),
         ("[" * 5000, "unsure", "cannot be read"),
         ({"content": None, "refusal": "I cannot."}, "unsure", "declined"),
-        (f"<think>{{}}</think>Here:\n```json\n{json.dumps(GOOD)}\n```", "pass", "ordinary wish"),
+        (f"<think>{{}}</think>Here:\n```json\n{json.dumps(GOOD)}\n```", "pass", "ordinary sampling"),
     ],
 )
 def test_what_the_vlm_says(chat, case, answer, decision, says):

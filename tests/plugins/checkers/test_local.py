@@ -65,7 +65,7 @@ def test_the_model_reads_the_request_and_its_picture_and_gives_back_only_what_it
     """The prompt holds a JSON form: taken for the answer, it would be read as one."""
     import torch
 
-    chat = load("vlm.model", str(folders(family)), "cpu", eyes=True)
+    chat = load("vlm.model", str(folders(family)), "cpu", sees=True)
     processor, network = chat.reader, chat.model
     read = {}
 

@@ -264,7 +264,7 @@ def test_an_export_whose_marker_holds_names_alone_is_replaced(run, tmp_path):
     before = (out / folders.MARKER).read_text()
     names = [p.relative_to(out).as_posix() for p in written]
     (out / folders.MARKER).write_text(json.dumps({"export": "mossbench", "files": names}))
-    assert folders.written(out) == names
+    assert folders.export_files(out) == names
     assert export("mossbench", run, out) == written
     assert (out / folders.MARKER).read_text() == before
 
