@@ -12,7 +12,7 @@ from support.command import mossgen
 from mossgen.core.items import State
 from mossgen.errors import ConfigError
 from mossgen.files.pictures import read_picture
-from mossgen.runs.config import build_config, freeze, read_config
+from mossgen.runs.config import PRESETS, build_config, freeze, read_config
 from mossgen.runs.store import RunStore
 from mossgen.sets.open import open_set
 from mossgen.stimulus.types import load_type
@@ -175,6 +175,26 @@ def test_dry_run_makes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "generated").exists()
 
 
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_every_preset_is_planned_without_its_models(preset: str, tmp_path: Path) -> None:
+    """Its plugins take their options, and what it costs is known, where no GPU, key or hub is at hand."""
+    asked = ("expand", "--type", "negated_harm", "-n", 8, "--preset", preset, "--dry-run", "--json")
+    done = mossgen(*asked, cwd=tmp_path, OPENAI_API_KEY="")
+    assert done.returncode == 0, done.stderr
+    forecast = json.loads(done.stdout)
+    assert forecast["pictures"] >= 8
+    paid = [part.plugin for part in (PRESETS[preset].llm, PRESETS[preset].imager) if part.plugin == "openai"]
+    assert bool(forecast["cost"]) == bool(paid)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_preset_of_the_hub_stops_where_the_hub_is_not(tmp_path: Path) -> None:
+    done = mossgen("expand", "--type", "negated_harm", "-n", 1, "--preset", "gpu", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Qwen/Qwen3-8B" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 def test_preview_keeps_nothing(tmp_path: Path) -> None:
     done = mossgen("preview", "--type", "counterintuitive", "-n", 1, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -206,7 +226,7 @@ def test_against_another_run_accepts_nothing_of_it(real_run: Path, tmp_path: Pat
 
 def test_models_plugins_and_doctor() -> None:
     models = json.loads(mossgen("models", "list", "--json").stdout)["models"]
-    assert {m["name"] for m in models} == {"smollm2", "minilm", "efficientnet-lite0", "t2i", "clip"}
+    assert {m["name"] for m in models} >= {"smollm2", "minilm", "efficientnet-lite0", "t2i", "clip"}
     assert all(m["licence"] and m["source"] for m in models)
     assert json.loads(mossgen("models", "verify", "--json").stdout)["ok"]
     plugins = json.loads(mossgen("plugins", "--json").stdout)

@@ -177,3 +177,30 @@ def shieldgemma2(folder: Path) -> Path:
         image_seq_length=4,
     ).save_pretrained(folder)  # fmt: skip
     return folder
+
+
+def stable_diffusion(folder: Path) -> Path:
+    """Stable Diffusion: a text encoder, a U-Net and an autoencoder, of 64 x 64 pixels where none are asked for."""
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.manual_seed(0)
+    words = tokenizer()
+    words.model_max_length = 77
+    text = CLIPTextConfig(vocab_size=len(words), hidden_size=32, intermediate_size=37, num_attention_heads=4,
+                          num_hidden_layers=2, pad_token_id=0, bos_token_id=1, eos_token_id=2)  # fmt: skip
+    network = UNet2DConditionModel(
+        sample_size=32, block_out_channels=(4, 8), norm_num_groups=4, layers_per_block=1, cross_attention_dim=32,
+        attention_head_dim=2, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+    )  # fmt: skip
+    pictures = AutoencoderKL(block_out_channels=(4, 8), norm_num_groups=4, latent_channels=4,
+                             down_block_types=("DownEncoderBlock2D",) * 2,
+                             up_block_types=("UpDecoderBlock2D",) * 2)  # fmt: skip
+    StableDiffusionPipeline(
+        vae=pictures, text_encoder=CLIPTextModel(text), tokenizer=words, unet=network,
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
