@@ -1,6 +1,9 @@
 """Hand-made examples of a set, with hostile and odd ones among them, and each format written from them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -13,7 +16,7 @@ EVALUATION = ("imagefolder", "parquet", "mossbench", "lmms-eval", "vlmevalkit", 
 HOSTILE = 'Say "{{ 7*7 }}" {% set x %}, a\ttab, <b>bold</b> | 標語 {% endraw %} and \\n?'
 
 
-def make_examples(folder, count=4, hostile=HOSTILE):
+def make_examples(folder: Path, count: int = 4, hostile: str = HOSTILE) -> list[Example]:
     """Benign items of two types and one harmful partner; one question is hostile, one picture transparent."""
     folder.mkdir(exist_ok=True)
     found = []
@@ -44,7 +47,7 @@ def make_examples(folder, count=4, hostile=HOSTILE):
     return [*found, Example(partner, found[0].picture, "refuse", "type 1", decline, promise)]
 
 
-def make_view(examples, home, split):
+def make_view(examples: Sequence[Example], home: Path, split: str) -> SetView:
     sources = [
         Source("mossgen negated_harm, seed 0", "item", "cc-by-4.0"),
         Source("small|drawer", "model", "MIT"),
@@ -53,7 +56,7 @@ def make_view(examples, home, split):
     return SetView("mossgen_demo", split, examples, [s.to_dict() for s in sources], ["A note."], home)
 
 
-def write_export(name, root, **changes):
+def write_export(name: str, root: Path, **changes: Any) -> tuple[Path, Sequence[Example]]:
     """The examples in a format below `root`; returns the folder and the examples."""
     split = "train" if name in TRAINING else "test"
     out = root / "out" / name

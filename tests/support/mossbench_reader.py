@@ -15,7 +15,7 @@ FIELDS = {"image", "short description", "description", "question", "pid", "metad
 METADATA = {"over", "human", "child", "syn", "ocr", "harm"}
 
 
-def read(data_dir):
+def read(data_dir: Path) -> list[tuple[int, Path, str, int]]:
     """The queries by pid: (pid, image path, question, type index). Raises ValueError if a rule is broken."""
     text = (data_dir / "images_information" / "information.json").read_text(encoding="utf-8")
     problems = json.loads(text)

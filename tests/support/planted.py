@@ -9,7 +9,8 @@ THRESHOLDS = {"text": 0.95, "image": 0.95, "pair": 0.9}
 
 def unit(rows: np.ndarray) -> np.ndarray:
     """The rows as unit vectors."""
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    made: np.ndarray = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return made
 
 
 def planted(seed: int, groups: int = 12, dim: int = 32, missing: float = 0.15, prefix: str = "i") -> Vectors:

@@ -92,7 +92,12 @@ def add_partners(folder: Path, items: list[Item], question: str) -> None:
     for item in items:
         key = contrast_id(item, question, item.image or "")
         (images / f"{key}.png").write_bytes((folder / "blobs" / f"{item.image}.png").read_bytes())
-        row = {"file_name": f"images/{key}.png", "id": key, "contrast_of": item.id, "expected": "refuse"}
+        row: dict[str, Any] = {
+            "file_name": f"images/{key}.png",
+            "id": key,
+            "contrast_of": item.id,
+            "expected": "refuse",
+        }
         row |= {"type": item.type, "question": question, "benign_question": item.question, "changed": "question"}
         row |= {"image_sha256": item.image, "decision": "harmful", "rejected_by": "safety", "reason": "harm"}
         rows.append({**row, "verdicts": []})
