@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from support.checkers import facts
 from support.command import mossgen
+from support.paths import SUPPORT
 
 from mossgen.core.items import Decision, State, Verdict
 from mossgen.plugins.protocols import Case, Drawing
@@ -61,13 +62,15 @@ def test_killed_anywhere_and_resumed_gives_the_same_bytes(real_run: Path, tmp_pa
         lambda: (run / DATABASE).exists(),  # before anything is written
         lambda: states(run).get("drafted", 0) > 0,  # after the text half of the wave
         lambda: any((run / "blobs").glob("*.png")),  # pictures on disk, their rows not committed
-        lambda: states(run).get("spare", 0) + states(run).get("accepted", 0) > 0,  # between chunks or in the outputs
+        lambda: (
+            states(run).get("spare", 0) + states(run).get("accepted", 0) > 0
+        ),  # between chunks: only one picture is drawn before the first
     ]
-    killed = [run_until(run, place, command) for place in places]
-    assert sum(killed) >= 3, killed
+    for place in places:
+        assert run_until(run, place, command)
     left = verify_run(run)
     assert left.problems == []
-    assert left.unfinished or (run / "manifest.json").is_file()  # the last kill may have come too late
+    assert left.unfinished
     done = mossgen(*command, "--run", run)
     assert done.returncode == 0, done.stderr
     assert digests(run) == digests(real_run)
@@ -187,29 +190,7 @@ def expand_with(folder: Path, backends: object, wanted: int = 2, candidates: int
 
 def test_the_first_picture_waits_for_nothing_that_comes_after_it(tmp_path: Path) -> None:
     """No reader of letters, no exporter is loaded by then, models load undisturbed, and one picture alone is drawn."""
-    script = """
-import gc, importlib.metadata, json, sys
-from mossgen.plugins.imagers.diffusers import DiffusersImager
-from mossgen.expansion.expand import expand
-
-class Drawn(Exception): pass
-
-scans, collected, draw = [], [], DiffusersImager.draw
-packages = importlib.metadata.packages_distributions
-importlib.metadata.packages_distributions = lambda: scans.append(1) or packages()
-gc.callbacks.append(lambda phase, info: collected.append((phase, info["generation"], "transformers" in sys.modules)))
-
-def first(self, drawings):
-    raise Drawn(len(draw(self, drawings)))
-
-DiffusersImager.draw = first
-try:
-    expand("negated_harm", n=4, run=sys.argv[1])
-except Drawn as drawn:
-    whole = sum(phase == "start" and generation == 2 and loaded for phase, generation, loaded in collected)
-    print(json.dumps([drawn.args[0], len(scans), whole, sorted(sys.modules)]))
-"""
-    run = [sys.executable, "-c", script, str(tmp_path / "run")]
+    run = [sys.executable, str(SUPPORT / "first_picture.py"), str(tmp_path / "run")]
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     drawn, scans, whole, modules = json.loads(done.stdout.splitlines()[-1])
     assert drawn == 1
@@ -225,7 +206,7 @@ def test_unsure_is_never_accepted(backends: object, tmp_path: Path) -> None:
     from dataclasses import replace
 
     doubting = replace(backends, checkers=(*backends.checkers, Unsure()))
-    assert expand_with(tmp_path, doubting, candidates=16) == "candidates"
+    assert expand_with(tmp_path, doubting, candidates=4) == "candidates"
     with RunStore.open(tmp_path) as store:
         assert set(store.counts()) == {"rejected"}
         assert "unsure" in store.rejections()

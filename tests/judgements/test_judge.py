@@ -391,5 +391,5 @@ def test_a_set_with_other_pictures_or_items_is_refused(made_run, said):
 
 
 def test_every_judge_is_listed():
-    assert registry.names("judges") == ["embedded", "keywords", "mossbench", "strict"]
+    assert {"embedded", "keywords", "mossbench", "strict"} <= set(registry.names("judges"))
     assert all(registry.about("judges", name) for name in registry.names("judges"))

@@ -97,8 +97,9 @@ def test_errors_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be made"):
         RunStore.create(tmp_path / "file" / "run")
     with RunStore.create(tmp_path / "run") as store:
-        store.transaction().__enter__()
-        store._db.execute("DROP TABLE items")
+        with sqlite3.connect(tmp_path / "run" / DATABASE) as other:
+            other.execute("DROP TABLE items")
+        other.close()
         with pytest.raises(StoreError, match="what was committed before is kept"):
             store.put([item(0)])
 
