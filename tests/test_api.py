@@ -1,9 +1,14 @@
-"""The Python API: what `import mossgen` offers, and what it costs."""
+"""The Python API: what `import mossgen` offers, what it costs, and that commands do the same."""
 
+import contextlib
+import doctest
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from support.command import mossgen as command_line
 
 import mossgen
 
@@ -35,3 +40,63 @@ def test_importing_loads_nothing_but_the_errors() -> None:
     code = "import sys, mossgen; print(sorted(name for name in sys.modules if name.startswith('mossgen')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['mossgen', 'mossgen.errors']"
+
+
+# -- a notebook's way, and the same by commands ----------------------------------------------------------
+
+EXAMPLES = ("expand", "open_run", "check", "contrast", "dedup", "split", "open_set", "audit", "export", "push", "probe",
+            "judge", "diagnose", "report", "review", "forecast", "preview", "evolve", "load_type")  # fmt: skip
+COMMANDS = """
+expand --type negated_harm -n 4
+check generated/negated_harm-0 --out checked.jsonl
+contrast generated/negated_harm-0
+split generated/negated_harm-0 --test 0.25 --out my-set
+export my-set --format trl-sft --side train --out out/sft
+probe generated/negated_harm-0 --target transformers:smollm2 --set target.max_tokens=24
+judge generated/probe-negated_harm-0 --judge embedded --judge keywords
+report generated/probe-negated_harm-0 generated/negated_harm-0
+"""
+FELL_SHORT = 1  # an item was left out of the export, as no answer passed
+CLOCKED = ("at", "seconds")  # of a response: when, and for how long
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the docstrings' examples were run, one after another, as in a notebook."""
+    folder = tmp_path_factory.mktemp("notebook")
+    runner, names = doctest.DocTestRunner(verbose=False), {"mossgen": mossgen, "PosixPath": Path}
+    with contextlib.chdir(folder):
+        for name in EXAMPLES:
+            function = getattr(mossgen, name)
+            test = doctest.DocTestParser().get_doctest(function.__doc__, names, name, function.__module__, 0)
+            assert test.examples, name
+            runner.run(test, clear_globs=False)
+            names = test.globs
+        mossgen.check("generated/negated_harm-0", out="checked.jsonl")
+    assert runner.failures == 0
+    return folder
+
+
+def test_the_examples_are_those_of_every_public_function() -> None:
+    assert set(EXAMPLES) == set(mossgen.__all__) - {"__version__", "errors"}
+
+
+def test_commands_give_the_same_bytes(notebook: Path, tmp_path: Path) -> None:
+    for command in COMMANDS.strip().splitlines():
+        done = command_line(*command.split(), cwd=tmp_path)
+        assert done.returncode in (0, FELL_SHORT), done.stderr
+    compared = [
+        path.relative_to(tmp_path)
+        for path in sorted(tmp_path.rglob("*"))
+        if path.is_file() and not path.name.startswith(("run.db", "."))
+    ]
+    assert len(compared) > 60
+    assert [str(name) for name in compared if content(notebook / name) != content(tmp_path / name)] == []
+
+
+def content(path: Path) -> object:
+    """A file's bytes; of responses what does not depend on the clock."""
+    if path.name != "responses.jsonl":
+        return path.read_bytes()
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return [{key: value for key, value in row.items() if key not in CLOCKED} for row in rows]

@@ -81,7 +81,8 @@ def diagnose(
 
     Raises ConfigError, MissingModel, BackendError, StoreError.
 
-    >>> diagnoses = mossgen.diagnose("generated/negated_harm-0", "transformers:smollm2")
+    >>> options = {"target.max_tokens": 24}
+    >>> diagnoses = mossgen.diagnose("generated/negated_harm-0", "transformers:smollm2", options=options)
     >>> diagnoses.complete
     True
     """

@@ -101,7 +101,7 @@ def dedup(
     Raises ConfigError where a set or a picture cannot be read, MissingModel or BackendError from the embedder, and
     StoreError where `out` cannot be written.
 
-    >>> mossgen.dedup("generated/negated_harm-0").items[0]["kept"]
+    >>> mossgen.dedup("generated/negated_harm-0").items[0].kept
     True
     """
     file = Path(out) if out is not None else None

@@ -88,7 +88,7 @@ def evolve(
 ) -> Evolved:
     """Varies a run's accepted items towards what `targets` refuse, and keeps what is still benign.
 
-    >>> mossgen.evolve("generated/negated_harm-0", ["openai:my-model"], n=20, max_cost=2)  # doctest: +SKIP
+    >>> evolved = mossgen.evolve("generated/negated_harm-0", ["openai:my-model"], max_cost=2)  # doctest: +SKIP
 
     The new run is `out` (RUN-evolved); the same call again goes on with it. `held_out` targets take no part in the
     search and only measure. A search has `rounds` of 16 children, asks for `samples` responses to each, and ends when

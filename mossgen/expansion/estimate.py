@@ -67,7 +67,8 @@ def forecast(
 ) -> Forecast:
     """What `expand` with these arguments would take; nothing is made.
 
-    >>> mossgen.forecast("negated_harm", n=200).pictures  # doctest: +SKIP
+    >>> mossgen.forecast("negated_harm", n=200).pictures >= 200
+    True
 
     Where the run exists, its own yield and seconds a candidate are used; otherwise YIELD, and no seconds. Raises
     ConfigError or TemplateError.

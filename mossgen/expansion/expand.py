@@ -101,8 +101,9 @@ def expand(
 ) -> Expanded:
     """Makes `n` accepted items of one type. The same call again goes on with the run; a larger `n` adds to it.
 
-    >>> run = mossgen.expand("negated_harm", n=24, seed=7, against=["mossbench"])  # doctest: +SKIP
-    >>> run[0].image, run[0].question, run.outcome.rejected  # doctest: +SKIP
+    >>> run = mossgen.expand("negated_harm", n=4)
+    >>> len(run), run[0].image.size, run.outcome.complete
+    (4, (256, 256), True)
 
     `type` is the name of a type, the YAML file of your own, or what `load_type` gives. The settings, each with its
     default, are described in expansion.settings.Settings: `n` (12), `seed` (0), `run` (generated/TYPE-SEED), `preset`

@@ -95,7 +95,7 @@ def export(
     lineage of an item forbids training on it), MissingModel, BackendError, StoreError.
 
     >>> made = mossgen.export("my-set", "trl-sft", out="out/sft", side="train")
-    >>> made.items, made.split
+    >>> made.items + len(made.missing), made.split
     (3, 'train')
     """
     side = side or (source.side if isinstance(source, Dataset) else None)

@@ -76,7 +76,8 @@ def probe(
 
     Raises ConfigError, MissingModel, BackendError (a target that cannot be loaded), StoreError.
 
-    >>> probed = mossgen.probe("generated/negated_harm-0", "transformers:smollm2")
+    >>> options = {"target.max_tokens": 24}
+    >>> probed = mossgen.probe("generated/negated_harm-0", "transformers:smollm2", options=options)
     >>> len(probed.responses), probed.missing
     (4, 0)
     """

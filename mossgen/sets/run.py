@@ -61,7 +61,7 @@ def open_run(path: Path | str, type_name: str | None = None) -> Run:
 
     >>> run = mossgen.open_run("generated/negated_harm-0")
     >>> run[0].image.size, len(run.rejected) == run.counts.get("rejected", 0)
-    ((320, 320), True)
+    ((256, 256), True)
     """
     path = Path(path)
     with RunStore.read(path) as store:
