@@ -173,7 +173,7 @@ class Stages:
         items = self._check([(i, r.picture) for i, r in zip(items, rendered, strict=True)], "image")
         # the bare picture: a prompt does not speak of the overlay, and another overlay makes no new picture
         images = self.backends.embedder.images([r.bare for r in rendered])
-        items = self._match(items, images)
+        items = [self._by_policy(item) for item in self._match(items, images)]
         decided, kept = self._deduplicate(items, images)
         self.store.put(decided)  # before the vectors, which refer to them
         for channel, vectors in kept.items():
@@ -200,6 +200,12 @@ class Stages:
                 item = item.reject("match", f"fail: {reason}")
             matched.append(item)
         return matched
+
+    def _by_policy(self, item: Item) -> Item:
+        """The item, rejected where its verdicts do not come to accepted: such as where no gate had anything to say."""
+        ruling = self.backends.policy.rule(item.verdicts)
+        rejected = item.state is State.REJECTED or ruling.accepted
+        return item if rejected else item.reject(ruling.by or "policy", f"unsure: {ruling.reason}")
 
     def _deduplicate(
         self, items: Sequence[Item], images: np.ndarray

@@ -35,6 +35,7 @@ from mossgen.errors import ConfigError
 from mossgen.files.disk import read_text, sha256
 
 HEAD = "set.json"
+FORMAT = 1  # of set.json and of what lies beside it; a change to either takes the next number
 METADATA = "metadata.jsonl"
 MANIFEST = "manifest.json"
 LEAKS = "leaks.json"
@@ -115,6 +116,11 @@ def head(folder: Path) -> dict[str, Any]:
     found = read_json(folder / HEAD)
     if not isinstance(found, dict) or not isinstance(found.get("sides"), dict):
         raise ConfigError(f"{folder / HEAD} is not what `mossgen split` writes: make the set again.")
+    if found.get("format") != FORMAT:
+        raise ConfigError(
+            f"{folder} was made by another version of mossgen ({found.get('mossgen', 'unknown')!s:.20}; its format "
+            f"is {found.get('format')!s:.20}, this version's is {FORMAT}): split its runs again, or install that one."
+        )
     return found
 
 

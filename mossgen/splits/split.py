@@ -34,7 +34,6 @@ from mossgen.sets.open import open_set
 from mossgen.splits.clusters import RELATIONS, Sides, Traits, divide
 from mossgen.splits.members import Batch, Member, common_embedder, embed, read_batches
 
-FORMAT = 1
 PRIORITY = ("test", "dev", "train")  # whose partner stays where two are near-duplicates
 
 
@@ -268,7 +267,7 @@ def _head(
     origin = hashlib.sha256("".join(sorted(sides.side)).encode()).hexdigest()
     sources = lineage.sources(member.row for batch in batches for member in batch.members)
     return {
-        "format": FORMAT,
+        "format": lineage.FORMAT,
         "name": out.resolve().name,
         "mossgen": __version__,
         "canary": {side: marks.get(side) or canary(side, origin) for side in sides.sizes()},

@@ -151,6 +151,15 @@ class Unsure:
         return [Verdict(self.name, Decision.UNSURE, "no answer came") for _ in cases]
 
 
+class Silent(Unsure):
+    """A checker that never has anything to say."""
+
+    name, options = "silent", facts(needs="text")
+
+    def check(self, cases: Sequence[Case]) -> list[None]:
+        return [None for _ in cases]
+
+
 class Broken:
     """An imager whose n-th call fails."""
 
@@ -210,6 +219,16 @@ def test_unsure_is_never_accepted(backends: object, tmp_path: Path) -> None:
     with RunStore.open(tmp_path) as store:
         assert set(store.counts()) == {"rejected"}
         assert "unsure" in store.rejections()
+
+
+def test_what_no_gate_looked_at_for_harm_is_never_accepted(backends: object, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    blind = [checker for checker in backends.checkers if not checker.options.looks_for_harm]
+    assert expand_with(tmp_path, replace(backends, checkers=(*blind, Silent())), candidates=2) == "candidates"
+    with RunStore.open(tmp_path) as store:
+        assert set(store.counts()) == {"rejected"}
+        assert "policy" in store.rejections()
 
 
 def test_what_was_made_before_a_fault_is_kept(backends: object, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mossgen.runs.config import build_config, freeze
 from mossgen.runs.store import CONFIG, RunStore
 from mossgen.sets import lineage
 from mossgen.sets.importing import import_set
+from mossgen.sets.open import open_set
 from mossgen.splits.members import common_embedder, read_batches, template_question
 from mossgen.splits.split import split
 from mossgen.stimulus.types import load_type
@@ -135,6 +136,14 @@ def test_every_change_is_found(made, tmp_path: Path) -> None:
     assert "was changed" in problems(lambda f: (f / "test" / picture).write_bytes(b"x"))
     assert "belongs to no item" in problems(lambda f: (f / "test/images/more.png").write_bytes(b"x"))
     assert "is no side" in problems(edit("set.json", '"contrast/', '"contrast/../'))
+
+
+def test_a_set_of_another_version_is_refused(made, tmp_path) -> None:
+    shutil.copytree(made.folder, tmp_path / "set")
+    head = json.loads((tmp_path / "set" / "set.json").read_bytes())
+    (tmp_path / "set" / "set.json").write_text(json.dumps({**head, "format": 0}), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"another version of mossgen .*format is 0.*split its runs again"):
+        open_set(tmp_path / "set")
 
 
 def test_datasets_opens_the_sides_apart(made, monkeypatch, tmp_path: Path) -> None:
