@@ -1,16 +1,23 @@
 """The Python API: what `import mossgen` offers, what it costs, and that commands do the same."""
 
+import ast
 import contextlib
 import doctest
+import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support.command import mossgen as command_line
+from support.paths import ROOT
 
 import mossgen
+from mossgen.expansion.settings import Settings
+
+SETTINGS = set(Settings.model_fields)  # what expand and preview take beside their own parameters
 
 
 @pytest.mark.parametrize("name", mossgen.__all__)
@@ -40,6 +47,16 @@ def test_importing_loads_nothing_but_the_errors() -> None:
     code = "import sys, mossgen; print(sorted(name for name in sys.modules if name.startswith('mossgen')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['mossgen', 'mossgen.errors']"
+
+
+def test_the_readme_calls_what_there_is() -> None:
+    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    called = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    functions = {node.func.attr: node for node in called if ast.unparse(node.func).startswith("mossgen.")}
+    assert len(functions) > 4
+    for name, call in functions.items():
+        given = {keyword.arg for keyword in call.keywords}
+        assert given <= set(inspect.signature(getattr(mossgen, name)).parameters) | SETTINGS, name
 
 
 # -- a notebook's way, and the same by commands ----------------------------------------------------------

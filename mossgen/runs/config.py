@@ -141,7 +141,7 @@ PRESETS: Mapping[str, Preset] = {
         embedder=PHOTO_CLIP,
     ),
     "openai": Preset(
-        about="an OpenAI-compatible endpoint writes and draws (OPENAI_API_KEY; costs money: see --dry-run)",
+        about="an OpenAI-compatible endpoint writes and draws (OPENAI_API_KEY; costs money: a dry run says how much)",
         draft=Drafting(samples=6, guided=0),
         # list prices when this was written, in US dollars: they feed --dry-run and --max-cost, so check them
         llm=Part(plugin="openai", options={"model": "gpt-4o-mini", "price_in": 0.15, "price_out": 0.60}),

@@ -88,7 +88,7 @@ def may_train(item_record: Mapping[str, Any]) -> str | None:
         return f"{name} comes from {barred.get('name')!r}, which is for testing only ({barred.get('licence')})."
     bare = next((s for s in parts if s.get("role") != "model" and not s.get("licence")), None)
     if bare is not None:
-        mend = 'give each seed a "licence"' if bare.get("role") == "seed" else "import it again with --licence"
+        mend = 'give each seed a "licence"' if bare.get("role") == "seed" else "import it again and state its licence"
         return f"{name} comes from {bare.get('name')!r}, which states no licence: {mend}."
     if not any(s.get("role") == "item" for s in parts):
         return f"{name} does not say which set it comes from, so nothing says that it may be trained on."
