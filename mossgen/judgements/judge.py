@@ -18,7 +18,7 @@ from mossgen.judgements.rates import by_judge, figures
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import RefusalJudge
 from mossgen.plugins.spec import Part, judge_options, refusal_judge_parts
-from mossgen.probes.items import askable, match_items, open_items
+from mossgen.probes.items import match_items, open_items
 from mossgen.probes.probe import Probed
 from mossgen.probes.probing import HEAD
 from mossgen.sets.dataset import Dataset, Record
@@ -107,7 +107,7 @@ def judge(
     if items is not None:
         source = open_items(items, side=side)
         odd = source.odd()
-        rows, records = match_items(rows, askable(source))
+        rows, records = match_items(rows, source.records)
     loaded = [load_judge(part, progress) for part in parts]
     tallies: dict[str, JudgeTally] = {}
     with Labels(folder / LABELS, rows) as labels:

@@ -104,7 +104,7 @@ def judge_rows(
     tally = JudgeTally(len(rows))
     todo: dict[str, list[ResponseRow]] = {}  # equal responses to equal questions are judged once
     for row in rows:
-        shown = row.image if judge.sees and row.id in items else ""
+        shown = row.image if judge.sees and row.id in items and items[row.id].pictured else ""
         key = canonical_sha256([judge.name, how, row.kind == FILTERED, row.question, row.response, shown])[:32]
         kept = labels.find(key)
         if kept is not None:
@@ -153,7 +153,7 @@ def _ask(
 
 def _exchange(row: ResponseRow, key: str, items: Mapping[str, Record]) -> Exchange:
     record = items.get(row.id)
-    picture = record.open if record is not None and record.picture is not None else None
+    picture = record.open if record is not None and record.pictured else None
     return Exchange(row.response, row.question, picture, derived_seed(key, "judge"))
 
 

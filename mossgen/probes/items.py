@@ -59,7 +59,7 @@ def match_items(rows: Sequence[ResponseRow], records: Sequence[Record]) -> tuple
 
 
 def _with(row: ResponseRow, record: Record) -> ResponseRow:
-    image = image_hash(record)
+    image = image_hash(record) if record.pictured else ""
     if row.image and image and row.image != image:
         raise ConfigError(
             f"Item {row.id} had another picture when {row.target} responded than it has in `items`: give that set."

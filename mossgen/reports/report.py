@@ -94,10 +94,10 @@ def _write(sources: Sources, judge: str, empty_refuses: bool, out: Path) -> list
 
 
 def _contents(items: Mapping[str, Record]) -> dict[str, dict[str, dict[str, int]]]:
-    """How many benign items there are, by type, and in it by category, form, and what is in the picture."""
+    """How many benign items can be used, by type, and in it by category, form, and what is in the picture."""
     found: dict[str, dict[str, Counter[str]]] = {}
     for record in items.values():
-        if record.expected == "comply":
+        if record.expected == "comply" and record.problem is None:
             group = found.setdefault(record.type or "any", {})
             group.setdefault("category", Counter())[record.category or "no category stated"] += 1
             for fact in FACTS:

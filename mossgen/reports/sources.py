@@ -12,7 +12,7 @@ from mossgen.errors import ConfigError
 from mossgen.files.responses import RESPONSES, ResponseRow, gather, natural
 from mossgen.judgements.labels import LABELS, Label, Labels
 from mossgen.judgements.rates import Judged
-from mossgen.probes.items import askable, open_items
+from mossgen.probes.items import open_items
 from mossgen.sets.dataset import Record
 
 
@@ -52,7 +52,7 @@ def read_sources(paths: Sequence[Path]) -> Sources:
             raise ConfigError(f"{path} has labels and no {RESPONSES}: run `mossgen judge` again.")
     labels = [label for path in folders for label in Labels(path / LABELS, gather([path])).read().rows.values()]
     sets = [open_items(path) for path in paths if path not in folders]
-    items = {record.id: record for one in sets for record in askable(one)}
+    items = {record.id: record for one in sets for record in one}
     problems = {f"{one.name}/{key}": why for one in sets for key, why in one.problems.items()}
     names = [path.resolve().name for path in paths]
     return Sources(names, gather(folders) if folders else [], labels, items, problems)

@@ -24,7 +24,9 @@ from mossgen.sets.run import open_run
 from mossgen.stimulus.types import load_type
 
 INFORMATION = Path("images_information") / "information.json"  # MOSSBench's rows, in its data and data_contrast
+HARMFUL = "data_contrast"  # MOSSBench's items that are to be refused
 READABLE = ("imagefolder", "mossbench", "parquet", "vlmevalkit")  # exports that hold the rows they were made of
+RECORD = 500  # bytes that a record takes beside its picture and texts
 SHORT = 64  # characters: in VLMEvalKit's TSV no picture is shorter
 METADATA = (".jsonl", ".csv", ".parquet")  # what the metadata of an ImageFolder may be
 INLINE = (".parquet", ".tsv")  # their pictures are in the file itself, so that it may be larger
@@ -115,11 +117,10 @@ def _sided(path: Path, sides: Sequence[str] | None, type_name: str | None) -> Da
 
 def _part(path: Path, side: str, type_name: str | None, contrast: bool = False) -> list[Record]:
     folder = lineage.part_folder(path, side, contrast)
-    rows = lineage.rows(path, side, contrast)
-    return [
-        replace(read_row(row, n, row["id"], folder, type_name), id=row["id"], side=side, file=folder / lineage.METADATA)
-        for n, row in enumerate(rows)
-    ]
+    file = folder / lineage.METADATA
+    found = [read_row(row, n, row["id"], folder, type_name) for n, row in enumerate(lineage.rows(path, side, contrast))]
+    found = [replace(record, id=record.row["id"], side=side, file=file) for record in found]
+    return [replace(record, expected="refuse") for record in found] if contrast else found
 
 
 def _one(sides: Sequence[str] | None) -> str | None:
@@ -131,15 +132,17 @@ def _one(sides: Sequence[str] | None) -> str | None:
 
 def is_mossbench(path: Path) -> bool:
     """Whether it is MOSSBench's `data` or `data_contrast`, or the folder that holds them."""
-    return any((folder / INFORMATION).is_file() for folder in (path, path / "data", path / "data_contrast"))
+    return any((folder / INFORMATION).is_file() for folder in (path, path / "data", path / HARMFUL))
 
 
 def _mossbench(path: Path, kind: Kind, type_name: str | None) -> Dataset:
-    """Of the folder that holds both, the items of both: the ids of data_contrast are marked, which is to be refused."""
+    """The items of `data` and `data_contrast`, or of the one that is given: those of data_contrast are to be refused,
+    and their ids are marked.
+    """
     records: list[Record] = []
-    parts = [(path, "")] if (path / INFORMATION).is_file() else [(path / "data", ""), (path / "data_contrast", MARKED)]
-    for folder, mark in parts:
-        source = folder / INFORMATION
+    folders = [path] if (path / INFORMATION).is_file() else [path / "data", path / HARMFUL]
+    for folder in folders:
+        source, mark = folder / INFORMATION, MARKED if folder.resolve().name == HARMFUL else ""
         if not source.is_file():
             continue
         data = lineage.read_json(source)
@@ -202,15 +205,27 @@ def _rows(file: Path, first: int, type_name: str | None) -> list[Record]:
     most = MAX_INLINE if file.suffix in INLINE else MAX_BYTES
     if file.suffix in SUFFIXES and file.stat().st_size > most:
         raise ConfigError(f"{file} is larger than {most:,} bytes: split it.")
-    records = []
+    records, held = [], 0
     pictures: dict[str, str] = {}
     for number, line in enumerate(read_lines(file, "strict"), first):
         name = f"row {number - first + 1}" if line.key is None else line.key
         row = _with_picture(line.value, pictures) if file.suffix == ".tsv" else line.value
+        held += RECORD + _size(row)
+        if held > MAX_INLINE:
+            raise ConfigError(f"{file} holds more than {MAX_INLINE:,} bytes of pictures and texts: split it.")
         record = read_row(row, number, name, file.parent, type_name)
         problem = f"line {line.number}: {line.problem}." if line.problem else record.problem
         records.append(replace(record, file=file, key=line.key or "", problem=problem))
     return records
+
+
+def _size(value: Any) -> int:
+    """The bytes of the pictures and texts in a row: a small file may hold one of them a million times."""
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    if isinstance(value, list):
+        return sum(map(_size, value))
+    return len(value) if isinstance(value, str | bytes) else 0
 
 
 def _with_picture(row: dict[str, Any], pictures: dict[str, str]) -> dict[str, Any]:

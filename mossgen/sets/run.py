@@ -120,7 +120,9 @@ def _partners(path: Path, records: Sequence[Record], type_name: str | None) -> l
     folder = path / CONTRAST
     origin = {record.id: record.lineage for record in records}
     rows = read_rows(folder / METADATA) if (folder / METADATA).is_file() else []
-    return [
-        read_row({**row, "lineage": origin[row["contrast_of"]]}, number, row["id"], folder, type_name)
-        for number, row in enumerate(row for row in rows if row.get("contrast_of") in origin)
+    found = [
+        {**row, "lineage": origin[row["contrast_of"]], "expected": "refuse"}
+        for row in rows
+        if row.get("contrast_of") in origin
     ]
+    return [read_row(row, number, row["id"], folder, type_name) for number, row in enumerate(found)]

@@ -139,9 +139,13 @@ def template_question(question: str, slots: Mapping[str, str]) -> str:
 def foreign_row(found: Dataset, record: Record) -> Row:
     """A record of somebody else's set as a row of ours; its lineage is the set itself.
 
-    An id of somebody else may be anything: as a file's name it is a hash.
+    An id of somebody else may be anything: as a file's name it is a hash. Raises ConfigError where the picture cannot
+    be read, or is not the one that was imported.
     """
     data = record.picture_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if found.kind == "reference" and isinstance(record.picture, Path) and digest != record.picture.stem:
+        raise ConfigError(f"{record.picture}: the picture of item {record.id} was changed: import the set again.")
     name = "ref-" + hashlib.sha256(f"{found.name}/{record.id}".encode()).hexdigest()[:16]
     suffix = record.picture.suffix if isinstance(record.picture, Path) else _suffix(data)
     source = Source(found.name, "item", found.licence, found.test_only)
@@ -150,7 +154,7 @@ def foreign_row(found: Dataset, record: Record) -> Row:
         "type": record.type if record.type in type_names() else "", "category": "", "question": record.question,
         "description": "", "image_prompt": "", "slots": "{}", "overlay": "null", "tags": [], "seed_id": "",
         "verdicts": [], "provenance": canonical({"reference": found.name, "reference_id": record.id}),
-        "image_sha256": hashlib.sha256(data).hexdigest(), "lineage": [source.to_dict()],
+        "image_sha256": digest, "lineage": [source.to_dict()],
     }  # fmt: skip
 
 
