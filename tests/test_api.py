@@ -118,3 +118,21 @@ def content(path: Path) -> object:
         return path.read_bytes()
     rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     return [{key: value for key, value in row.items() if key not in CLOCKED} for row in rows]
+
+
+def test_one_name_is_as_good_as_a_list_and_numbers_have_bounds(made_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(mossgen.errors.ConfigError, match="'nothing_such'"):
+        mossgen.check(made_run, checkers="nothing_such")
+    with pytest.raises(mossgen.errors.ConfigError, match="no set is there"):
+        mossgen.dedup(made_run, str(tmp_path / "nowhere"))
+    for given in ({"samples": 0}, {"limit": -1}, {"max_cost": -0.1}):
+        with pytest.raises(mossgen.errors.ConfigError, match=f"`{next(iter(given))}` .*at least"):
+            mossgen.probe(made_run, "file:nothing.jsonl", **given)
+    with pytest.raises(mossgen.errors.ConfigError, match="`targets`"):
+        mossgen.probe(made_run, [])
+    with pytest.raises(mossgen.errors.ConfigError, match=r"`contrast` 5: give a number from 0 to 0\.99"):
+        mossgen.export(made_run, "trl-sft", out=tmp_path / "out", contrast=5)
+    with pytest.raises(mossgen.errors.ConfigError, match="leave nothing to train on"):
+        mossgen.split(made_run, out=tmp_path / "set", test=0.5, dev=0.5)
+    with pytest.raises(mossgen.errors.ConfigError, match=r"Option captions\.bogus"):
+        mossgen.diagnose(made_run, "file:x.jsonl", captions="openai:m", options={"captions.bogus": 1})

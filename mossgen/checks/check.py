@@ -11,6 +11,7 @@ from typing import Any
 from mossgen.checks.checking import Row, check_set
 from mossgen.checks.setup import Checkers, prepare
 from mossgen.checks.verdicts import spent
+from mossgen.core.arguments import several
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import RunError
 from mossgen.runs.config import read_config
@@ -62,10 +63,10 @@ def check(
     set: Path | str | Dataset,
     *,
     type: str | None = None,
-    checkers: Sequence[str] = (),
+    checkers: str | Sequence[str] = (),
     vlm: str | None = None,
-    gates: Sequence[str] = (),
-    signals: Sequence[str] = (),
+    gates: str | Sequence[str] = (),
+    signals: str | Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     out: Path | str | None = None,
     max_cost: float | None = None,
@@ -88,7 +89,7 @@ def check(
     """
     found = open_set(set, type=type)
     config = read_config(found.path / CONFIG) if (found.path / CONFIG).is_file() else None
-    asked = Checkers(checkers, vlm, gates, signals, options or {}, max_cost)
+    asked = Checkers(several(checkers), vlm, several(gates), several(signals), options or {}, max_cost)
     checking = prepare(asked, type, config, progress)
     file = Path(out) if out is not None else None
     checked = check_set(found, checking, file, progress)

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from mossgen.checks.checking import Checking, check_set
 from mossgen.checks.setup import Checkers, prepare
 from mossgen.checks.verdicts import spent
+from mossgen.core.arguments import several
 from mossgen.core.items import Item, Rating, State, canonical, canonical_sha256, rng
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError, RunError, StoreError
 from mossgen.files.disk import sync_file, write_whole
 from mossgen.runs.config import read_config
 from mossgen.runs.store import CONFIG, RunStore
-from mossgen.sets.dataset import Record
+from mossgen.sets.dataset import Dataset, Record
 from mossgen.stimulus.types import load_type
 
 if TYPE_CHECKING:
@@ -82,14 +83,14 @@ class Contrasts:
 
 
 def contrast(
-    run: Path | str,
+    run: Path | str | Dataset,
     *,
     type: str | None = None,
     seed: int = 0,
-    checkers: Sequence[str] = (),
+    checkers: str | Sequence[str] = (),
     vlm: str | None = None,
-    gates: Sequence[str] = (),
-    signals: Sequence[str] = (),
+    gates: str | Sequence[str] = (),
+    signals: str | Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     max_cost: float | None = None,
     progress: Progress = SILENT,
@@ -103,9 +104,9 @@ def contrast(
     >>> mossgen.contrast("generated/negated_harm-0").to_dict()["doubtful"]
     []
     """
-    folder = Path(run)
+    folder = run.path if isinstance(run, Dataset) else Path(run)
     config = read_config(folder / CONFIG)
-    asked = Checkers(checkers, vlm, gates, signals, options or {}, max_cost)
+    asked = Checkers(several(checkers), vlm, several(gates), several(signals), options or {}, max_cost)
     checking = prepare(asked, type, config, progress)
     checking = replace(checking, head={**checking.head, "seed": seed})
     made = make_contrasts(folder, load_type(type or config.type), checking, seed, progress)

@@ -1,7 +1,7 @@
 """What the verdicts on an item come to: which checkers decide, which are only recorded, and the label.
 
 A *gate* decides: an item is accepted when at least one gate speaks and every gate that speaks passes it. A
-*signal* is recorded and colours the label, no more. Unsure is never a pass: of a gate it rejects.
+*signal* is recorded; it can turn benign into borderline, but it never rejects. A gate that is unsure rejects.
 
 | label | accepted | when |
 |---|---|---|
@@ -26,7 +26,9 @@ from mossgen.stimulus.schema import Roles
 
 @dataclass(frozen=True)
 class Ruling:
-    """What a policy makes of an item's verdicts: no label is unsure; `by` settled it, nobody where all passed."""
+    """What a policy makes of an item's verdicts: `label` is None where unsure; `by` is the checker that decided, None
+    where all passed.
+    """
 
     label: Rating | None
     accepted: bool

@@ -6,7 +6,7 @@ import functools
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import click
@@ -75,7 +75,7 @@ def prints_result(command: Callable[..., Any]) -> Callable[..., Any]:
         if as_json:
             click.echo(json.dumps(result, ensure_ascii=False))
         elif not quiet:
-            click.echo("\n".join(map(_plain, _with_flags(text).split("\n"))))
+            click.echo("\n".join(map(_plain, text.split("\n"))))
         sys.exit(code)
 
     return wrapped
@@ -107,6 +107,11 @@ def _with_flags(sentence: str) -> str:
 def one_line(text: str) -> str:
     """The text as one line without control characters."""
     return _plain(" ".join(text.split()))
+
+
+def with_flags(sentences: Iterable[str]) -> list[str]:
+    """Sentences of the package in a verb's result, with the verb's flags; see _with_flags."""
+    return [_with_flags(sentence) for sentence in sentences]
 
 
 def problem_lines(problems: Mapping[str, str]) -> list[str]:

@@ -23,7 +23,7 @@ SHOWN = 20  # hits named in the text; --json has all
               help="Sides that should not be found; repeatable.")  # fmt: skip
 @click.option("--images", multiple=True, type=click.Path(path_type=Path),
               help="A folder that the pictures lie in, if not beside the file; repeatable.")  # fmt: skip
-@click.option("--exact", is_flag=True, help="Look for the same only, not for near-copies: no model is loaded.")
+@click.option("--exact", is_flag=True, help="Find exact copies only; no model is loaded.")
 @prints_result
 def audit(
     file: Path, against: Path, sides: tuple[str, ...], images: tuple[Path, ...], exact: bool, quiet: bool

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import one_line, option_group, parse_options, prints_result
+from mossgen.cli._common import one_line, option_group, parse_options, prints_result, with_flags
 
 SHORT = 72  # characters of a question or reason in the table
 
@@ -15,15 +15,15 @@ SHORT = 72  # characters of a question or reason in the table
 # what check and contrast share: by what is judged, and who decides
 checking_options = option_group(
     click.option("--checker", "checkers", multiple=True, metavar="PLUGIN",
-                 help="For the usual ones (rules, safety, sanity, legible); repeatable."),
+                 help="Use this checker in place of rules, safety, sanity and legible; repeatable."),
     click.option("--vlm", metavar="KIND:MODEL[@URL]",
-                 help="A vision-language model that sees the pair: openai:MODEL@URL, or transformers:PATH."),
+                 help="A model that sees picture and question: openai:MODEL@URL, or transformers:PATH."),
     click.option("--gate", "gates", multiple=True, metavar="CHECKER", help="Let this checker decide; repeatable."),
     click.option("--signal", "signals", multiple=True, metavar="CHECKER",
                  help="Only record what it says; repeatable."),
     click.option("--set", "options", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable."),
     click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
-                 help="Stop when this invocation has spent so much; what is free goes on."),
+                 help="Stop when this command has spent this much; free work continues."),
 )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ checking_options = option_group(
 @click.argument("set_", metavar="SET", type=click.Path(path_type=Path))
 @click.option("--type", metavar="TYPE|FILE", help="The type of items that do not say theirs.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.jsonl",
-              help="Keep every item here as it is decided; the same command again goes on.")  # fmt: skip
+              help="Keep every decision here at once; the same command again goes on from there.")  # fmt: skip
 @checking_options
 @prints_result
 def check(set_: Path, out: Path | None, options: tuple[str, ...], quiet: bool, **which: Any) -> tuple[Any, str, int]:
@@ -65,9 +65,9 @@ def _text(result: dict[str, Any]) -> str:
     lines.append("Gates: " + ", ".join(result["policy"]["gates"]) + ".")
     if result["policy"]["signals"]:
         lines.append("Signals: " + ", ".join(result["policy"]["signals"]) + ".")
-    lines += result["notes"]
+    lines += with_flags(result["notes"])
     if result["stopped"]:
-        lines.append(result["stopped"])
+        lines += with_flags([result["stopped"]])
     if result["unreadable"]:
         lines.append(f"{result['unreadable']} could not be read: they are named above and count as unsure.")
     return "\n".join(lines)

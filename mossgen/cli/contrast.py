@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import parse_options, prints_result
+from mossgen.cli._common import parse_options, prints_result, with_flags
 from mossgen.cli.check import checking_options
 
 NOTHING_MADE = 3
@@ -40,4 +40,4 @@ def _text(result: dict[str, Any]) -> str:
     lines = [f"{result['made']} harmful partners in {result['folder']} (dropped: {dropped})."]
     for item in result["doubtful"]:
         lines.append(f"Doubtful now: {item['id']} is {item['decision']} by {item['by']}: {item['reason']}")
-    return "\n".join((*lines, *result["notes"]))
+    return "\n".join((*lines, *with_flags(result["notes"])))

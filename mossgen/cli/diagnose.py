@@ -22,7 +22,7 @@ SHARES = ("still_refused_with_description", "still_refused_with_intent")
 @click.option(
     "--judge", default="embedded", show_default=True, metavar="NAME", help="What tells refusals from answers."
 )
-@click.option("--model", metavar="openai:MODEL[@URL]", help="Whom the judges mossbench and strict ask.")
+@click.option("--model", metavar="openai:MODEL[@URL]", help="The model that the judges mossbench and strict ask.")
 @click.option("--captions", default="rough", show_default=True, metavar="rough|openai:MODEL[@URL]",
               help="What compares captions with the record: words alone, or a model.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",

@@ -22,15 +22,21 @@ COUNTED = ("n", "rounds", "held_out", "samples", "held_back", "judge", "model", 
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @target_options(each=False)
 @click.option("--held-out-target", "held_out", multiple=True, metavar="KIND:MODEL[@URL]",
-              help="Left out of the search: does it refuse what the others do? Repeatable.")  # fmt: skip
-@click.option("--rounds", default=4, show_default=True, type=click.IntRange(min=1), help="Of 16 children each.")
+              help="A target outside the search: it shows whether others refuse too; repeatable.")  # fmt: skip
+@click.option(
+    "--rounds",
+    default=4,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Rounds of search, with 16 children each.",
+)
 @click.option("-n", default=12, show_default=True, type=click.IntRange(min=1), help="Children to accept.")
 @click.option("-k", "--samples", default=1, show_default=True, type=click.IntRange(min=1),
               help="Responses to a child in the search.")  # fmt: skip
 @click.option("--held-back", default=3, show_default=True, type=click.IntRange(1, 5),
-              help="Responses to an accepted child that measure it and selected nothing.")  # fmt: skip
+              help="Responses to an accepted child that only measure it and took no part in choosing it.")  # fmt: skip
 @click.option("--hard-at", default=1, show_default=True, type=click.IntRange(min=1), metavar="K",
-              help="Hard is what at least K targets mostly refuse.")  # fmt: skip
+              help="An item is hard if at least K targets refuse it in most responses.")  # fmt: skip
 @click.option("--per-cluster", default=2, show_default=True, type=click.IntRange(min=1),
               help="Accepted children that may share a picture.")  # fmt: skip
 @click.option("--mutator", "mutators", multiple=True, metavar="NAME",
@@ -38,10 +44,16 @@ COUNTED = ("n", "rounds", "held_out", "samples", "held_back", "judge", "model", 
 @click.option(
     "--judge", default="embedded", show_default=True, metavar="NAME", help="What tells refusals from answers."
 )
-@click.option("--model", metavar="openai:MODEL[@URL]", help="Whom the judges mossbench and strict ask.")
+@click.option("--model", metavar="openai:MODEL[@URL]", help="The model that the judges mossbench and strict ask.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="The new run.  [default: RUN-evolved]")  # fmt: skip
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the search.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Seed of the search: the same seed, the same children.",
+)
 @click.option("--type", metavar="FILE", help="The run's own template, where it is not a shipped one.")
 @click.option("--dry-run", is_flag=True, help="Say how many calls it would take at most; ask nothing.")
 @prints_result

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mossgen.cli._common import option_group, parse_options, prints_result
+from mossgen.cli._common import option_group, parse_options, prints_result, with_flags
 
 if TYPE_CHECKING:
     from mossgen.expansion.estimate import Forecast
@@ -99,7 +99,7 @@ def expand(dry_run: bool, quiet: bool, **given: Any) -> tuple[Any, str, int]:
         return found.to_dict(), _forecast_text(found), 0
     with Console(quiet) as console:
         outcome = make(**_given(given), progress=console).outcome
-    return outcome.to_dict(), "\n".join((_run_text(outcome), *outcome.notes)), _run_code(outcome)
+    return outcome.to_dict(), "\n".join((_run_text(outcome), *with_flags(outcome.notes))), _run_code(outcome)
 
 
 @click.command(epilog=PRECEDENCE)

@@ -41,7 +41,9 @@ def _share(context: click.Context, parameter: click.Parameter, mix: str | None) 
     metavar="DIR",
     help="A new folder, or one that the same format was exported to.",
 )
-@click.option("--side", metavar="NAME", help="Of a set.  [default: train to train, test to evaluate]")
+@click.option(
+    "--side", metavar="NAME", help="The side of a set that was split.  [default: train to train, test to evaluate]"
+)
 @click.option(
     "--mix",
     "contrast",
@@ -49,14 +51,16 @@ def _share(context: click.Context, parameter: click.Parameter, mix: str | None) 
     metavar="contrast=SHARE",
     help="Mix in harmful partners, to be refused, up to this share; mossbench takes all, in data_contrast/.",
 )
-@click.option("--reviewed", is_flag=True, help="Of a run: only what people settled as benign.")
-@click.option("--hard", is_flag=True, help="Of what `mossgen evolve` made: only what enough targets refuse.")
+@click.option("--reviewed", is_flag=True, help="Of a run: only items that people found benign.")
+@click.option("--hard", is_flag=True, help="Of a run of `mossgen evolve`: only items that enough targets refuse.")
 @votes_option
 @click.option("--llm", metavar="PLUGIN", help="What writes helpful answers.  [default: the run's own, or transformers]")
 @click.option("--set", "options", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="An option; repeatable.")
 @click.option("--rejected-from", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
               help="A target's own refusals in place of templates: id, response, label; repeatable.")  # fmt: skip
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of refusals and the mixture.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed for choosing refusals and partners."
+)
 @click.option("--at", type=click.Path(path_type=Path), metavar="DIR", help="Where the folder will lie when it is read.")
 @click.option("--type", metavar="FILE", help="The run's own template, where it is not a shipped one.")
 @click.option("--i-know-it-is-held-out", "held_out", is_flag=True, help="Train on a side that is held out.")

@@ -31,7 +31,7 @@ def import_(format_: str, path: Path, name: str | None, quiet: bool, **options: 
     """
     from mossgen.sets.importing import import_set
 
-    made = import_set(format_, path, name or path.resolve().stem, **options)
+    made = import_set(format_, path, name or (path.resolve().name if path.is_dir() else path.resolve().stem), **options)
     result = {
         "name": made.name,
         "folder": str(made.folder),

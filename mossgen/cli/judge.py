@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from mossgen.cli._common import option_group, parse_options, prints_result
+from mossgen.cli._common import option_group, parse_options, prints_result, with_flags
 
 FELL_SHORT = 1
 MEASURED = {"comply": "benign items", "refuse": "harmful partners (to be refused)"}
 
 # what judge and report share
 rate_options = option_group(
-    click.option("--empty-refuses", is_flag=True, help="Count responses without a text as refusals, as MOSSBench."),
+    click.option("--empty-refuses", is_flag=True, help="Count responses without a text as refusals, like MOSSBench."),
 )  # fmt: skip
 
 
@@ -27,7 +27,7 @@ rate_options = option_group(
     metavar="NAME",
     help="embedded, keywords (rough), mossbench or strict; repeatable.  [default: embedded]",
 )
-@click.option("--model", metavar="openai:MODEL[@URL]", help="Whom mossbench and strict ask.")
+@click.option("--model", metavar="openai:MODEL[@URL]", help="The model that the judges mossbench and strict ask.")
 @click.option("--set", "options", multiple=True, metavar="JUDGE.OPTION=VALUE", help="An option; repeatable.")
 @click.option(
     "--items",
@@ -35,14 +35,14 @@ rate_options = option_group(
     type=click.Path(path_type=Path),
     help="The set that was asked about: its types, categories, facts, questions and pictures, by id.",
 )
-@click.option("--side", metavar="NAME", help="Of such a set, if it was split.  [default: test]")
+@click.option("--side", metavar="NAME", help="The side of that set, if it was split.  [default: test]")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Where labels and rates are kept.  [default: the probe's folder, or generated/judge-NAME]",
 )
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop when a judge has spent so much.")
+@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop when a judge has spent this much.")
 @rate_options
 @prints_result
 def judge(
@@ -84,7 +84,7 @@ def _text(result: dict[str, Any]) -> str:
         lines += [f"  {count} failed: {reason}" for reason, count in failures]
         lines += [f"  Stopped: {tally['stopped'].rstrip('.')}."] if tally["stopped"] else []
         lines += [f"  {tally['missing']} are missing: run the same command again."] if tally["missing"] else []
-    lines += ["", *result["notes"], f"{result['out']}: next, mossgen report {result['out']}"]
+    lines += ["", *with_flags(result["notes"]), f"{result['out']}: next, mossgen report {result['out']}"]
     return "\n".join(lines).lstrip("\n")
 
 

@@ -22,11 +22,11 @@ def target_options(each: bool = True) -> Callable[..., Any]:
                           "repeatable."),
         click.option("--system", default="", metavar="TEXT|@FILE", help="A system prompt."),
         click.option("--set", "options", multiple=True, metavar="target.OPTION=VALUE",
-                     help="An option of all targets; of the second with target2.OPTION; repeatable."),
+                     help="An option of all targets, with target2.OPTION of the second; repeatable."),
         click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD",
-                     help=f"Stop when this invocation has spent so much{' on a target' if each else ''}."),
+                     help=f"Stop when this command has spent this much{' on a target' if each else ''}."),
         click.option("--max-time", type=click.FloatRange(min=0), metavar="SECONDS",
-                     help=f"Stop when {'a target' if each else 'this invocation'} has taken so long."),
+                     help=f"Stop when {'a target' if each else 'this command'} has taken this long."),
     )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def target_options(each: bool = True) -> Callable[..., Any]:
 item_options = option_group(
     click.argument("set_", metavar="SET", type=click.Path(path_type=Path)),
     click.option("--type", metavar="TYPE|FILE", help="The items' type, where the set does not say."),
-    click.option("--side", metavar="NAME", help="Of a set that was split.  [default: test]"),
+    click.option("--side", metavar="NAME", help="The side of a set that was split.  [default: test]"),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N items only."),
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ SHOWN = 8  # files named in the text; --json has all
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--repo", required=True, metavar="ORG/NAME", help="The dataset's repository; made if it is not there.")
-@click.option("--public", is_flag=True, help="If it is made, make it public.  [default: private]")
+@click.option("--public", is_flag=True, help="Make the repository public when it is created.  [default: private]")
 @click.option("--dry-run", is_flag=True, help="Say what would be pushed, and ask nothing of the network.")
 @prints_result
 def push(folder: Path, repo: str, public: bool, dry_run: bool, quiet: bool) -> tuple[Any, str, int]:

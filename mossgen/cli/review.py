@@ -24,23 +24,23 @@ GOES_WITH = {
 _PATH = click.Path(path_type=Path)
 # the options of `review`, in the order of use
 _options = option_group(
-    click.option("--port", default=0, type=click.IntRange(0, 65535), help="Of the page.  [default: any free one]"),
+    click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port of the page.  [default: any free one]"),
     click.option("--reviewer", default="", metavar="NAME", help="The name the page offers."),
     votes_option,
     click.option("--rejected", default=0, show_default=True, type=click.IntRange(min=0), metavar="N",
-                 help="Show N items too that the machine rejected: is it right?"),
-    click.option("--report", is_flag=True, help="What is settled, agreement, the machine against people."),
+                 help="Show N items too that the checkers rejected."),
+    click.option("--report", is_flag=True, help="Say what is settled, and how far people and checkers agree."),
     click.option("--apply", "apply_votes", is_flag=True,
-                 help="Reject what people settled as not benign, and write the outputs anew."),
-    click.option("--reviewed", is_flag=True, help="With --apply: also what people have not settled yet."),
+                 help="Reject what people found not to be benign, and write the run's outputs again."),
+    click.option("--reviewed", is_flag=True, help="With --apply: reject what people have not settled yet too."),
     click.option("--type", metavar="FILE", help="With --apply: the template of a type of your own."),
-    click.option("--export-html", type=_PATH, metavar="FILE", help="The page as one file; votes leave it as a CSV."),
-    click.option("--export-csv", type=_PATH, metavar="FILE", help="All votes there are."),
-    click.option("--export-label-studio", type=_PATH, metavar="DIR", help="Tasks with predictions, and a config."),
-    click.option("--export-crowd", type=_PATH, metavar="DIR", help="A CSV of tasks and an HTML template."),
+    click.option("--export-html", type=_PATH, metavar="FILE", help="Write the page as a file; it saves votes as CSV."),
+    click.option("--export-csv", type=_PATH, metavar="FILE", help="Write all votes as a CSV."),
+    click.option("--export-label-studio", type=_PATH, metavar="DIR", help="Write tasks with predictions and a config."),
+    click.option("--export-crowd", type=_PATH, metavar="DIR", help="Write a CSV of tasks and an HTML template."),
     click.option("--images-at", metavar="URL", help="With those two: where the folder `images` will lie."),
     click.option("--import", "import_file", type=_PATH, metavar="FILE",
-                 help="Votes: a CSV of the page or a crowd platform, Label Studio's JSON or JSON-MIN."),
+                 help="Add votes: a CSV of the page or a crowd platform, Label Studio's JSON or JSON-MIN."),
 )  # fmt: skip
 
 

@@ -16,10 +16,17 @@ from mossgen.splits.clusters import RELATIONS
 @click.option("--test", default=0.2, show_default=True, type=click.FloatRange(0, 1, min_open=True, max_open=True),
               help="The test side's share of the items.")  # fmt: skip
 @click.option(
-    "--dev", default=0.0, show_default=True, type=click.FloatRange(0, 1, max_open=True), help="The dev side's."
+    "--dev",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, max_open=True),
+    help="The dev side's share of the items.",
 )
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="The set's folder; one that is there grows."
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The set's folder; if the set is there already, it grows.",
 )
 @click.option("--bind", multiple=True, type=click.Choice([*RELATIONS, "none"]),
               help="What sides must not share; repeatable.  [default: all that leave room]")  # fmt: skip
@@ -27,7 +34,7 @@ from mossgen.splits.clusters import RELATIONS
 def split(
     runs: tuple[Path, ...], test: float, dev: float, out: Path, bind: tuple[str, ...], quiet: bool
 ) -> tuple[Any, str, int]:
-    """Split runs into train, dev and test, without near-duplicates or shared scenes across sides, and prove it.
+    """Split runs into train, dev and test, without near-duplicates or shared scenes across sides, and report any leak.
 
     \b
     mossgen split generated/negated_harm-0 generated/exaggerated_risk-0 --test 0.2 --dev 0.1 --out my-set

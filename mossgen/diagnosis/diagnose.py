@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mossgen.core.arguments import several
 from mossgen.core.budget import Limits
 from mossgen.core.progress import SILENT, Progress
 from mossgen.diagnosis import perception
 from mossgen.diagnosis.diagnosis import PUBLISHED, Captions, Diagnoser, Diagnosis, summary
 from mossgen.errors import ConfigError
 from mossgen.judgements.judge import load_judge
+from mossgen.plugins.registry import options_of
 from mossgen.plugins.spec import ENDPOINT, by_plugin, parse_spec, refusal_judge_parts, target_parts
 from mossgen.probes.items import askable, open_items
 from mossgen.probes.probe import load_target
@@ -91,7 +93,8 @@ def diagnose(
     rest = {key: value for key, value in given.items() if key not in of_targets}
     of_captions = by_plugin(rest, [judge, "captions"]).get("captions", {})
     of_judge = {key: value for key, value in rest.items() if not key.startswith("captions.")}
-    parts = target_parts([targets] if isinstance(targets, str) else targets, of_targets)
+    parts = target_parts(several(targets), of_targets)
+    comparing = _captions(captions, of_captions)
     [judging] = refusal_judge_parts([judge], model, of_judge)
     found = open_items(set, type=type, side=side, contrast=False)
     records, name = askable(found, limit), found.path.resolve().name
@@ -101,7 +104,7 @@ def diagnose(
         name=name,
         sampling=Sampling(1, system),
         judge=load_judge(judging, progress),
-        captions=_captions(captions, of_captions),
+        captions=comparing,
         types=lambda named: known_type(named, template),
         limits=Limits(seconds=max_time, usd=max_cost),
         progress=progress,
@@ -122,4 +125,4 @@ def _captions(spec: str, options: Mapping[str, Any]) -> Captions:
             raise ConfigError(f"`captions` {ROUGH} has no options: name a model, or leave the options out.")
         return perception.rough
     part = parse_spec("captions", spec, ENDPOINT)
-    return perception.CaptionJudge(perception.Options(**part.options, **options))
+    return perception.CaptionJudge(options_of(perception.Options, "captions", {**part.options, **options}))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mossgen.core.arguments import several
 from mossgen.core.progress import SILENT, Progress
 from mossgen.duplicates.embedding import ready_embedder
 from mossgen.duplicates.nearness import BLOCK, image_scores, text_scores
@@ -85,7 +86,7 @@ def audit(
     file: str | Path,
     against: str | Path | Dataset,
     *,
-    sides: Sequence[str] = HELD_OUT,
+    sides: str | Sequence[str] = HELD_OUT,
     images: Sequence[str | Path] = (),
     exact: bool = False,
     progress: Progress = SILENT,
@@ -99,7 +100,7 @@ def audit(
     >>> mossgen.audit("my-set/test/metadata.jsonl", "my-set", exact=True).canaries
     {'test': 1}
     """
-    reference, marks = _protected(against, sides)
+    reference, marks = _protected(against, several(sides))
     found = AuditReport(str(file))
     same = _Exact(reference)
     odd = dict(reference.problems)

@@ -85,7 +85,7 @@ class DedupReport:
 
 def dedup(
     set: str | Path | Dataset,
-    against: Sequence[str | Path | Dataset] = (),
+    against: str | Path | Dataset | Sequence[str | Path | Dataset] = (),
     *,
     out: str | Path | None = None,
     options: Mapping[str, Any] = {},
@@ -107,7 +107,8 @@ def dedup(
     file = Path(out) if out is not None else None
     if file is not None and file.suffix not in SUFFIXES:
         raise ConfigError(f"`out` {file}: give a name that ends in {' or '.join(SUFFIXES)}.")
-    own, *others = map(open_set, (set, *against))
+    references = [against] if isinstance(against, str | Path | Dataset) else against
+    own, *others = map(open_set, (set, *references))
     where = str(set.path if isinstance(set, Dataset) else set)
     report = _report(where, own, others, ready_embedder(options, progress), progress)
     if file is not None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mossgen.core.arguments import refuse_outside
 from mossgen.core.items import rng
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError
@@ -27,6 +28,8 @@ from mossgen.reviews.votes import REVIEWERS
 from mossgen.sets import lineage
 from mossgen.sets.dataset import Dataset
 from mossgen.sets.references import locate
+
+MOST_PARTNERS = 0.99  # of a whole, as a share
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def export(
     >>> made.items + len(made.missing), made.split
     (3, 'train')
     """
+    refuse_outside("contrast", contrast, 0, MOST_PARTNERS)
     side = side or (source.side if isinstance(source, Dataset) else None)
     where, folder = locate(source.path if isinstance(source, Dataset) else source), Path(out)
     writing, part = _plugins(format, llm, options or {}, bool(rejected_from))

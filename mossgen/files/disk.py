@@ -91,7 +91,7 @@ def _count(node: yaml.Node, known: dict[int, int]) -> int:
             raise _refused(node, f"a text of {len(node.value):,} characters; at most {MAX_SCALAR:,} are read")
         return 1
     if known.get(id(node)) == 0:
-        raise _refused(node, "an alias inside what it stands for has no end")
+        raise _refused(node, "an alias contains itself")
     if id(node) not in known:
         known[id(node)] = 0  # being counted
         parts = [part for child in node.value for part in (child if isinstance(child, tuple) else (child,))]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mossgen.core.arguments import several
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError
 from mossgen.files.disk import write_whole
@@ -98,9 +99,9 @@ def judge(
     >>> len(judged.labels), judged.missing
     (8, 0)
     """
-    parts = refusal_judge_parts([judges] if isinstance(judges, str) else judges, model, options or {})
+    parts = refusal_judge_parts(several(judges), model, options or {})
     if side is not None and items is None:
-        raise ConfigError(f"`side` {side} is of a set: give the set too, as `items`.")
+        raise ConfigError(f"`side` {side} names a side of the set in `items`: give `items` too.")
     paths = _paths(responses)
     folder, own = _folder(paths, Path(out) if out is not None else None)
     rows, records, odd = recall_facts(folder, gather(paths)), dict[str, Record](), None
@@ -155,10 +156,10 @@ def _notes(
     if strange:
         found.append(f"{strange} responses are to items that the set does not have; they keep what their file says.")
     if any(row.type is None for row in rows):
-        found.append("Responses whose items' type is not known count in `all` only: the set, as `items`, brings it.")
+        found.append("Items of unknown type count in `all` only: give their set as `items` to know the types.")
     blind = [judge.name for judge in judges if judge.sees and not items]
     if blind:
-        found.append(f"{', '.join(blind)} judged without the pictures: the set, as `items`, brings them.")
+        found.append(f"{', '.join(blind)} judged without the pictures: give the set as `items` to show them.")
     for options in judge_options(parts):
         found += [options.caution] if options.caution else []
         found += [options.trained_on] if options.trained_on and any(row.label for row in rows) else []

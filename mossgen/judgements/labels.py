@@ -241,8 +241,8 @@ class Labels(Ledger[Label]):
         other = next((label for label in self.rows.values() if label.place not in self._known), None)
         if other:
             raise ConfigError(
-                f"{self.file} labels a response of {other.target} to item {other.id}, which is none of these: "
-                f"{KIND.elsewhere}."
+                f"{self.file} labels a response of {other.target} to item {other.id}, which is not among the responses "
+                f"given now: {KIND.elsewhere}."
             )
         return self
 

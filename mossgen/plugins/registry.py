@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pydantic import ValidationError
 
@@ -24,6 +24,7 @@ from mossgen.files import outside
 if TYPE_CHECKING:
     from mossgen.plugins.protocols import Checker, Embedder, Exporter, Imager, LLM, RefusalJudge, Target  # noqa: I001
 
+Wanted = TypeVar("Wanted", bound=PluginOptions)
 KINDS = ("llms", "imagers", "embedders", "checkers", "exporters", "targets", "judges")
 OURS = "mossgen"  # the origin of what comes with the package
 
@@ -58,6 +59,11 @@ def options(kind: str, name: str) -> type[PluginOptions]:
 def parse(kind: str, name: str, options: Mapping[str, Any]) -> PluginOptions:
     """The plugin's Options made from plain values. Raises ConfigError for an unknown plugin, option or value."""
     wanted: type[PluginOptions] = _module(kind, name).Options
+    return options_of(wanted, name, options, f"{kind}/{name}")
+
+
+def options_of(wanted: type[Wanted], name: str, options: Mapping[str, Any], whose: str = "") -> Wanted:
+    """Options of this class made from plain values. Raises ConfigError naming the first that does not fit."""
     try:
         return wanted(**options)
     except ValidationError as error:
@@ -65,7 +71,7 @@ def parse(kind: str, name: str, options: Mapping[str, Any]) -> PluginOptions:
         field = ".".join(str(part) for part in first["loc"]) or "?"
         known = ", ".join(sorted(wanted.model_fields)) or "none"
         raise ConfigError(
-            f"Option {name}.{field} = {first.get('input')!r}: {first['msg']}. {kind}/{name} has: {known}."
+            f"Option {name}.{field} = {first.get('input')!r}: {first['msg']}. {whose or name} has: {known}."
         ) from None
 
 

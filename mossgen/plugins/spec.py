@@ -91,6 +91,8 @@ def target_parts(specs: Sequence[str], options: Mapping[str, Any]) -> tuple[Part
 
     The option `target.NAME` is for all of them, `target2.NAME` for the second.
     """
+    if not specs:
+        raise ConfigError("`targets` names none: give at least one as KIND:MODEL[@URL].")
     parts = [parse_spec("targets", spec, target_forms(spec)) for spec in specs]
     numbered = [f"target{number}" for number in range(1, len(parts) + 1)]
     changes = by_plugin(options, ["target", *numbered])

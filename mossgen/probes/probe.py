@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mossgen.core.arguments import refuse_outside, several
 from mossgen.core.budget import Limits
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError
@@ -81,7 +82,11 @@ def probe(
     >>> len(probed.responses), probed.missing
     (4, 0)
     """
-    parts = target_parts(_names(targets), options or {})
+    refuse_outside("samples", samples, 1)
+    refuse_outside("limit", limit, 1)
+    refuse_outside("max_cost", max_cost, 0)
+    refuse_outside("max_time", max_time, 0)
+    parts = target_parts(several(targets), options or {})
     found = open_items(set, type=type, side=side, contrast=contrast)
     records = askable(found, limit)
     _refuse_equal_samples(parts, samples)
@@ -106,11 +111,12 @@ def forecast(
     out: Path | str | None = None,
 ) -> dict[str, Any]:
     """What `probe` would ask of each target, in rough tokens and US dollars; what is kept already is left out."""
-    names = _names(targets)
+    names = several(targets)
     parts = target_parts(names, options or {})
     found = open_items(set, type=type, side=side, contrast=contrast)
     records, folder = askable(found, limit), _folder(found, out)
-    kept = read_responses(folder / RESPONSES) if (folder / RESPONSES).is_file() else []
+    file = folder / RESPONSES  # empty where a probe was stopped before its first response
+    kept = read_responses(file) if file.is_file() and file.stat().st_size else []
     ids = {record.id for record in records}
     told = {}
     for part, name in zip(parts, names, strict=True):
@@ -126,10 +132,6 @@ def load_target(part: Part, progress: Progress) -> Target:
     """The target, with its weights fetched if they are embedded ones. Raises MossgenError."""
     progress.say(f"loading {_name(part)}")
     return registry.load("targets", part.plugin, part.options, progress)
-
-
-def _names(targets: str | Sequence[str]) -> Sequence[str]:
-    return [targets] if isinstance(targets, str) else targets
 
 
 def _folder(found: Dataset, out: Path | str | None) -> Path:

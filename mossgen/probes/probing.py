@@ -48,7 +48,7 @@ KIND = Kind(
 
 @dataclass(frozen=True)
 class Sampling:
-    """How items are asked about: samples of each, numbered from `first`, and the system prompt."""
+    """How many responses to an item are asked for, the number of the first, and the system prompt."""
 
     samples: int = 1
     system: str = ""
@@ -278,7 +278,7 @@ def _head(folder: Path, head: dict[str, Any]) -> dict[str, Any]:
     path = folder / HEAD
     if not path.is_file():
         if folder.exists() and (not folder.is_dir() or any(path.name != LOCK for path in folder.iterdir())):
-            raise ConfigError(f"{folder} is there already and no probe: give another `out`.")
+            raise ConfigError(f"{folder} already exists and is not the folder of a probe: give another `out`.")
         return {**head, "targets": {}}
     try:
         before = json.loads(read_text(path, MAX_BYTES, ConfigError))

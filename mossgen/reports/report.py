@@ -24,7 +24,7 @@ from mossgen.judgements import plots
 from mossgen.judgements.rates import ALL, Cell, by_judge, cells, figures, sides
 from mossgen.reports import page
 from mossgen.reports.sources import Refused, Sources, read_sources, refused
-from mossgen.sets.dataset import Record
+from mossgen.sets.dataset import Dataset, Record
 
 FOLDER = Path("generated")  # where a report goes that nobody gave a place
 PAGE = "index.html"
@@ -48,7 +48,7 @@ class Report:
 
 
 def report(
-    sources: Path | str | Sequence[Path | str],
+    sources: Path | str | Dataset | Sequence[Path | str | Dataset],
     *,
     judge: str = "",
     empty_refuses: bool = False,
@@ -65,16 +65,17 @@ def report(
     >>> mossgen.report(["generated/probe-negated_harm-0", "generated/negated_harm-0"]).page
     PosixPath('generated/report-probe-negated_harm-0/index.html')
     """
-    paths = [Path(path) for path in ([sources] if isinstance(sources, Path | str) else sources)]
+    several = [sources] if isinstance(sources, Path | str | Dataset) else sources
+    paths = [one.path if isinstance(one, Dataset) else Path(one) for one in several]
     folder = Path(out) if out is not None else FOLDER / f"report-{paths[0].resolve().name}"
     return Report(folder, _write(read_sources(paths), judge, empty_refuses, folder))
 
 
 def _write(sources: Sources, judge: str, empty_refuses: bool, out: Path) -> list[Path]:
     judged = by_judge(sources.rows, sources.labels, empty_refuses)
+    if judge and judge not in judged:
+        raise ConfigError(f"`judge` {judge!r} labelled nothing there: use one of {', '.join(judged) or 'none'}.")
     judge = judge or next(iter(judged), "")
-    if judged and judge not in judged:
-        raise ConfigError(f"`judge` {judge!r} labelled nothing there: use one of {', '.join(judged)}.")
     told = figures(judged, empty_refuses)
     table = cells({judge: judged[judge]}) if judged else []
     items = refused(judged.get(judge, []), sources.items)

@@ -192,7 +192,7 @@ class Dataset(Sequence[Record]):
 
     @property
     def asking(self) -> list[Record]:
-        """The records with a question, though their picture may be missing: what can be repeated, by text at least."""
+        """The records with a question, also those without a picture: they can be compared by their text."""
         return [record for record in self.records if record.question.strip()]
 
     @property

@@ -113,6 +113,10 @@ def split(
     unknown = [name for name in bind or () if name not in RELATIONS]
     if unknown:
         raise ConfigError(f"`bind` {unknown[0]!r}: there is no such relation; choose among {', '.join(RELATIONS)}.")
+    if test + dev >= 1:
+        raise ConfigError(
+            f"`test` {test:g} and `dev` {dev:g} leave nothing to train on: give shares that sum to less than 1."
+        )
     sets = [runs] if isinstance(runs, Path | str | Dataset) else runs
     shares = {"test": test, **({"dev": dev} if dev else {})}
     return _split([s if isinstance(s, Dataset) else Path(s) for s in sets], Path(out), shares, bind, progress)

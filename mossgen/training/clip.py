@@ -31,8 +31,8 @@ from torch.nn import functional
 from mossgen.embedded.art import fetch
 from mossgen.embedded.tower import LAYOUT, MIDDLE, SIDE, WORDS, Tower, grid
 from mossgen.models import weights as models
+from mossgen.training import CLIP_WEIGHTS as WEIGHTS
 from mossgen.training import parallel
-from mossgen.training.clip_figures import WEIGHTS
 from mossgen.training.data_clip import Studio, describe
 
 TRAIN_STYLES = (

@@ -19,14 +19,13 @@ from mossgen.embedded.assemble_clip import assemble
 from mossgen.models import weights
 from mossgen.plugins.embedders.open_clip import OpenClip, Options
 from mossgen.probes.items import askable, open_items
+from mossgen.training import CLIP_WEIGHTS as WEIGHTS
 from mossgen.training.data_clip import Scene, Studio
 
 TEST_STYLE = "noto"
 FALSE_DUPLICATES = 0.005  # of pairs that are alike but no duplicates, at the duplicate thresholds
 FITTING = 0.95  # of fitting pictures, at or above the match threshold
 CHOICES = 250  # captions to choose from, and objects tested
-
-WEIGHTS = Path(__file__).parent.parent / "embedded" / "weights" / "clip"
 
 
 def evaluate(work: Path, photographs: Path | None = None) -> dict[str, Any]:

@@ -406,7 +406,7 @@ def test_a_folder_of_something_else_is_left_alone(a_set, chat, tmp_path):
     (other / "thesis.txt").write_text("years of work")
     code, result, _ = probe(a_set, *target(server), out=other)
     assert (code, [f.name for f in other.iterdir()]) == (2, ["thesis.txt"])
-    assert "no probe" in result["error"]
+    assert "is not the folder of a probe" in result["error"]
     out = tmp_path / "probe"
     probe(a_set, *target(server), out=out)
     before = (out / "responses.jsonl").read_bytes()

@@ -142,7 +142,7 @@ def test_labels_of_another_probe_are_refused(judged, tmp_path):
     write(other / "responses.jsonl", {"id": "9", "target": "t", "response": YES})
     (other / "labels.jsonl").write_bytes((judged / "labels.jsonl").read_bytes())
     code, result, _ = verb("report", other, "--out", tmp_path / "out")
-    assert (code, "none of these" in result["error"]) == (2, True)
+    assert (code, "not among the responses" in result["error"]) == (2, True)
 
 
 def test_nowhere_and_somebody_elses_folder(judged, tmp_path):
