@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mossgen.cli._common import option_group, parse_options, prints_result, with_flags
+from mossgen.errors import ConfigError
 
 if TYPE_CHECKING:
     from mossgen.expansion.estimate import Forecast
@@ -17,7 +19,22 @@ if TYPE_CHECKING:
 
 FELL_SHORT, NOTHING_ACCEPTED = 1, 3
 PLUGIN_OPTIONS = "MOSSGEN_SET"  # the variable for --set, which flags add to
-PRECEDENCE = "A flag goes before its MOSSGEN_… variable, that before --config FILE, and that before the default."
+PRECEDENCE = (
+    "A flag overrides its MOSSGEN_… variable, which overrides --config FILE, which overrides the default. "
+    "Spaces separate the values in the variable of a repeatable flag "
+    f"({PLUGIN_OPTIONS} may quote them, as in a shell); in MOSSGEN_AGAINST it is {os.pathsep!r}."
+)
+WHY_SHORT = {
+    "candidates": "the candidates allowed were tried: raise --max-candidates, or look at what rejects them",
+    "time": "the time was up: run the same command again to go on",
+    "cost": "the money was spent: raise --max-cost to go on",
+    "exhausted": "the template has no combination left: add values to its slots, or take another --seed",
+}
+WHY_PREVIEW_SHORT = {  # nothing is kept, so that nothing goes on
+    **WHY_SHORT,
+    "time": "the time was up: raise --max-time",
+    "cost": "the money was spent: raise --max-cost",
+}
 
 
 class _Reference(click.ParamType[str]):
@@ -48,11 +65,12 @@ run_options = option_group(
     setting("--llm", metavar="PLUGIN", help="The writer, in place of the preset's."),
     setting("--imager", metavar="PLUGIN", help="What draws."),
     setting("--embedder", metavar="PLUGIN", help="What embeds pictures and texts."),
-    setting("--checker", "checkers", multiple=True, metavar="PLUGIN", help="For the preset's; repeatable."),
+    setting("--checker", "checkers", multiple=True, metavar="PLUGIN",
+            help="Use this checker in place of the preset's; repeatable."),
     setting("--vlm", metavar="KIND:MODEL[@URL]",
             help="A model that sees picture and question together: openai:MODEL@URL, or transformers:PATH."),
     setting("--gate", "gates", multiple=True, metavar="CHECKER",
-            help="Let this checker decide, where it is only recorded; repeatable."),
+            help="Let this checker decide, though it is normally only recorded; repeatable."),
     setting("--signal", "signals", multiple=True, metavar="CHECKER",
             help="Only record what this checker says; repeatable."),
     click.option("--set", "options", multiple=True, metavar="PLUGIN.OPTION=VALUE",
@@ -60,9 +78,9 @@ run_options = option_group(
     setting("--against", multiple=True, type=_Reference(), metavar="REF",
             help="Nothing near this set is accepted: an imported set's name, a run, a folder; repeatable."),
     setting("--max-cost", type=click.FloatRange(min=0), metavar="USD",
-            help="Stop when this invocation has spent so much; what is free goes on."),
+            help="Stop when this command has spent this much; free work continues."),
     setting("--max-time", type=click.FloatRange(min=0), metavar="SECONDS",
-            help="Stop when this invocation has taken so long."),
+            help="Stop when this command has taken this long."),
     setting("--max-candidates", type=click.IntRange(min=1), metavar="N",
             help="Stop when the run has tried so many in all."),
 )  # fmt: skip
@@ -75,7 +93,7 @@ run_options = option_group(
 @click.option("--save-config", type=click.Path(path_type=Path), metavar="FILE",
               help="Write these settings to a new run file, for --config.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and what it would cost; make nothing.")
-@setting("--reviewed/--not-reviewed", help="Only what people settled as benign counts, and is written.")
+@setting("--reviewed/--not-reviewed", help="Count and write only items that people have confirmed as benign.")
 @setting("-k", "--votes", type=click.IntRange(min=1),
          help="Votes of people wanted for an item; more than half of them decide.  [default: 3]")  # fmt: skip
 @prints_result
@@ -120,14 +138,18 @@ def preview(quiet: bool, **given: Any) -> tuple[Any, str, int]:
         made = make(**_given(given), progress=console)
     lines = [f"{item.question}\n    {item.picture}" for item in made.items]
     if not made.outcome.complete:
-        lines.append(_short_text(made.outcome))
+        told = made.outcome
+        lines.append(f"Only {told.accepted} of {told.wanted} were found: {WHY_PREVIEW_SHORT[told.stopped]}.")
     return made.to_dict(), "\n".join(lines), _run_code(made.outcome)
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """What flags and the environment give, as the package takes it; what neither gives is left out."""
-    from_environment = parse_options(os.environ.get(PLUGIN_OPTIONS, "").split())
-    given = {**options, "options": {**from_environment, **parse_options(options["options"])}}
+    try:
+        from_environment = shlex.split(os.environ.get(PLUGIN_OPTIONS, ""))
+    except ValueError:
+        raise ConfigError(f"{PLUGIN_OPTIONS}: a quote is not closed.") from None
+    given = {**options, "options": parse_options([*from_environment, *options["options"]])}
     return {name: value for name, value in given.items() if value not in (None, (), {})}
 
 
@@ -172,13 +194,7 @@ def _short_text(outcome: Outcome) -> str:
             f"Fell short of {wanted}: {outcome.waiting} items wait for people's votes; `mossgen review {outcome.run}` "
             "takes them, then the same command goes on."
         )
-    why = {
-        "candidates": "the candidates allowed were tried: raise --max-candidates, or look at what rejects them",
-        "time": "the time was up: run the same command again to go on",
-        "cost": "the money was spent: raise --max-cost to go on",
-        "exhausted": "the template has no combination left: add values to its slots, or another --seed's run",
-    }[outcome.stopped]
-    return f"Fell short of {wanted}: {why}."
+    return f"Fell short of {wanted}: {WHY_SHORT[outcome.stopped]}."
 
 
 def _run_code(outcome: Outcome) -> int:
@@ -190,7 +206,8 @@ def _run_code(outcome: Outcome) -> int:
 def _forecast_text(found: Forecast) -> str:
     size = sum(found.downloads.values()) / 1e6
     duration = f"about {found.seconds:.0f} s" if found.seconds else "time not known before a first run"
-    cost = "not known (set llm.price_in, llm.price_out, imager.price)" if found.usd is None else f"${found.usd:.2f}"
+    prices = f" (set {', '.join(found.unpriced)})" if found.unpriced else ""
+    cost = f"not known{prices}" if found.usd is None else f"${found.usd:.2f}"
     lines = [
         f"Would try about {found.candidates} candidates and draw at most {found.pictures} pictures "
         f"for {found.wanted} accepted items ({found.accepted} are there) in {found.run}.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -13,12 +14,14 @@ from mossgen.expansion.settings import Given
 from mossgen.expansion.setup import prepare
 from mossgen.expansion.stages import CHUNK
 from mossgen.models import weights
+from mossgen.plugins.spec import checker_options
 from mossgen.runs.config import RunConfig
 from mossgen.runs.store import DATABASE, RunStore
 from mossgen.stimulus.types import StimulusType
 
 YIELD = 0.5  # of candidates accepted, assumed until the run itself tells
 TOKENS = (600, 60)  # read and written a candidate, for endpoints that price them
+PICTURE = 800  # more that are read where a picture is shown
 PLANNED = 5  # of the plan's candidates that are told
 
 
@@ -27,7 +30,8 @@ class Forecast:
     """What it would take to have `wanted` accepted items, of which `accepted` are there: at most so many pictures, US
     dollars (None: a price is not known), seconds (None: no candidate was made yet), bytes to download by model.
 
-    `plan` says in words what the first candidates of the plan show.
+    `unpriced` are the options that would say the prices that are not known. `plan` says in words what the first
+    candidates of the plan show.
     """
 
     run: Path
@@ -37,6 +41,7 @@ class Forecast:
     candidates: int
     pictures: int
     usd: float | None
+    unpriced: tuple[str, ...]
     seconds: float | None
     downloads: dict[str, int]
     plan: tuple[str, ...]
@@ -51,6 +56,7 @@ class Forecast:
             "candidates": self.candidates,
             "pictures": self.pictures,
             "cost": self.usd,
+            "unpriced": list(self.unpriced),
             "seconds": self.seconds,
             "downloads": self.downloads,
             "plan": list(self.plan),
@@ -79,7 +85,7 @@ def forecast(
     missing = max(setup.settings.n - accepted, 0)
     candidates = math.ceil(missing / share / WAVE) * WAVE
     pictures = math.ceil(candidates / CHUNK) * CHUNK
-    stimulus = setup.stimulus
+    stimulus, costs = setup.stimulus, _costs(setup.config, candidates, pictures)
     return Forecast(
         run=setup.folder,
         type=stimulus.name,
@@ -87,7 +93,8 @@ def forecast(
         accepted=accepted,
         candidates=candidates,
         pictures=pictures,
-        usd=_usd(setup.config, candidates, pictures),
+        usd=_sum([usd for _, usd in costs]),
+        unpriced=tuple(name for part, usd in costs if usd is None for name in part),
         seconds=round(candidates * seconds / tried, 1) if tried else None,
         downloads={name: weights.size(name) for name in setup.config.weights if not weights.ready(name)},
         plan=tuple(
@@ -107,8 +114,27 @@ def _so_far(folder: Path) -> tuple[int, int, float]:
         return accepted, accepted + counts.get("rejected", 0), sum(s for s, _ in store.spent().values())
 
 
-def _usd(config: RunConfig, candidates: int, pictures: int) -> float | None:
-    """What writing and drawing cost; None where a price is not known. Local models cost nothing."""
-    writing = config.llm.parsed("llms").estimate(candidates * TOKENS[0], candidates * TOKENS[1])
-    drawing = config.imager.parsed("imagers").estimate(pictures=pictures)
-    return None if writing is None or drawing is None else round(writing + drawing, 4)
+def _costs(config: RunConfig, candidates: int, pictures: int) -> list[tuple[tuple[str, ...], float | None]]:
+    """Of each plugin the options that say its prices, and US dollars; None where they are not said.
+
+    Every candidate is written and drawn, and checked by every checker. Local models cost nothing.
+    """
+    read, written = (candidates * tokens for tokens in TOKENS)
+    parts = [
+        ("llm", config.llm.parsed("llms"), (read, written, 0)),
+        ("imager", config.imager.parsed("imagers"), (0, 0, pictures)),
+        ("embedder", config.embedder.parsed("embedders"), (read, 0, 0)),
+    ]
+    for part, options in zip(config.checkers, checker_options(config.checkers), strict=True):
+        shown = 0 if options.needs == "text" else candidates * PICTURE
+        parts.append((part.plugin, options, (read + shown, written, 0)))
+    return [
+        (tuple(f"{name}.{field}" for field in type(options).model_fields if field.startswith("price")),
+         options.estimate(*work))
+        for name, options, work in parts
+    ]  # fmt: skip
+
+
+def _sum(costs: Sequence[float | None]) -> float | None:
+    known = [usd for usd in costs if usd is not None]
+    return round(sum(known), 4) if len(known) == len(costs) else None

@@ -110,7 +110,7 @@ def expand(
     ("embedded"), `llm`, `imager`, `embedder`, `checkers`, `vlm`, `gates`, `signals`, `options` (a mapping of
     "plugin.option" to its value), `against`, `max_cost` (US dollars), `max_time` (seconds), `max_candidates`,
     `reviewed` and `votes`. None is not given. `config` is a run file that holds any of them: what is given goes before
-    it. `save_config` is a new file that the settings of this call are written to.
+    it. `save_config` is a file that the settings of this call are written to; no other may be there.
 
     Raises ConfigError or TemplateError where a setting does not fit; MissingModel, BackendError or StoreError where the
     work fails. What was made by then is kept.

@@ -16,7 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from mossgen.errors import ConfigError, StoreError, TemplateError, UsageError
-from mossgen.expansion.settings import Settings, first_error
+from mossgen.expansion.settings import Settings, wrong
 from mossgen.files.disk import read_text, read_yaml, write_whole
 
 MAX_BYTES = 100_000
@@ -29,9 +29,10 @@ SECTIONS = {
 }
 HEAD = """\
 # The settings of a run: mossgen expand --config FILE, or mossgen.expand(config=FILE).
-# Flags go before the environment (MOSSGEN_SEED, ...), the environment before this file, and this file before defaults.
+# A flag overrides its variable (MOSSGEN_SEED, ...), which overrides this file, which overrides the default.
 # Relative paths are relative to this file. Keys do not belong here: they come from the environment.
 """
+Values = Mapping[str, Any]  # settings by name
 Place = tuple[str | int, ...]  # where a value stands: the names and numbers that lead to it
 
 
@@ -40,30 +41,23 @@ class RunFile:
     """The settings that a run file gives, with its paths resolved, and the line of each."""
 
     path: Path
-    values: Mapping[str, Any]
+    values: Values
     lines: Mapping[Place, int]
 
+    def line(self, place: Place) -> int:
+        """The line of the setting at `place`, or of what it is inside of; 0 where the file does not name it."""
+        inside = (place[:size] for size in range(len(place), 0, -1))
+        return next((self.lines[known] for known in inside if known in self.lines), 0)
+
     def error(self, place: Place, sentence: str) -> ConfigError:
-        """What is wrong with the setting at `place`, with its line."""
-        known = next((place[:size] for size in range(len(place), 0, -1) if place[:size] in self.lines), None)
-        line = f", line {self.lines[known]}" if known else ""
-        return ConfigError(f"{self.path}{line}: {'.'.join(map(str, place))}: {sentence}")
-
-    def places(self) -> Iterator[Place]:
-        """Each setting of the file, and each of its options."""
-        for name, value in self.values.items():
-            yield from (((name, key) for key in value) if name == "options" else [(name,)])
-
-    def without(self, place: Place) -> dict[str, Any]:
-        """The file's values but for one."""
-        if len(place) == 1:
-            return {name: value for name, value in self.values.items() if name != place[0]}
-        options = {name: value for name, value in self.values["options"].items() if name != place[1]}
-        return {**self.values, "options": options}
+        """What is wrong with the setting at `place`, with its line; a sentence that begins with its name loses that."""
+        line = f", line {self.line(place)}" if self.line(place) else ""
+        said = sentence.removeprefix(f"`{place[0]}` ")
+        return ConfigError(f"{self.path}{line}: {'.'.join(map(str, place))}: {said}")
 
 
 def read_run_file(path: Path) -> RunFile:
-    """The run file at `path`. Raises ConfigError with the field and the line of the first thing that is wrong."""
+    """The run file at `path`. Raises ConfigError with the field and the line of the first line that is wrong."""
     values = read_yaml(path, MAX_BYTES, ConfigError)  # which bounds what the nodes below can stand for
     root = yaml.compose(read_text(path, MAX_BYTES, ConfigError), Loader=yaml.SafeLoader)
     if values is not None and not isinstance(values, dict):
@@ -72,13 +66,13 @@ def read_run_file(path: Path) -> RunFile:
     file = RunFile(path, values or {}, lines)
     for place, line in _lines(root, ()):
         if place in lines:
-            raise file.error(place, f"stands there again in line {line}: leave one of them out.")
+            raise file.error(place, f"is given twice (again in line {line}): leave one of them out.")
         lines[place] = line
     given = {name: value for name, value in file.values.items() if value is not None}
     try:
         Settings.model_validate({"type": "", **given})
     except ValidationError as error:
-        raise file.error(*first_error(error)) from None
+        raise file.error(*min(wrong(error), key=lambda one: file.line(one[0]))) from None
     return RunFile(path, {name: _resolved(name, value, path.parent) for name, value in given.items()}, lines)
 
 
@@ -93,24 +87,42 @@ def _lines(node: yaml.Node | None, place: Place) -> Iterator[tuple[Place, int]]:
             yield (*place, number), value.start_mark.line + 1
 
 
-def blamed(file: RunFile, error: UsageError, attempt: Callable[[Mapping[str, Any]], object]) -> UsageError:
-    """The error with the line of the setting that causes it; as it is where none of the file's does.
+def blamed(file: RunFile, given: Values, error: UsageError, attempt: Callable[[Values, Values], object]) -> UsageError:
+    """The error with the line of the file's setting that causes it; as it is where what is `given` over it does.
 
-    `attempt` raises it for the file's values, and is tried without each of them. The one that it needs is the one
-    without which it succeeds, or else without which it raises another error. No run does without a type, so that is to
-    blame for what is wrong with a template alone.
+    `attempt` raises it for `given` and the file's values, and is tried without each setting of either, those given
+    first. To blame is the first without which it succeeds, or else without which it raises another error. No run does
+    without a type, so that is to blame for what is wrong with a template alone.
     """
-    other: Place | None = None
-    for place in file.places():
-        if (place == ("type",)) != isinstance(error, TemplateError):
-            continue
+    tries: list[tuple[UsageError, Values, Values]] = []
+    tries += [(error, _without(given, place), file.values) for place in _places(given, error)]
+    tries += [
+        (file.error(place, str(error)), given, _without(file.values, place)) for place in _places(file.values, error)
+    ]
+    other: UsageError | None = None
+    for told, flags, values in tries:
         try:
-            attempt(file.without(place))
+            attempt(flags, values)
         except UsageError as now:
-            other = other or (place if str(now) != str(error) else None)
+            other = other or (told if str(now) != str(error) else None)
         else:
-            return file.error(place, str(error))
-    return file.error(other, str(error)) if other else error
+            return told
+    return other or error
+
+
+def _places(values: Values, error: UsageError) -> Iterator[Place]:
+    """Each of these settings that may cause the error, and each of the options."""
+    for name, value in values.items():
+        if value is not None and (name == "type") == isinstance(error, TemplateError):
+            yield from (((name, key) for key in value) if isinstance(value, Mapping) else [(name,)])
+
+
+def _without(values: Values, place: Place) -> dict[str, Any]:
+    """The values but for one."""
+    kept = {name: value for name, value in values.items() if name != place[0]}
+    if len(place) == 1:
+        return kept
+    return {**kept, "options": {name: value for name, value in values["options"].items() if name != place[1]}}
 
 
 def _resolved(name: str, value: Any, base: Path) -> Any:
@@ -139,17 +151,18 @@ def _absolute(value: Any, base: Path) -> Any:
 
 
 def save_run_file(settings: Settings, path: Path) -> None:
-    """Writes settings as a run file, with paths relative to it. Raises ConfigError where a file is there already."""
-    if path.exists():
-        raise ConfigError(f"`save_config` {path}: there is such a file already: give another name, or remove it.")
+    """Writes settings as a run file, with paths relative to it. Raises ConfigError where another file is there."""
     values = {name: _relative(name, value, path.parent) for name, value in settings.model_dump(mode="json").items()}
     text = HEAD
     for title, names in SECTIONS.items():
         text += f"\n# {title}\n" + "".join(_written(name, values[name]) for name in names)
     try:
-        write_whole(path, text.encode())
+        if not path.exists():
+            write_whole(path, text.encode())
+        elif path.is_dir() or path.read_bytes() != text.encode():
+            raise ConfigError(f"`save_config` {path}: there is another file already: give another name, or remove it.")
     except OSError as error:
-        raise StoreError(f"`save_config` {path}: cannot be written ({error.strerror}).") from error
+        raise StoreError(f"`save_config` {path}: cannot be read or written ({error.strerror}).") from error
 
 
 def _written(name: str, value: Any) -> str:

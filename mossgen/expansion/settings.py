@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mossgen.errors import ConfigError
 from mossgen.sets.dataset import Dataset
 from mossgen.stimulus.types import StimulusType
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 def _text(value: Any) -> Any:
@@ -47,7 +50,7 @@ class Settings(BaseModel):
     options: dict[str, Any] = Field({}, description="plugin.option: value; `mossgen plugins` names the plugins")
     checkers: Names = Field((), description="what checks an item; empty: the preset's")
     vlm: str | None = Field(None, description="a model that sees picture and question: kind:model[@url]")
-    gates: Names = Field((), description="checkers that decide, where they are only recorded")
+    gates: Names = Field((), description="checkers that decide, though they are normally only recorded")
     signals: Names = Field((), description="checkers that are only recorded")
     reviewed: bool = Field(False, strict=True, description="whether only what people settled as benign counts")
     votes: Count = Field(3, description="votes of people wanted for an item")
@@ -94,13 +97,17 @@ def checked(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        where, sentence = first_error(error)
+        where, sentence = wrong(error)[0]
         raise ConfigError(f"`{where[0]}`{''.join(f'.{part}' for part in where[1:])}: {sentence}") from None
 
 
-def first_error(error: ValidationError) -> tuple[tuple[str | int, ...], str]:
-    """Where the first wrong setting stands, and what is wrong with it as a sentence."""
-    first = error.errors()[0]
-    if first["type"] == "extra_forbidden":
-        return first["loc"], f"there is no such setting; there are {', '.join(Settings.model_fields)}."
-    return first["loc"], f"{first['msg']} (got {first['input']!r})."
+def wrong(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
+    """Where each wrong setting stands, and what is wrong with it as a sentence."""
+    return [(one["loc"], _sentence(one)) for one in error.errors()]
+
+
+def _sentence(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return f"there is no such setting; there are {', '.join(Settings.model_fields)}."
+    said = error["msg"].replace("a valid tuple", "a list").replace("a valid dictionary", "a mapping")
+    return f"{said} (got {error['input']!r})."

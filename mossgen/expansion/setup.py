@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mossgen.checks.policy import resolve
@@ -55,24 +56,24 @@ def prepare(
     what is wrong.
     """
     if config is None:
-        setup = _setup(over(given, {}))
+        setup = _setup(given)
     else:
         file = read_run_file(Path(config))
 
-        def attempt(values: Mapping[str, Any]) -> Setup:
-            return _setup(over(given, {name: value for name, value in values.items() if name not in aside}))
+        def attempt(given: Mapping[str, Any], values: Mapping[str, Any]) -> Setup:
+            return _setup(given, {name: value for name, value in values.items() if name not in aside})
 
         try:
-            setup = attempt(file.values)
+            setup = attempt(given, file.values)
         except UsageError as error:
-            raise blamed(file, error, attempt) from None
+            raise blamed(file, given, error, attempt) from None
     if save_config is not None:
         save_run_file(setup.settings, Path(save_config))
     return setup
 
 
-def _setup(values: Mapping[str, Any]) -> Setup:
-    settings = checked(values)
+def _setup(given: Mapping[str, Any], beneath: Mapping[str, Any] = MappingProxyType({})) -> Setup:
+    settings = checked(over(given, beneath))
     stimulus = load_type(settings.type)
     parts = {role: getattr(settings, role) for role in ROLES}
     against = [_located(name) for name in settings.against]
@@ -84,9 +85,14 @@ def _setup(values: Mapping[str, Any]) -> Setup:
 
 
 def _located(name: str) -> str:
+    """The path of a reference. It is opened before anything is fetched or made, since it may be no set."""
     path = locate(name)
     if not path.exists():
         raise ConfigError(f"`against` {name}: no set is there: give a path, or the name of an imported set.")
+    try:
+        open_set(path)
+    except ConfigError as error:
+        raise ConfigError(f"`against` {error}") from None
     return str(path)
 
 

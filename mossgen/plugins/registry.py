@@ -70,8 +70,9 @@ def options_of(wanted: type[Wanted], name: str, options: Mapping[str, Any], whos
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "?"
         known = ", ".join(sorted(wanted.model_fields)) or "none"
+        said = "there is no such option" if first["type"] == "extra_forbidden" else first["msg"]
         raise ConfigError(
-            f"Option {name}.{field} = {first.get('input')!r}: {first['msg']}. {whose or name} has: {known}."
+            f"Option {name}.{field} = {first.get('input')!r}: {said}. {whose or name} has: {known}."
         ) from None
 
 

@@ -1,6 +1,7 @@
 """Bad input: one sentence, the right exit code, nothing lost; and the verbs' JSON."""
 
 import json
+import re
 import shutil
 import struct
 import zlib
@@ -209,6 +210,13 @@ def test_falling_short_says_so_and_goes_on(tmp_path: Path) -> None:
     short = mossgen(*command, "--max-time", 0.1)
     assert short.returncode in (1, 3)
     assert "run the same command again" in short.stdout
+
+
+def test_a_preview_that_falls_short_promises_no_more(tmp_path: Path) -> None:
+    short = mossgen("preview", "--type", "negated_harm", "-n", 40, "--max-time", 0.1, cwd=tmp_path)
+    assert short.returncode in (1, 3)
+    assert re.search(r"Only \d+ of 40 were found: the time was up: raise --max-time\.", short.stdout)
+    assert "again" not in short.stdout.splitlines()[-1]
 
 
 def test_against_another_run_accepts_nothing_of_it(real_run: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A run as one file: what it holds, what goes before it, and where it is wrong."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -18,6 +19,13 @@ def written(folder: Path, text: str) -> Path:
     file = folder / "run.yaml"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def a_set(folder: Path) -> None:
+    """A set of one item, that something can be compared with."""
+    folder.mkdir()
+    row = {"id": "one", "question": "What is this?", "file_name": "one.png"}
+    (folder / "metadata.jsonl").write_text(json.dumps(row), encoding="utf-8")
 
 
 def planned(*arguments: object, **environment: str) -> dict[str, object]:
@@ -51,6 +59,11 @@ def options(*arguments: object, **environment: str) -> dict[str, object]:
 
 
 def test_options_are_put_together_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOSSGEN_SET", "diffusers.steps=5 draft.samples=2 'vlm.model=a b'")
+    assert options()["vlm.model"] == "a b"
+    monkeypatch.setenv("MOSSGEN_SET", "'vlm.model=a b")
+    with pytest.raises(ConfigError, match="MOSSGEN_SET: a quote is not closed"):
+        options()
     monkeypatch.setenv("MOSSGEN_SET", "diffusers.steps=5 draft.samples=2")
     given = options("--set", "draft.samples=3")
     file = written(
@@ -72,6 +85,9 @@ def test_every_setting_has_a_variable_a_flag_a_section_and_an_argument() -> None
     for name in names:
         flag = max(flags[name].opts, key=len).lstrip("-")
         assert f"MOSSGEN_{flag.upper().replace('-', '_')}" in text
+    said = " ".join(text.split())
+    assert "A flag overrides its MOSSGEN_… variable, which overrides --config FILE, which overrides" in said
+    assert f"(MOSSGEN_SET may quote them, as in a shell); in MOSSGEN_AGAINST it is {os.pathsep!r}." in said
 
 
 def test_the_environment_gives_lists_and_switches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -93,17 +109,21 @@ WRONG = {
     "small": ("type: negated_harm\nn: 0\n", "line 2: n: Input should be greater than or equal to 1 (got 0)"),
     "text": ("type: negated_harm\n\nseed: 'three'\n", "line 3: seed: Input should be a valid integer"),
     "list": ("type: negated_harm\ncheckers:\n  - rules\n  - 7\n", "line 4: checkers.1: Input should be a valid string"),
-    "twice": ("seed: 1\ntype: negated_harm\nseed: 2\n", "line 1: seed: stands there again in line 3"),
+    "twice": ("seed: 1\ntype: negated_harm\nseed: 2\n", "line 1: seed: is given twice (again in line 3): leave"),
+    "first line": ("type: negated_harm\nvotes: 0\nn: 0\n", "line 2: votes: Input should be greater"),
+    "no list": ("type: negated_harm\ncheckers: 3\n", "line 2: checkers: Input should be a list (got 3)"),
+    "no mapping": ("type: negated_harm\noptions: 3\n", "line 2: options: Input should be a mapping (got 3)"),
     "preset": ("type: negated_harm\npreset: huge\n", "line 2: preset: There is no preset 'huge'"),
     "plugin": ("type: negated_harm\nllm: nobody\n", "line 2: llm: There is no llms plugin 'nobody'"),
     "checker": ("checkers: [rules, none]\ntype: negated_harm\n", "line 1: checkers: There is no checkers plugin"),
     "gate": ("type: negated_harm\ngates: [none]\n", "line 2: gates: The policy names 'none'"),
     "option": ("type: negated_harm\noptions:\n  draft.guided: 4\n  diffusers.stebs: 3\n",
-               "line 4: options.diffusers.stebs: Option diffusers.stebs = 3"),
+               "line 4: options.diffusers.stebs: Option diffusers.stebs = 3: there is no such option."),
     "value": ("options:\n  draft.guided: -4\ntype: negated_harm\n", "line 2: options.draft.guided: "),
     "nested": ("type: negated_harm\noptions:\n  diffusers: {steps: 4}\n", "line 3: options.diffusers: "),
     "type": ("n: 3\ntype: nonsense\n", "line 2: type: There is no type 'nonsense'"),
-    "reference": ("type: negated_harm\nagainst: [nowhere]\n", "line 2: against: `against` nowhere: no set is there"),
+    "reference": ("type: negated_harm\nagainst: [nowhere]\n", "line 2: against: nowhere: no set is there"),
+    "no set": ("type: negated_harm\nagainst: [.]\n", "line 2: against: {folder}: no set is there: give a run folder"),
     "vlm": ("type: negated_harm\nvlm: gpt\n", "line 2: vlm: "),
     "yaml": ("type: [\n", "line 2: not valid YAML"),
     "no settings": ("- type\n", "holds no settings"),
@@ -114,7 +134,7 @@ WRONG = {
 def test_what_is_wrong_in_a_file_is_named_with_its_line(case: str, tmp_path: Path) -> None:
     text, said = WRONG[case]
     file = written(tmp_path, text)
-    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+    with pytest.raises(ConfigError, match=re.escape(said.format(folder=tmp_path))) as caught:
         forecast(config=file)
     assert str(caught.value).startswith(str(file))
 
@@ -123,16 +143,37 @@ def test_a_wrong_flag_is_not_blamed_on_the_file(tmp_path: Path) -> None:
     file = written(tmp_path, "type: negated_harm\nseed: 1\n")
     with pytest.raises(ConfigError, match=r"^There is no llms plugin 'nobody'"):
         forecast(config=file, llm="nobody")
+    file = written(tmp_path, "type: negated_harm\npreset: openai\n")
+    with pytest.raises(ConfigError, match=r"^`options` 'nope.x': this run has no 'nope'"):
+        forecast(config=file, options={"nope.x": 1})
+    with pytest.raises(ConfigError, match=r"^`options` 'nope.x': this run has no 'nope'"):
+        forecast(config=file, options={"nope.x": 1, "nope.y": 1})
+    file = written(tmp_path, "type: negated_harm\noptions: {nope.x: 1}\n")
+    with pytest.raises(ConfigError, match=r"line 2: options.nope.x: 'nope.x': this run has no 'nope'"):
+        forecast(config=file, llm="openai", type="exaggerated_risk", options={"openai.model": "m"})
     with pytest.raises(ConfigError, match="`type` is missing"):
         forecast()
     with pytest.raises(ConfigError, match="`n`: Input should be greater than or equal to 1"):
         forecast("negated_harm", 0)
 
 
+def test_what_checks_is_in_the_cost() -> None:
+    named = {"vlm": "openai:gpt-4o", "n": 12}
+    unknown = forecast("negated_harm", **named)
+    assert (unknown.usd, unknown.unpriced) == (None, ("vlm.price_in", "vlm.price_out"))
+    prices = {"vlm.price_in": 2.5, "vlm.price_out": 10.0}
+    known = forecast("negated_harm", **named, options=prices)
+    each = ((600 + 800) * 2.5 + 60 * 10) / 1e6
+    assert (known.usd, known.unpriced) == (round(known.candidates * each, 4), ())
+    assert forecast("negated_harm").usd == 0
+    told = mossgen("expand", "--type", "negated_harm", "--vlm", "openai:gpt-4o", "--dry-run").stdout
+    assert "Cost: not known (set vlm.price_in, vlm.price_out)" in told
+
+
 def test_paths_are_relative_to_the_file(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    (tmp_path / "set").mkdir()
+    a_set(tmp_path / "set")
     written(tmp_path, "type: templates/tiny.yaml\nrun: runs/one\nagainst: [set]\nvlm: transformers:./model\n"
                              "options: {diffusers.model: ./weights}\n")  # fmt: skip
     monkeypatch.chdir(other)
@@ -144,8 +185,9 @@ def test_paths_are_relative_to_the_file(tiny: Path, tmp_path: Path, monkeypatch:
 
 
 def test_a_saved_file_says_the_same_wherever_it_is_written(tiny: Path, tmp_path: Path) -> None:
-    file = written(tmp_path, "type: templates/tiny.yaml\nrun: runs/one\nagainst: [templates]\nmax_cost: 2\n"
+    file = written(tmp_path, "type: templates/tiny.yaml\nrun: runs/one\nagainst: [set]\nmax_cost: 2\n"
                              "signals: [safety]\noptions: {diffusers.steps: 4}\n")  # fmt: skip
+    a_set(tmp_path / "set")
     saved = tmp_path / "deep" / "er" / "saved.yaml"
     saved.parent.mkdir(parents=True)
     first = prepare({"n": 3}, file, saved)
@@ -154,9 +196,11 @@ def test_a_saved_file_says_the_same_wherever_it_is_written(tiny: Path, tmp_path:
     assert second.settings.n == 3
     text = saved.read_text(encoding="utf-8")
     assert all(f"# {title}\n" in text for title in SECTIONS)
-    assert "against: [../../templates]" in text
-    with pytest.raises(ConfigError, match=r"`save_config` .*there is such a file already"):
-        save_run_file(first.settings, saved)
+    assert "against: [../../set]" in text
+    prepare({"n": 3}, file, saved)  # the same command again
+    with pytest.raises(ConfigError, match=r"`save_config` .*there is another file already"):
+        prepare({"n": 4}, file, saved)
+    assert saved.read_text(encoding="utf-8") == text
     defaults = checked({"type": "negated_harm"})
     save_run_file(defaults, tmp_path / "defaults.yaml")
     assert checked(read_run_file(tmp_path / "defaults.yaml").values) == defaults
