@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from mossgen.evolution.evolve import Calls, Evolved
 
 FELL_SHORT, NOTHING_ACCEPTED = 1, 3
-# what decides how many calls there can be
-COUNTED = ("n", "rounds", "held_out", "samples", "held_back", "judge", "model", "options", "out")
+# what decides how many calls there can be, and whether there can be any
+COUNTED = (
+    "n", "rounds", "held_out", "samples", "held_back", "hard_at", "mutators", "judge", "model", "options", "out",
+    "type",
+)  # fmt: skip
 
 
 @click.command()

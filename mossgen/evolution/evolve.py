@@ -22,7 +22,7 @@ from mossgen.evolution.family import EVOLVED, Family, Parents, evolved
 from mossgen.evolution.figures import figures
 from mossgen.evolution.panel import Panel, PanelResult
 from mossgen.evolution.search import PASSED, ROUND, Quota, Search
-from mossgen.evolution.setup import Models, choose, fitted, load_models, read_parents, refuse_wrong_counts
+from mossgen.evolution.setup import Models, choose, fitted, load_models, read_parents, refuse_unfit, refuse_wrong_counts
 from mossgen.expansion.setup import build_backends, fetch_weights, with_references
 from mossgen.expansion.stages import Inherited, Stages
 from mossgen.expansion.watch import Watch
@@ -107,6 +107,7 @@ def evolve(
     chosen = choose(targets, held_out, judge, model, options or {})
     parents, config = read_parents(source)
     stimulus = load_type(str(type or config.type))
+    refuse_unfit(chosen, stimulus, mutators, hard_at, samples)
     before, (config, references) = config, with_references(config)
     refuse_changed_references(before, config, source / CONFIG)
     models = load_models(chosen, progress)
@@ -146,12 +147,15 @@ class Calls:
 
 def most_calls(
     run: str | Path, targets: Sequence[str], *, n: int = 12, rounds: int = 4, held_out: Sequence[str] = (),
-    samples: int = 1, held_back: int = 3, judge: str = "embedded", model: str | None = None,
-    options: Mapping[str, Any] | None = None, out: str | Path | None = None,
+    samples: int = 1, held_back: int = 3, hard_at: int = 1, mutators: Sequence[str] = (), judge: str = "embedded",
+    model: str | None = None, options: Mapping[str, Any] | None = None, out: str | Path | None = None,
+    type: str | Path | None = None,
 ) -> Calls:  # fmt: skip
     """How many calls `evolve` with these arguments would make at most; nothing is asked. Raises ConfigError."""
-    choose(targets, held_out, judge, model, options or {})
-    parents, _ = read_parents(Path(run))
+    refuse_wrong_counts(n=n, rounds=rounds, samples=samples, held_back=held_back, hard_at=hard_at)
+    chosen = choose(targets, held_out, judge, model, options or {})
+    parents, config = read_parents(Path(run))
+    refuse_unfit(chosen, load_type(str(type or config.type)), mutators, hard_at, samples)
     children, measuring = rounds * ROUND, len(targets) + len(held_out)
     search = (len(parents.items) + children) * len(targets) * samples
     return Calls(folder_of(Path(run), out), len(parents.items), children, search, 2 * n * measuring * held_back)

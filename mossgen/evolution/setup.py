@@ -19,7 +19,7 @@ from mossgen.evolution.panel import HELD_BACK_PROMPTS
 from mossgen.plugins import registry
 from mossgen.plugins.protocols import RefusalJudge, Target
 from mossgen.plugins.spec import Part, refusal_judge_parts, target_options, target_parts
-from mossgen.probes.probe import load_target
+from mossgen.probes.probe import load_target, refuse_equal_samples
 from mossgen.runs.config import Evolution, RunConfig, read_config, same_weights
 from mossgen.runs.store import CONFIG, RunStore
 from mossgen.runs.verify import unfinished
@@ -90,6 +90,19 @@ def choose(
     return Chosen(parts[: len(targets)], parts[len(targets) :], judging)
 
 
+def refuse_unfit(
+    chosen: Chosen, stimulus: StimulusType, mutators: Sequence[str], hard_at: int, samples: int
+) -> None:  # fmt: skip
+    """Raises ConfigError where the type has no such mutator, or the targets are too few or always say the same."""
+    able = applicable(stimulus)
+    wrong = next((name for name in mutators if name not in able), None)
+    if wrong:
+        raise ConfigError(f"`mutators` {wrong}: {stimulus.name} can be varied by {', '.join(able)}.")
+    if hard_at > len(chosen.targets):
+        raise ConfigError(f"`hard_at` {hard_at}, but only {len(chosen.targets)} targets take part in the search.")
+    refuse_equal_samples(chosen.targets, samples)
+
+
 def load_models(chosen: Chosen, progress: Progress) -> Models:
     """Loads targets and judge. Raises MossgenError."""
     judge = registry.load("judges", chosen.judge.plugin, chosen.judge.options, progress)
@@ -103,17 +116,9 @@ def fitted(evolution: Evolution, config: RunConfig, stimulus: StimulusType, mode
     Raises ConfigError where it does not fit them, or where the run of the parents, made with `config`, had another
     template or other weights than there are now.
     """
-    able = applicable(stimulus)
-    wrong = next((name for name in evolution.mutators if name not in able), None)
-    if wrong:
-        raise ConfigError(f"`mutators` {wrong}: {stimulus.name} can be varied by {', '.join(able)}.")
-    if evolution.hard_at > len(models.targets):
-        raise ConfigError(
-            f"`hard_at` {evolution.hard_at}, but only {len(models.targets)} targets take part in the search."
-        )
     _refuse_equal_names([target.name for target in (*models.targets, *models.held_out)])
-    _refuse_equal_samples(models.targets, evolution.samples)
     same_weights(config, stimulus)
+    able = applicable(stimulus)
     facts = {
         "targets": tuple(target.name for target in models.targets),
         "held_out": tuple(target.name for target in models.held_out),
@@ -127,13 +132,3 @@ def _refuse_equal_names(names: Sequence[str]) -> None:
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled:
         raise ConfigError(f"Two targets are {doubled}: responses are kept by that name, so give one of them another.")
-
-
-def _refuse_equal_samples(targets: Sequence[Target], samples: int) -> None:
-    """Raises ConfigError where several samples are wanted of a target that always says the same."""
-    fixed = next((target for target in targets if target.settings.get("temperature") == 0), None)
-    if samples > 1 and fixed:
-        raise ConfigError(
-            f"`samples` {samples} asks {fixed.name} for several responses, but its temperature is 0, so that they "
-            "would be the same: set the option target.temperature, such as 0.7, or leave out `samples`."
-        )

@@ -89,7 +89,7 @@ def probe(
     parts = target_parts(several(targets), options or {})
     found = open_items(set, type=type, side=side, contrast=contrast)
     records = askable(found, limit)
-    _refuse_equal_samples(parts, samples)
+    refuse_equal_samples(parts, samples)
     folder, tallies = _folder(found, out), {}
     with Probe(folder, found.path.resolve().name, Sampling(samples, system)) as asking:
         for part in parts:
@@ -148,11 +148,11 @@ def _price(part: Part, read: int, written: int) -> float | None:
     return None if usd is None else round(usd, 4)
 
 
-def _refuse_equal_samples(parts: Sequence[Part], samples: int) -> None:
+def refuse_equal_samples(parts: Sequence[Part], samples: int) -> None:
     """Raises ConfigError where several samples are wanted of a target that always says the same."""
     fixed = next((part for part in parts if part.options.get("temperature") == 0), None)
     if samples > 1 and fixed:
         raise ConfigError(
-            f"`samples` {samples} asks {_name(fixed)} for several responses an item, but its temperature is 0, so that "
-            "they would be the same: set the option target.temperature to 0.7, or ask for one."
+            f"`samples` {samples} asks {_name(fixed)} for several responses, but its temperature is 0, so that they "
+            "would be the same: set the option target.temperature, such as 0.7, or leave out `samples`."
         )

@@ -19,6 +19,7 @@ from mossgen.duplicates.vectors import Vectors
 from mossgen.errors import BackendError, ConfigError
 from mossgen.evolution.bandit import Bandit
 from mossgen.evolution.evolve import evolve as evolve_run
+from mossgen.evolution.evolve import most_calls
 from mossgen.evolution.family import Family, Parents, evolved
 from mossgen.evolution.figures import figures
 from mossgen.evolution.mutators import MUTATORS, applicable, strength
@@ -464,6 +465,21 @@ def test_a_reference_that_changed_stops_it(made_run, tiny, reference, tmp_path, 
         store.put([next(load_type(str(tiny)).plan(0))])
     with pytest.raises(ConfigError, match=f"{out.name}/{changed}"):
         again()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"mutators": ["nonsense"]}, "`mutators` nonsense: tiny can be varied by"), ({"hard_at": 2}, "only 1 targets"),
+     ({"samples": 2}, "`samples` 2 asks openai:m for several responses, but its temperature is 0")],
+)  # fmt: skip
+def test_what_does_not_fit_is_said_before_anything_is_loaded(wrong, said, made_run, tiny, monkeypatch):
+    with RunStore.open(made_run) as store:
+        for channel in ("text", "image"):
+            store.put_vectors(channel, {i.id: _unit(i.id.encode()) for i in store.items(State.ACCEPTED)})
+    monkeypatch.setattr("mossgen.evolution.evolve.load_models", lambda *_: pytest.fail("models were loaded"))
+    for ask in (evolve_run, most_calls):
+        with pytest.raises(ConfigError, match=said):
+            ask(made_run, ["openai:m@http://127.0.0.1:9/v1"], type=tiny, **wrong)
 
 
 def test_bad_input_is_one_sentence(real_run, made_run, server, tmp_path):
