@@ -11,9 +11,9 @@ from typing import Any
 from mossgen.checks.checking import Row, check_set
 from mossgen.checks.setup import Checkers, prepare
 from mossgen.checks.verdicts import spent
-from mossgen.core.arguments import several
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import RunError
+from mossgen.plugins.arguments import several
 from mossgen.runs.config import read_config
 from mossgen.runs.store import CONFIG
 from mossgen.sets.dataset import Dataset

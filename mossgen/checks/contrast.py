@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from mossgen.checks.checking import Checking, check_set
 from mossgen.checks.setup import Checkers, prepare
 from mossgen.checks.verdicts import spent
-from mossgen.core.arguments import several
 from mossgen.core.items import Item, Rating, State, canonical, canonical_sha256, rng
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError, RunError, StoreError
 from mossgen.files.disk import sync_file, write_whole
+from mossgen.plugins.arguments import several
 from mossgen.runs.config import read_config
 from mossgen.runs.store import CONFIG, RunStore
 from mossgen.sets.dataset import Dataset, Record

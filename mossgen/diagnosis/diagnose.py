@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mossgen.core.arguments import several
 from mossgen.core.budget import Limits
 from mossgen.core.progress import SILENT, Progress
 from mossgen.diagnosis import perception
 from mossgen.diagnosis.diagnosis import PUBLISHED, Captions, Diagnoser, Diagnosis, summary
 from mossgen.errors import ConfigError
 from mossgen.judgements.judge import load_judge
+from mossgen.plugins.arguments import several
 from mossgen.plugins.registry import options_of
 from mossgen.plugins.spec import ENDPOINT, by_plugin, parse_spec, refusal_judge_parts, target_parts
 from mossgen.probes.items import askable, open_items

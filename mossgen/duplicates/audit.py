@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mossgen.core.arguments import several
 from mossgen.core.progress import SILENT, Progress
 from mossgen.duplicates.embedding import ready_embedder
 from mossgen.duplicates.nearness import BLOCK, image_scores, text_scores
@@ -25,6 +24,7 @@ from mossgen.duplicates.training_rows import TrainingRow, training_rows
 from mossgen.duplicates.vectors import embed_set
 from mossgen.errors import ConfigError
 from mossgen.files.pictures import read_picture
+from mossgen.plugins.arguments import several
 from mossgen.sets import lineage
 from mossgen.sets.dataset import Dataset, picture_bytes, unaltered
 from mossgen.sets.open import open_set

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mossgen.core.arguments import refuse_outside
 from mossgen.core.items import rng
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError
@@ -22,6 +21,7 @@ from mossgen.exports.material import Choice, Material, hard_rule, read_material
 from mossgen.exports.refusals import Refusal, read_refusals
 from mossgen.exports.training import DEFAULTS, with_targets
 from mossgen.plugins import registry
+from mossgen.plugins.arguments import refuse_outside
 from mossgen.plugins.protocols import Example, Exporter, SetView
 from mossgen.plugins.spec import Part, by_plugin
 from mossgen.reviews.votes import REVIEWERS

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mossgen.core.arguments import several
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError
 from mossgen.files.disk import write_whole
@@ -17,6 +16,7 @@ from mossgen.files.responses import ResponseRow, gather, keep, recall_facts
 from mossgen.judgements.labels import LABELS, JudgeTally, Label, Labels, judge_rows, keep_stated_labels
 from mossgen.judgements.rates import by_judge, figures
 from mossgen.plugins import registry
+from mossgen.plugins.arguments import several
 from mossgen.plugins.protocols import RefusalJudge
 from mossgen.plugins.spec import Part, judge_options, refusal_judge_parts
 from mossgen.probes.items import match_items, open_items

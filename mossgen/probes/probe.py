@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mossgen.core.arguments import refuse_outside, several
 from mossgen.core.budget import Limits
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError
 from mossgen.files.responses import RESPONSES, ResponseRow, read_responses
 from mossgen.plugins import registry
+from mossgen.plugins.arguments import refuse_outside, several
 from mossgen.plugins.protocols import Target
 from mossgen.plugins.spec import Part, target_parts
 from mossgen.probes.items import askable, open_items
