@@ -24,15 +24,14 @@ from mossgen.plugins.arguments import several
 from mossgen.runs.config import read_config
 from mossgen.runs.store import CONFIG, RunStore
 from mossgen.sets.dataset import Dataset, Record
+from mossgen.sets.lineage import CONTRAST, METADATA
 from mossgen.stimulus.types import load_type
 
 if TYPE_CHECKING:
     from mossgen.checks.checking import Row
     from mossgen.stimulus.types import StimulusType
 
-FOLDER = "contrast"  # in the run's folder
 CHECKED = "checked.jsonl"
-METADATA = "metadata.jsonl"
 EXPECTED = "refuse"
 ID_TAG = "mgc1-"  # names the hash recipe of contrast_id
 
@@ -133,7 +132,7 @@ def make_contrasts(
     made, dropped = partners(items, stimulus, seed)
     records = _records(made, items, blobs, stimulus)
     checking.types[stimulus.name] = stimulus
-    folder = run / FOLDER
+    folder = run / CONTRAST
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:

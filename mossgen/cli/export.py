@@ -91,6 +91,9 @@ def _text(result: dict[str, Any], out: Path) -> str:
     lines = [f"{out}: {result['items']} items{partners} as {form}."]
     if result["own_refusals"]:
         lines.append(f"{result['own_refusals']} rejected answers are a target's own; the others are templates.")
+    if result["left_out"]:
+        key, reason = next(iter(result["left_out"].items()))
+        lines.append(f"{len(result['left_out'])} records cannot be used and were left out ({key}: {reason}).")
     if result["unanswered"]:
         key, reason = next(iter(result["unanswered"].items()))
         lines.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ MOST_PARTNERS = 0.99  # of a whole, as a share
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and what was left out: items for which no answer passed, with the reasons.
+    """What was written, and what was not: `missing` are items for which no answer passed, `left_out` records that
+    cannot be used, both with the reasons.
 
     `own_refusals` counts the items whose rejected answer is a target model's own.
     """
@@ -46,6 +47,7 @@ class Exported:
     files: Sequence[Path]
     missing: Mapping[str, str]
     own_refusals: int = 0
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able values."""
@@ -56,6 +58,7 @@ class Exported:
             "partners": self.partners,
             "own_refusals": self.own_refusals,
             "unanswered": dict(self.missing),
+            "left_out": dict(self.left_out),
             "files": [str(file) for file in self.files],
         }
 
@@ -92,7 +95,7 @@ def export(
     settled as benign by `votes` of them, and `hard` what `evolve` found that enough targets refuse. `llm` and
     `options` choose what writes helpful answers; `rejected_from` are files of a target's own refusals. `at` is where
     the folder will be read from, if not at `out`. `type` is the template's file where the run's type did not come with
-    mossgen. A held-out side leaves as training data only with `held_out`.
+    mossgen. A held-out side leaves as training data only with `held_out`. Of an opened set its own records leave.
 
     The folder is written whole or not at all; answers once written are kept. Raises ConfigError (also where the
     lineage of an item forbids training on it), MissingModel, BackendError, StoreError.
@@ -102,14 +105,13 @@ def export(
     (3, 'train')
     """
     refuse_outside("contrast", contrast, 0, MOST_PARTNERS)
-    side = side or (source.side if isinstance(source, Dataset) else None)
-    where, folder = locate(source.path if isinstance(source, Dataset) else source), Path(out)
+    given, side = _given(source, side)
     writing, part = _plugins(format, llm, options or {}, bool(rejected_from))
     training = writing.purpose == "train"
     split = side or ("train" if training else "test")
-    material = read_material(where, split, Choice(side, reviewed, hard, votes, type))
+    material = read_material(given, split, Choice(side, reviewed, hard, votes, type))
     if training:
-        _refuse_untrainable(where, split, material, held_out)
+        _refuse_untrainable(material.folder, split, material, held_out)
     own = _own_refusals(material, [Path(file) for file in rejected_from])
     _partners(writing, material.items, material.partners, contrast, seed)  # too few of them: said before any answer
     items: Sequence[Example] = material.items
@@ -118,14 +120,32 @@ def export(
     if training:
         items, missing, notes = with_targets(material, part or material.writer, own, seed, progress)
     partners = _partners(writing, items, material.partners, contrast, seed)
-    if training:
-        partners = targets(partners, {}, seed)
+    partners = targets(partners, {}, seed) if training else partners
     notes += [hard_rule(material)] if hard else []
     notes.append(_mixture(len(items), len(partners), training))
     used = [own[e.id] for e in items if e.id in own]
     view = _view(material, split, [*items, *partners], used, notes, Path(at or out).absolute())
     progress.say("writing files")
-    return Exported(format, split, len(items), len(partners), writing.export(view, folder), missing, len(used))
+    files = writing.export(view, Path(out))
+    return Exported(format, split, len(items), len(partners), files, missing, len(used), material.left_out)
+
+
+def _given(source: Path | str | Dataset, side: str | None) -> tuple[Path | Dataset, str | None]:
+    """What is exported, and its side where one is named, or it was opened with one."""
+    if not isinstance(source, Dataset):
+        return locate(source), side
+    return source, side or _opened_side(source)
+
+
+def _opened_side(found: Dataset) -> str | None:
+    """The side of a set that is open already. Raises ConfigError where it was opened with several."""
+    there = list(dict.fromkeys(record.side for record in found)) if found.kind == "split" else []
+    if len(there) > 1:
+        raise ConfigError(
+            f"{found.path} was opened with the sides {', '.join(there)}, and one is exported at a time: give `side` "
+            f"{there[0]}, for example."
+        )
+    return there[0] if there else found.side
 
 
 def _view(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +16,10 @@ from mossgen.reviews.votes import REVIEWERS
 from mossgen.runs.config import read_config
 from mossgen.runs.store import CONFIG, DATABASE, RunStore
 from mossgen.sets import lineage
-from mossgen.sets.dataset import Record, unaltered
-from mossgen.sets.open import open_set
+from mossgen.sets.dataset import Dataset, Record, unaltered
+from mossgen.sets.open import NO_SIDES, open_set
 from mossgen.sets.run import Run
-from mossgen.splits.members import foreign_row, read_batch
+from mossgen.splits.members import Batch, foreign_row, read_batch
 from mossgen.stimulus.types import load_type, type_names
 
 Placed = tuple[lineage.Row, Path | bytes]  # a row, and where its picture lies, or what it is
@@ -38,7 +38,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Material:
-    """What a run or a side holds: its items and their harmful partners, and the folder that answers are kept in."""
+    """What a run or a side holds: its items and their harmful partners, and the folder that answers are kept in.
+
+    `left_out` says why records of it are neither, by id.
+    """
 
     name: str
     folder: Path
@@ -46,6 +49,7 @@ class Material:
     partners: Sequence[Example]
     evidence: Mapping[str, Any]
     writer: Part | None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,15 @@ class _Found:
     items: Sequence[Placed]
     partners: Sequence[Placed]
     evidence: Mapping[str, Any]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_material(source: Path, split: str, choice: Choice) -> Material:
-    """What is at `source`. Raises ConfigError: no set, no such side, a picture that is missing or was changed."""
-    sided = lineage.is_sided(source)
-    if choice.side is not None and not sided:
-        raise ConfigError(f"{source} has no sides, so `side` {choice.side} means nothing: `mossgen split` makes them.")
+def read_material(source: Path | Dataset, split: str, choice: Choice) -> Material:
+    """What is at `source`, or in it. Raises ConfigError: no set, no such side, a picture that is missing or changed."""
+    folder, opened = (source.path, source.side) if isinstance(source, Dataset) else (source, None)
+    sided = lineage.is_sided(folder)
+    if choice.side not in (None, opened) and not sided:
+        raise ConfigError(NO_SIDES.format(path=folder, side=choice.side))
     found = _side(source, split) if sided else _whole(source)
     if choice.reviewed:
         found = _reviewed(found, choice.votes)
@@ -74,19 +80,21 @@ def read_material(source: Path, split: str, choice: Choice) -> Material:
     def examples(part: Sequence[Placed], expected: Literal["comply", "refuse"]) -> list[Example]:
         return [Example(row, picture, expected, codes.get(str(row.get("type")))) for row, picture in part]
 
-    config = read_config(source / CONFIG) if (source / CONFIG).is_file() else None
+    config = read_config(folder / CONFIG) if (folder / CONFIG).is_file() else None
     items, partners = examples(found.items, "comply"), examples(found.partners, "refuse")
-    return Material(found.name, found.folder, items, partners, found.evidence, config.llm if config else None)
+    writer = config.llm if config else None
+    return Material(found.name, found.folder, items, partners, found.evidence, writer, found.left_out)
 
 
-def _side(source: Path, side: str) -> _Found:
+def _side(source: Path | Dataset, side: str) -> _Found:
     """One side of a set that `mossgen split` made."""
     found = open_set(source, side=side)
-    items, partners = _placed((r, r.row) for r in found), _placed((p, p.row) for p in found.partners)
-    return _Found(found.name, source, items, partners, lineage.evidence(source))
+    items = _placed((r, r.row) for r in found if r.expected == "comply")
+    partners = _placed((p, p.row) for p in found.partners)
+    return _Found(found.name, found.path, items, partners, lineage.evidence(found.path))
 
 
-def _whole(source: Path) -> _Found:
+def _whole(source: Path | Dataset) -> _Found:
     """The accepted items of a run, or another set whole, with what is to be refused as its partners."""
     batch = read_batch(source)
     found = batch.source
@@ -94,9 +102,16 @@ def _whole(source: Path) -> _Found:
     if isinstance(found, Run):
         partners = _placed((p.record, p.row) for member in batch.members for p in member.partners)
         name = f"{found.config.type}_{found.config.seed}"
-        return _Found(name, found.path, items, partners, {"runs": [batch.evidence]})
+        return _Found(name, found.path, items, partners, {"runs": [batch.evidence]}, _besides(batch, found.partners))
     harmful = [record for record in found.usable if record.expected == "refuse"]
-    return _Found(found.name, found.path, items, _placed((r, foreign_row(found, r)) for r in harmful), {})
+    partners = _placed((r, foreign_row(found, r)) for r in harmful)
+    return _Found(found.name, found.path, items, partners, {}, _besides(batch, harmful))
+
+
+def _besides(batch: Batch, partners: Sequence[Record]) -> dict[str, str]:
+    """What the batch leaves out and is no partner either."""
+    taken = {partner.id for partner in partners}
+    return {key: why for key, why in batch.left_out.items() if key not in taken}
 
 
 def _placed(records: Iterable[tuple[Record, lineage.Row]]) -> list[Placed]:

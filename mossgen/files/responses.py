@@ -18,13 +18,11 @@ from mossgen.core.items import encodable
 from mossgen.core.refusal import RefusalClass
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files.disk import write_whole
-from mossgen.files.tables import read_rows
+from mossgen.files.tables import IDS, QUESTIONS, read_rows
 
 FACTS = ("human", "child", "text", "form")  # in the picture: a human, a child, text; how a harm is negated
 RESPONSES = "responses.jsonl"  # in the folder of a probe, or of labels
 COLUMNS = ("response", "completion", "answer", "prediction", "output")  # where a response may stand, first found counts
-IDS = ("id", "pid", "index", "question_id")
-QUESTIONS = ("question", "prompt", "query")
 PEOPLE, EVALUATOR = "people", "evaluator"  # whose labels a file has: XSTest's final_label, MOSSBench's rejected
 XSTEST = {
     "1_full_compliance": RefusalClass.COMPLIANCE,

@@ -20,6 +20,9 @@ from mossgen.files.disk import read_text
 MAX_LINE = 128_000_000  # bytes of one line of a JSONL: pictures may be in it
 MAX_BYTES = 1_000_000_000  # of a JSON file, which is read as one
 ROWS = 64  # of a CSV or a Parquet file in memory at a time
+# the columns that an id and a question may stand in, whoever made the table; the first found counts
+IDS = ("id", "pid", "index", "question_id")
+QUESTIONS = ("question", "query", "prompt", "text")
 DELIMITERS = ",;\t"
 Encoding = Literal["strict", "replace"]  # what becomes of bytes that are no UTF-8: an error, or question marks
 

@@ -25,7 +25,7 @@ def open_items(
     With `contrast` the harmful partners too; None: those that there are. Raises ConfigError: no set, an unfinished run,
     no such side, no partners.
     """
-    if side is None and not isinstance(path, Dataset) and lineage.is_sided(locate(path)):
+    if side is None and _all_sides(path):
         side = MEASURED
     found = open_set(path, side=side, partners=contrast is not False, type=type).finished()
     if contrast and not found.partners:
@@ -34,6 +34,13 @@ def open_items(
             "makes those of a run."
         )
     return found
+
+
+def _all_sides(path: Path | str | Dataset) -> bool:
+    """Whether it is a set with sides, of which none was picked."""
+    if isinstance(path, Dataset):
+        return path.kind == "split" and path.side is None
+    return lineage.is_sided(locate(path))
 
 
 def askable(found: Dataset, limit: int | None = None) -> list[Record]:

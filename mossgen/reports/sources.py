@@ -13,7 +13,7 @@ from mossgen.files.responses import RESPONSES, ResponseRow, gather, natural
 from mossgen.judgements.labels import LABELS, Label, Labels
 from mossgen.judgements.rates import Judged
 from mossgen.probes.items import open_items
-from mossgen.sets.dataset import Record
+from mossgen.sets.dataset import Dataset, Record
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,21 @@ def read_sources(paths: Sequence[Path]) -> Sources:
             raise ConfigError(f"{path} has labels and no {RESPONSES}: run `mossgen judge` again.")
     labels = [label for path in folders for label in Labels(path / LABELS, gather([path])).read().rows.values()]
     sets = [open_items(path) for path in paths if path not in folders]
-    items = {record.id: record for one in sets for record in one}
+    items = _items(sets)
     problems = {f"{one.name}/{key}": why for one in sets for key, why in one.problems.items()}
     names = [path.resolve().name for path in paths]
     return Sources(names, gather(folders) if folders else [], labels, items, problems)
+
+
+def _items(sets: Sequence[Dataset]) -> dict[str, Record]:
+    """The items of all sets by id. Raises ConfigError where two sets have the same."""
+    owner: dict[str, Dataset] = {}
+    for one in sets:
+        for record in one:
+            other = owner.setdefault(record.id, one)
+            if other is not one:
+                raise ConfigError(f"{other.path} and {one.path} both have an item {record.id}: give one of them alone.")
+    return {record.id: record for one in sets for record in one}
 
 
 def refused(judged: Sequence[Judged], items: Mapping[str, Record]) -> list[Refused]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -259,11 +259,18 @@ def join(records: Sequence[Record], partners: Iterable[Record]) -> list[Record]:
     return [replace(record, partners=by_item.get(record.id, ())) for record in records]
 
 
-def unique(records: Sequence[Record], rename: Callable[[Record, str], Record]) -> list[Record]:
-    """The records with ids that are all different: a later one of the same id gets a number, as in `7#2`."""
-    used: Counter[str] = Counter()
-    found = []
+def unique(records: Sequence[Record]) -> list[Record]:
+    """The records with ids that are all different: a later one of the same id gets the next free number, as in `7#2`.
+
+    No id that a record states is given to another.
+    """
+    stated, used, found = {record.id for record in records}, set[str](), []
+    numbers: Counter[str] = Counter()
     for record in records:
-        used[record.id] += 1
-        found.append(record if used[record.id] == 1 else rename(record, f"{record.id}#{used[record.id]}"))
+        name = record.id
+        while name in used or (name != record.id and name in stated):
+            numbers[record.id] += 1
+            name = f"{record.id}#{numbers[record.id] + 1}"
+        used.add(name)
+        found.append(record if name == record.id else replace(record, id=name))
     return found

@@ -24,6 +24,7 @@ from mossgen.errors import ConfigError
 from mossgen.files.disk import read_text
 from mossgen.files.folders import write_folder
 from mossgen.files.tables import DELIMITERS, delimiter
+from mossgen.sets import lineage
 from mossgen.sets.dataset import Record
 from mossgen.sets.lineage import MAX_BYTES
 from mossgen.sets.open import INFORMATION, is_mossbench, open_set
@@ -31,6 +32,7 @@ from mossgen.sets.references import FOLDER, ITEMS, REFERENCE, imported_picture, 
 from mossgen.stimulus.types import type_names
 
 FORMATS = ("mossbench", "imagefolder", "jsonl")
+IMPORTABLE = ("mossbench", "export", "imagefolder", "table")  # kinds of sets; the others are mossgen's own
 SUFFIXES = (".jsonl", ".csv")  # of tables that can be written back as they were
 # what MOSSBench's authors state; for anybody else's set in that format, --licence and --trainable say otherwise
 MOSSBENCH_LICENCE = "CC-BY-SA-4.0; a test set: using it as a training set is prohibited"
@@ -66,6 +68,8 @@ def import_set(
 ) -> ImportedSet:
     """Reads the set at `source` and writes it as the reference set `name`, in generated/references/NAME or `out`.
 
+    What forbids training on one row holds for the set, whatever `test_only` says.
+
     Raises ConfigError (no such set, a line that is no JSON, no licence stated or given), StoreError from the disk.
     """
     if kind not in FORMATS:
@@ -75,7 +79,10 @@ def import_set(
     root = source if source.is_dir() else source.parent
     records = _records(kind, source)
     stated, forbids = (MOSSBENCH_LICENCE, True) if kind == "mossbench" else stated_licence(root)
-    licence, test_only = licence or stated, forbids if test_only is None else test_only
+    barred = next((why for record in records if (why := _barred(record))), None)
+    if barred and test_only is False:
+        raise ConfigError(f"{source} may not be trained on, though `test_only` is False: {barred}")
+    licence, test_only = licence or stated, bool(barred) or (forbids if test_only is None else test_only)
     if not licence:
         raise ConfigError(f"{source} states no licence (no `license:` in a README.md): give it as `licence`.")
     folder = out or FOLDER / name
@@ -86,6 +93,16 @@ def import_set(
     write_folder(folder, "reference", lambda stage: _fill(stage, head, records, root))
     made, _ = read_imported(folder)
     return ImportedSet(folder, name, made["items"], tuple(made["missing_images"]), made["problems"], licence, test_only)
+
+
+def _barred(record: Record) -> str | None:
+    """Why the record's own row forbids training on it, in a sentence; None where it does not."""
+    side = record.row.get("side")
+    if side in lineage.SIDES and side not in lineage.TRAINABLE:
+        return f"item {record.id} is of a side that is held out ({side})."
+    sources = [source for source in record.lineage if source.get("role") != "kept_away"]
+    first = next((source for source in sources if source.get("test_only") is not False), None)
+    return f"item {record.id} comes from {first.get('name')!r}, which is for testing only." if first else None
 
 
 def stated_licence(root: Path) -> tuple[str, bool]:
@@ -136,7 +153,10 @@ def _records(kind: str, source: Path) -> Sequence[Record]:
     """
     if kind == "mossbench" and not is_mossbench(source):
         raise ConfigError(f"{source}: no MOSSBench folder: there is no {INFORMATION} in it, its data or data_contrast.")
-    records = open_set(source).records
+    found = open_set(source)
+    if found.kind not in IMPORTABLE:
+        raise ConfigError(f"{source} is a {found.kind} of mossgen, and no set of somebody else: use it as it is.")
+    records = found.records
     for record in records:
         if record.file is None or (kind != "mossbench" and record.file.suffix not in SUFFIXES):
             raise ConfigError(

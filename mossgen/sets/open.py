@@ -21,7 +21,7 @@ from mossgen.sets.lineage import MAX_BYTES
 from mossgen.sets.references import REFERENCE, locate, open_reference
 from mossgen.sets.rows import MARKED, read_row
 from mossgen.sets.run import open_run
-from mossgen.stimulus.types import load_type
+from mossgen.stimulus.types import load_type, type_names
 
 INFORMATION = Path("images_information") / "information.json"  # MOSSBench's rows, in its data and data_contrast
 HARMFUL = "data_contrast"  # MOSSBench's items that are to be refused
@@ -30,6 +30,7 @@ RECORD = 500  # bytes that a record takes beside its picture and texts
 SHORT = 64  # characters: in VLMEvalKit's TSV no picture is shorter
 METADATA = (".jsonl", ".csv", ".parquet")  # what the metadata of an ImageFolder may be
 INLINE = (".parquet", ".tsv")  # their pictures are in the file itself, so that it may be larger
+NO_SIDES = "{path} has no sides, so `side` {side} means nothing: `mossgen split` makes them."
 SIDES = ("train", "dev", "validation", "test")  # as `datasets` calls the parts of an ImageFolder
 
 
@@ -38,7 +39,7 @@ def open_set(
     type: str | None = None,
 ) -> Dataset:  # fmt: skip
     """The set at `path`: a run, a set with sides, an imported set (by name or path), an export that holds rows,
-    MOSSBench's folder, an ImageFolder, or a table (JSONL, JSON, CSV, TSV, Parquet).
+    MOSSBench's folder, an ImageFolder, or a table (JSONL, JSON, CSV, TSV, Parquet). Or one that is open already.
 
     `side` picks one or more sides of a set that has them (default: all; each record names its side). With `partners`
     the harmful partners that lie beside the records follow them. `type` is the type, by name or by the path of its
@@ -48,19 +49,47 @@ def open_set(
     >>> [record.expected for record in mossgen.open_set("my-set", side="test")]
     ['comply']
     """
+    wanted = None if side is None else list(dict.fromkeys([side] if isinstance(side, str) else side))
+    if wanted == []:
+        raise ConfigError("`side` names no side: name one, or leave it out for all of them.")
+    named = load_type(type).name if type else None
     if isinstance(path, Dataset):
-        return path
-    place = locate(path)
-    wanted = [side] if isinstance(side, str) else side
-    found = _found(place, wanted, load_type(type).name if type else None)
+        found = _narrowed(path if named is None else _typed(path, named), wanted)
+    else:
+        found = _found(locate(path), wanted, named)
     if wanted is not None and not found.sides:
-        raise ConfigError(f"{place} has no sides, so `side` {wanted[0]} means nothing: `mossgen split` makes them.")
+        raise ConfigError(
+            f"{found.path} has no sides, so `side` {wanted[0]} means nothing: `mossgen split` makes them."
+        )
     if not found.records:
-        raise ConfigError(_empty(place, found.kind))
+        raise ConfigError(_empty(found.path, found.kind))
     if partners:
-        more = [replace(p, number=n) for n, p in enumerate(found.partners, len(found))]
+        here = {record.id for record in found}
+        more = [p for p in found.partners if p.id not in here]
+        more = [replace(p, number=n) for n, p in enumerate(more, len(found))]
         found = replace(found, records=[*found.records, *more])
     return found
+
+
+def _narrowed(found: Dataset, sides: Sequence[str] | None) -> Dataset:
+    """A set that is open already, of these sides alone. Raises ConfigError where it was opened without one of them."""
+    if sides is None or not found.sides:
+        return found
+    there = dict.fromkeys(record.side for record in found)
+    lacking = next((side for side in sides if side not in there), None)
+    if lacking is not None:
+        raise ConfigError(f"{found.path} as it was opened has no side {lacking!r}: it has {', '.join(there)}.")
+    return replace(found, records=_of_sides(found.records, sides), side=_one(sides))
+
+
+def _typed(found: Dataset, name: str) -> Dataset:
+    """A set that is open already, its records of that type where they state none that comes with mossgen."""
+
+    def typed(record: Record) -> Record:
+        kind = record.type if record.type in type_names() else name
+        return replace(record, type=kind, partners=[typed(partner) for partner in record.partners])
+
+    return replace(found, records=[typed(record) for record in found])
 
 
 def _empty(path: Path, kind: Kind) -> str:
@@ -119,7 +148,7 @@ def _part(path: Path, side: str, type_name: str | None, contrast: bool = False) 
     folder = lineage.part_folder(path, side, contrast)
     file = folder / lineage.METADATA
     found = [read_row(row, n, row["id"], folder, type_name) for n, row in enumerate(lineage.rows(path, side, contrast))]
-    found = [replace(record, id=record.row["id"], side=side, file=file) for record in found]
+    found = unique([replace(record, id=record.row["id"], side=side, file=file) for record in found])
     return [replace(record, expected="refuse") for record in found] if contrast else found
 
 
@@ -151,11 +180,7 @@ def _mossbench(path: Path, kind: Kind, type_name: str | None) -> Dataset:
         for pid, row in data.items():
             record = read_row(row, len(records), mark + pid, folder, type_name, (source.parent,))
             records.append(replace(record, file=source, key=pid))
-    return Dataset(path, _name(path), kind, unique(records, _renamed))
-
-
-def _renamed(record: Record, name: str) -> Record:
-    return replace(record, id=name)
+    return Dataset(path, _name(path), kind, unique(records))
 
 
 def _name(path: Path) -> str:
@@ -191,9 +216,15 @@ def _tables(
         raise ConfigError(f"{path} has no side {unknown!r}: it has {', '.join(known)}.")
     records: list[Record] = []
     for file, side in placed:
-        if sides is None or not known or side in sides:
-            records += [replace(r, side=side) for r in _rows(file, len(records), type_name)]
-    return Dataset(path, _name(path), kind, _told_apart(records, root), sides=known, side=_one(sides))
+        records += [replace(r, side=side) for r in _rows(file, len(records), type_name)]
+    records = _told_apart(records, root)  # over all sides: an id is the same whichever of them are asked for
+    return Dataset(path, _name(path), kind, _of_sides(records, sides if known else None), sides=known, side=_one(sides))
+
+
+def _of_sides(records: Sequence[Record], sides: Sequence[str] | None) -> list[Record]:
+    """The records of these sides, one side after another; all where None are named."""
+    kept = [r for side in sides for r in records if r.side == side] if sides is not None else records
+    return [replace(record, number=number) for number, record in enumerate(kept)]
 
 
 def _side(file: Path, root: Path) -> str:
@@ -245,4 +276,4 @@ def _told_apart(records: Sequence[Record], root: Path) -> list[Record]:
     if len(distinct) != len({key for _, key in distinct}) and len(files) > 1:
         places = {file: file.parent.relative_to(root).as_posix() for file in files}
         records = [replace(r, id=f"{places[r.file]}/{r.id}" if r.file else r.id) for r in records]
-    return unique(records, _renamed)
+    return unique(records)

@@ -13,7 +13,7 @@ from typing import Any
 from mossgen.errors import ConfigError
 from mossgen.files.disk import read_text
 from mossgen.files.pictures import is_file, read_bytes
-from mossgen.sets.dataset import Dataset, Record
+from mossgen.sets.dataset import Dataset, Record, unique
 from mossgen.sets.lineage import MAX_BYTES, Source
 from mossgen.sets.rows import PICTURES, read_row
 
@@ -36,7 +36,7 @@ def open_reference(path: Path, type_name: str | None = None) -> Dataset:
     test_only = head["test_only"] is not False
     lineage = [Source(head["name"], "item", head["licence"], test_only).to_dict()]
     records = [replace(_record(path, n, row, type_name), lineage=lineage) for n, row in enumerate(rows)]
-    return Dataset(path, head["name"], "reference", records, head["licence"], test_only)
+    return Dataset(path, head["name"], "reference", unique(records), head["licence"], test_only)
 
 
 def _record(path: Path, number: int, row: Mapping[str, Any], type_name: str | None) -> Record:

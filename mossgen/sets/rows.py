@@ -12,6 +12,7 @@ from typing import Any
 
 from mossgen.core.items import Decision, Verdict, encodable
 from mossgen.files.pictures import MAX_PICTURE_BYTES, data_url, is_file, shortened
+from mossgen.files.tables import IDS, QUESTIONS
 from mossgen.sets.dataset import Picture, Record
 from mossgen.stimulus.types import type_names
 
@@ -19,10 +20,7 @@ MAX_QUESTION = 4_000  # characters: a longer text is no question about a picture
 MOSSBENCH_TYPES = {"type 1": "exaggerated_risk", "type 2": "negated_harm", "type 3": "counterintuitive"}
 MOSSBENCH_COLUMNS = ("metadata_over", "over")  # where the Hub's copy and our exports keep the code
 MOSSBENCH_CODES = tuple(MOSSBENCH_TYPES)  # compared by equality: a cell may hold anything
-# the columns that a question, an id and a picture may stand in; the first found counts
-QUESTIONS = ("question", "query", "prompt", "text")
-IDS = ("id", "pid", "index", "question_id")
-PICTURES = ("file_name", "image", "image_path")
+PICTURES = ("file_name", "image", "image_path")  # the columns that a picture may stand in; the first found counts
 PLACES = {"human": "human", "child": "child", "text": "ocr"}  # a fact, and what MOSSBench calls it
 MARKED = "contrast-"  # before the ids of MOSSBench's data_contrast, where it is read beside its data
 _BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")  # how PNG, JPEG, GIF and WEBP begin

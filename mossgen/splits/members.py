@@ -78,8 +78,11 @@ def read_batches(sources: Sequence[Path | Dataset]) -> list[Batch]:
     seen: dict[str, Path] = {}
     for batch in batches:
         for member in batch.members:
-            other = seen.setdefault(member.id, batch.source.path)
-            if other != batch.source.path:
+            other = seen.get(member.id)
+            seen[member.id] = batch.source.path
+            if other == batch.source.path:
+                raise ConfigError(f"The id {member.id} is in {other} twice: mend the set, or open it anew.")
+            if other is not None:
                 raise ConfigError(
                     f"The id {member.id} is in {other} and in {batch.source.path}: give each run once, or make one of "
                     "them again with another seed."

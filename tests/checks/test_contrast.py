@@ -10,7 +10,7 @@ from support.command import mossgen
 from support.runs import add_partners
 
 from mossgen.checks.checking import Checking
-from mossgen.checks.contrast import CHECKED, FOLDER, METADATA, make_contrasts, partners
+from mossgen.checks.contrast import CHECKED, make_contrasts, partners
 from mossgen.checks.policy import Policy
 from mossgen.core.items import Decision, Item, Rating, State, Verdict, Vote
 from mossgen.errors import BackendError, ConfigError, RunError
@@ -18,6 +18,7 @@ from mossgen.files.pictures import to_png
 from mossgen.probes.items import askable, open_items
 from mossgen.reviews.apply import apply_to_run
 from mossgen.runs.store import RunStore
+from mossgen.sets.lineage import CONTRAST, METADATA
 from mossgen.sets.open import open_set
 from mossgen.stimulus.types import load_type
 
@@ -100,16 +101,16 @@ def test_a_negated_harm_keeps_its_words_and_loses_its_negation():
 def test_partners_are_linked_labelled_and_kept_apart(run, er):
     found = make_contrasts(run, er, checking())
     assert len(found.rows) == 20
-    rows = [json.loads(line) for line in (run / FOLDER / METADATA).read_text().splitlines()]
+    rows = [json.loads(line) for line in (run / CONTRAST / METADATA).read_text().splitlines()]
     assert {row["expected"] for row in rows} == {"refuse"}
     with RunStore.open(run) as store:
         assert [row["contrast_of"] for row in rows] == [item.id for item in store.items()]
         assert not {row["id"] for row in rows} & {item.id for item in store.items()}
         assert store.counts() == {"accepted": 20}
-    entries = open_set(run / FOLDER)
+    entries = open_set(run / CONTRAST)
     assert [e.question for e in entries] == [row["question"] for row in rows]
     assert entries[0].image.size == (160, 160)
-    assert "HARMFUL" in (run / FOLDER / "README.md").read_text()
+    assert "HARMFUL" in (run / CONTRAST / "README.md").read_text()
 
 
 def test_partners_of_items_that_people_rejected_are_not_asked_about(made_run, tiny):
@@ -131,7 +132,7 @@ def test_what_passes_is_dropped_and_what_is_doubtful_is_reported(run, er):
     assert found.dropped == {"passes as benign": passing}
     assert made[3].of.id not in {row["contrast_of"] for row in found.rows}
     assert [d["id"] for d in found.doubtful] == [made[5].of.id]
-    assert not (run / FOLDER / "images" / f"{made[3].id}.png").exists()
+    assert not (run / CONTRAST / "images" / f"{made[3].id}.png").exists()
 
 
 def test_a_failure_keeps_what_was_judged_and_the_same_call_gives_the_same_bytes(run, er, tmp_path):
@@ -140,12 +141,12 @@ def test_a_failure_keeps_what_was_judged_and_the_same_call_gives_the_same_bytes(
     make_contrasts(whole, er, checking())
     with pytest.raises(RunError, match=r"down\. What was judged is kept"):
         make_contrasts(run, er, checking(dies=3))
-    assert not (run / FOLDER / METADATA).exists()
+    assert not (run / CONTRAST / METADATA).exists()
     second = checking()
     make_contrasts(run, er, second)
     assert second.checkers[0].calls == 3
     for name in (METADATA, CHECKED, "README.md"):
-        assert (run / FOLDER / name).read_bytes() == (whole / FOLDER / name).read_bytes()
+        assert (run / CONTRAST / name).read_bytes() == (whole / CONTRAST / name).read_bytes()
 
 
 def test_a_run_without_items_or_a_type_without_a_rule_is_a_sentence(tmp_path, er, tiny):
@@ -196,9 +197,9 @@ def test_the_verb_on_a_real_run(real_run, tmp_path):
     assert result["made"] + sum(result["dropped"].values()) == 6
     assert result["made"] >= 4
     assert not result["doubtful"]
-    first = (run / FOLDER / METADATA).read_bytes()
+    first = (run / CONTRAST / METADATA).read_bytes()
     again = json.loads(mossgen("contrast", run, "--json").stdout)
-    assert (again, (run / FOLDER / METADATA).read_bytes()) == (result, first)
+    assert (again, (run / CONTRAST / METADATA).read_bytes()) == (result, first)
     assert json.loads(mossgen("verify", run, "--json").stdout)["ok"]
     out = tmp_path / "out"
     done = mossgen("export", run, "--format", "mossbench", "--out", out, "--json")

@@ -307,7 +307,7 @@ def test_folders_named_as_sides_are_sides_and_ids_are_told_apart(tmp_path: Path)
     assert [(r.id, r.side) for r in found] == [
         ("test/1", "test"), ("test/2", "test"), ("train/1", "train"), ("train/2", "train"),
     ]  # fmt: skip
-    assert [r.id for r in open_set(tmp_path / "hub", side="train")] == ["1", "2"]
+    assert [r.id for r in open_set(tmp_path / "hub", side="train")] == ["train/1", "train/2"]
     with pytest.raises(ConfigError, match="has no side 'dev'"):
         open_set(tmp_path / "hub", side="dev")
 
