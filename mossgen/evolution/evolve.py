@@ -27,6 +27,7 @@ from mossgen.expansion.setup import build_backends, fetch_weights, with_referenc
 from mossgen.expansion.stages import Inherited, Stages
 from mossgen.expansion.watch import Watch
 from mossgen.files.disk import locked, write_whole
+from mossgen.plugins.arguments import several
 from mossgen.probes.probing import Sampling
 from mossgen.runs.config import Evolution, RunConfig, freeze, refuse_changed_references
 from mossgen.runs.outputs import write_outputs
@@ -65,16 +66,16 @@ class Evolved(Run):
 
 def evolve(
     run: str | Path | Run,
-    targets: Sequence[str],
+    targets: str | Sequence[str],
     *,
     n: int = 12,
     rounds: int = 4,
-    held_out: Sequence[str] = (),
+    held_out: str | Sequence[str] = (),
     samples: int = 1,
     held_back: int = 3,
     hard_at: int = 1,
     per_cluster: int = 2,
-    mutators: Sequence[str] = (),
+    mutators: str | Sequence[str] = (),
     judge: str = "embedded",
     model: str | None = None,
     system: str = "",
@@ -104,7 +105,8 @@ def evolve(
     refuse_wrong_counts(
         n=n, rounds=rounds, samples=samples, held_back=held_back, hard_at=hard_at, per_cluster=per_cluster
     )
-    chosen = choose(targets, held_out, judge, model, options or {})
+    mutators = several(mutators)
+    chosen = choose(several(targets), several(held_out), judge, model, options or {})
     parents, config = read_parents(source)
     stimulus = load_type(str(type or config.type))
     refuse_unfit(chosen, stimulus, mutators, hard_at, samples)
@@ -146,13 +148,14 @@ class Calls:
 
 
 def most_calls(
-    run: str | Path, targets: Sequence[str], *, n: int = 12, rounds: int = 4, held_out: Sequence[str] = (),
-    samples: int = 1, held_back: int = 3, hard_at: int = 1, mutators: Sequence[str] = (), judge: str = "embedded",
+    run: str | Path, targets: str | Sequence[str], *, n: int = 12, rounds: int = 4, held_out: str | Sequence[str] = (),
+    samples: int = 1, held_back: int = 3, hard_at: int = 1, mutators: str | Sequence[str] = (), judge: str = "embedded",
     model: str | None = None, options: Mapping[str, Any] | None = None, out: str | Path | None = None,
     type: str | Path | None = None,
 ) -> Calls:  # fmt: skip
     """How many calls `evolve` with these arguments would make at most; nothing is asked. Raises ConfigError."""
     refuse_wrong_counts(n=n, rounds=rounds, samples=samples, held_back=held_back, hard_at=hard_at)
+    targets, held_out, mutators = several(targets), several(held_out), several(mutators)
     chosen = choose(targets, held_out, judge, model, options or {})
     parents, config = read_parents(Path(run))
     refuse_unfit(chosen, load_type(str(type or config.type)), mutators, hard_at, samples)
