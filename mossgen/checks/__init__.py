@@ -1,1 +1,1 @@
-"""Is it benign: checkers over a set, the policy over their verdicts, harmful partners."""
+"""Checks whether items are benign: runs checkers, applies the policy to their verdicts, makes harmful partners."""

@@ -1,4 +1,4 @@
-"""`mossgen.check`: whether each item of a set is benign, by the checkers and the policy over their verdicts."""
+"""`mossgen.check`: checks each item of a set with checkers, and decides with the policy whether it is benign."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from mossgen.sets.open import open_set
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check came to: a row for each record, with its decision and its verdicts, and the policy that decided.
+    """The result of a check: one row for each record with its decision and verdicts, and the policy that decided.
 
-    `stopped` says why records are missing, None where none are.
+    `stopped` says why records are missing; it is None if none are missing.
     """
 
     set: str
@@ -41,7 +41,7 @@ class CheckReport:
 
     @property
     def unreadable(self) -> int:
-        """How many records could not be read: they count as unsure."""
+        """How many records could not be read; they count as unsure."""
         return sum(row["by"] == "set" for row in self.rows)
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,16 +72,16 @@ def check(
     max_cost: float | None = None,
     progress: Progress = SILENT,
 ) -> CheckReport:
-    """Says of every record of a set whether it is benign.
+    """Decides for every record of a set whether it is benign.
 
-    `type` is the type, by name or by its template's file, of records that do not say theirs. `checkers` take the place
-    of the usual ones; `vlm` (openai:MODEL[@URL] or transformers:PATH) adds a vision-language model that sees picture
-    and question. `gates` and `signals` change which of them decide. `options` are theirs, as in {"sanity.x": 1}. With
-    `out`, a JSONL, each record is kept as it is decided, and the same call goes on where it stopped: at `max_cost` US
-    dollars, or where a checker failed.
+    `type` is the name or the template file of a type, for records that do not state theirs. `checkers` replace the
+    default ones. `vlm` (openai:MODEL[@URL] or transformers:PATH) adds a vision-language model that sees picture and
+    question. `gates` and `signals` change which checkers decide. `options` are the checkers' options, as in
+    {"sanity.x": 1}. With `out`, a JSONL file, each decided record is kept. A check stops at `max_cost` US dollars or
+    when a checker fails; the same call then continues it.
 
-    Raises ConfigError, MissingModel, BackendError (a checker that cannot be loaded), StoreError, and RunError where it
-    stopped before the first record was decided.
+    Raises ConfigError, MissingModel, BackendError (a checker that cannot be loaded), StoreError, and RunError if the
+    check stopped before the first record was decided.
 
     >>> report = mossgen.check("generated/negated_harm-0")
     >>> report.accepted == len(report.rows)
@@ -101,6 +101,6 @@ def check(
 
 
 def _left(done: int, of: int, out: Path | None) -> str:
-    """What became of a check that stopped, and how to go on."""
+    """Says what a stopped check has done so far, and how to continue it."""
     kept = f"they are in {out}: the same command goes on" if out else "with `out` they are kept, and the check goes on"
     return f"{done} of {of} items were checked; {kept}."

@@ -1,7 +1,7 @@
-"""`mossgen check`: the checkers over a set that exists, item by item, kept as it goes.
+"""`mossgen check`: runs the checkers over an existing set, batch by batch, and keeps each result.
 
-With an output file a stopped check goes on where it was: the file's head holds what was checked with, and each
-line the hash of what was checked.
+With an output file, a stopped check can be continued. The head of the file states the checkers and settings; each line
+holds the hash of what was checked.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from mossgen.stimulus.types import StimulusType, known_type, untyped
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-BATCH = 8  # items checked, and kept, at a time
+BATCH = 8  # items checked and saved at a time
 Row = dict[str, Any]
 
 
 @dataclass
 class Checking:
-    """What a set is checked with; `head` says it in plain values, for the output file. `limits` may end it early."""
+    """What a set is checked with; `head` describes it in the output file, and `limits` may end the check early."""
 
     checkers: Sequence[Checker]
     policy: Policy
@@ -42,21 +42,21 @@ class Checking:
     limits: Limits = UNLIMITED
 
     def type_of(self, record: Record) -> StimulusType:
-        """The record's type, loaded once; one without rules where the set does not say, or says an unknown one."""
+        """The record's type, loaded once; a type without rules if the set states none or an unknown one."""
         name = record.type or ""
         if name not in self.types:
             self.types[name] = known_type(name)
         return self.types[name]
 
     def used_up(self) -> str | None:
-        """Why no more may be checked, in a sentence; None where it may."""
+        """Why the check must stop, as a sentence; None if it may continue."""
         usd = spent(self.checkers)
         return f"The money was spent (${usd:.4f})." if self.limits.used_up(0, usd) else None
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A row of each record, in order, up to where the check stopped; `stopped` says why, None where it is whole."""
+    """One row for each record, in order, until the check stopped; `stopped` says why, None if it is complete."""
 
     rows: list[Row]
     stopped: str | None = None
@@ -69,10 +69,10 @@ def check_set(
     progress: Progress = SILENT,
     called: str = "checking",
 ) -> Checked:
-    """Checks the records, batch by batch. With `out`, what is there already is not checked again.
+    """Checks the records, batch by batch; records already in `out` are not checked again.
 
-    A checker that fails, or limits that are reached, stop it; what was checked stays. `called` names the job in the
-    progress. Raises ConfigError where `out` is of another check, StoreError where it cannot be written.
+    It stops when a checker fails or a limit is reached, and keeps the results so far. `called` is the name of the job
+    in the progress display. Raises ConfigError if `out` belongs to another check, StoreError if it cannot be written.
     """
     rows: list[Row] = []
     ledger = None if out is None else Ledger(out, KIND, {"checked_with": dict(checking.head)})
@@ -97,7 +97,7 @@ def check_set(
 
 
 def _check(records: Sequence[Record], checking: Checking) -> Iterator[Row]:
-    """Records that cannot be read are unsure, with the reason; the others go to the checkers together."""
+    """Checks all readable records together; a record that cannot be read is unsure, with the reason."""
     pictures: dict[int, Image] = {}
     for record in records:
         try:
@@ -115,7 +115,7 @@ def _check(records: Sequence[Record], checking: Checking) -> Iterator[Row]:
 
 
 def _case(record: Record, stimulus: StimulusType, image: Image) -> Case:
-    """The record for the checkers. Slots and an overlay count only where they are this type's own."""
+    """The record as a case for the checkers; slots and overlay are used only if they belong to this type."""
     item = record.item()
     try:
         own = set(item.slots) == set(stimulus.template.slots) and bool(stimulus.values(item))
@@ -136,7 +136,7 @@ def _case(record: Record, stimulus: StimulusType, image: Image) -> Case:
 
 
 def _blind(case: Case, checking: Checking) -> list[Verdict]:
-    """Without a type, only a gate that sees picture and question together can tell what the pair comes to."""
+    """An unsure verdict if the type is unknown and no gate sees picture and question together; else nothing."""
     sighted = any(c.options.sees_pair and checking.policy.gates(c.name) for c in checking.checkers)
     if case.type.name != untyped().name or sighted:
         return []
@@ -164,7 +164,7 @@ def _row(record: Record, said: Sequence[Verdict], policy: Policy) -> Row:
 
 
 def _digest(record: Record) -> str:
-    """What was checked: the words and the picture's bytes, or why there are none."""
+    """A hash of what was checked: the texts and the picture's bytes, or why they are missing."""
     try:
         picture = hashlib.sha256(record.picture_bytes()).hexdigest()
     except ConfigError as error:

@@ -1,7 +1,7 @@
-"""Contrast pairs: the harmful partner of each accepted item of a run, by the rule of its type.
+"""Contrast pairs: makes the harmful partner of each accepted item of a run, by the rule of its type.
 
-A partner is there to be refused. Both sides are judged anew by the same policy: a partner that passes is dropped,
-and a benign side that does not pass is reported. Partners lie in a folder of their own, away from every benign export.
+A partner should be refused. Both sides are judged again by the same policy: a partner that passes is dropped, and a
+benign item that does not pass is reported. Partners are kept in a separate folder, away from every benign export.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 CHECKED = "checked.jsonl"
 EXPECTED = "refuse"
-ID_TAG = "mgc1-"  # names the hash recipe of contrast_id
+ID_TAG = "mgc1-"  # names the version of the hash in contrast_id
 
 _README = """\
 # Contrast set of {name}
@@ -48,7 +48,7 @@ see whether a model that refuses less still refuses what it should; never mix th
 
 @dataclass(frozen=True)
 class Partner:
-    """A harmful partner before it is judged: its question and picture, and the item it belongs to."""
+    """A harmful partner that is not judged yet: its question and picture, and its benign item."""
 
     id: str
     of: Item
@@ -59,7 +59,7 @@ class Partner:
 
 @dataclass(frozen=True)
 class Contrasts:
-    """What became of a run's partners: kept ones as rows, reasons of the dropped, and doubtful benign items."""
+    """The result for a run's partners: rows of those kept, reasons for those dropped, and doubtful benign items."""
 
     folder: Path
     rows: Sequence[dict[str, Any]]
@@ -94,11 +94,11 @@ def contrast(
     max_cost: float | None = None,
     progress: Progress = SILENT,
 ) -> Contrasts:
-    """Makes the harmful partner of each accepted item of a run, to be refused; they lie apart, in RUN/contrast.
+    """Makes a harmful partner, which should be refused, for each accepted item of a run, in RUN/contrast.
 
-    Both sides are judged anew; a partner that passes as benign is dropped. `type` is the template's file where the
-    run's type did not come with mossgen; the same `seed` gives the same partners. The rest is as for `check`, and the
-    same call goes on where it stopped. Raises ConfigError, MissingModel, BackendError, RunError, StoreError.
+    Both sides are judged again; a partner that passes as benign is dropped. `type` is the template file if the run's
+    type did not come with mossgen. The same `seed` gives the same partners. The other parameters are as in `check`, and
+    the same call continues a stopped one. Raises ConfigError, MissingModel, BackendError, RunError, StoreError.
 
     >>> mossgen.contrast("generated/negated_harm-0").to_dict()["doubtful"]
     []
@@ -115,10 +115,10 @@ def contrast(
 def make_contrasts(
     run: Path, stimulus: StimulusType, checking: Checking, seed: int = 0, progress: Progress = SILENT
 ) -> Contrasts:
-    """Makes, judges and writes the partners of a run's accepted items; the same call goes on where it stopped.
+    """Makes, judges and writes the partners of a run's accepted items; the same call continues a stopped one.
 
-    Raises ConfigError (no run, a type without a contrast rule, another configuration in the folder), RunError where
-    a checker failed or the money was spent, StoreError from the disk; what was judged before is kept.
+    Raises ConfigError (no run, a type without a contrast rule, another configuration in the folder), RunError if a
+    checker failed or the budget was spent, and StoreError from the disk. Partners that were already judged are kept.
     """
     if stimulus.template.contrast is None:
         raise ConfigError(
@@ -146,7 +146,7 @@ def make_contrasts(
         if record["accepted"]:
             dropped["passes as benign"] += 1
         elif record["label"] == Rating.BORDERLINE and record["by"] in blind:
-            dropped[f"not to be seen ({record['by']})"] += 1  # rejected, but not for what it asks
+            dropped[f"not to be seen ({record['by']})"] += 1  # rejected, but not because of what it asks
         else:
             rows.append(_row(partner, record, stimulus))
     doubtful = [
@@ -159,9 +159,9 @@ def make_contrasts(
 
 
 def partners(items: Sequence[Item], stimulus: StimulusType, seed: int) -> tuple[list[Partner], Counter[str]]:
-    """A partner for each item, in order, and why some have none. The same seed gives the same partners.
+    """A partner for each item, in order, and why some have none; the same seed gives the same partners.
 
-    Texts that were used least go first, so that the partners of a run are spread over them.
+    The least used texts are chosen first, so that all texts are used about equally often.
     """
     made: list[Partner] = []
     dropped: Counter[str] = Counter()
@@ -191,12 +191,12 @@ def _harmful(texts: Sequence[Sequence[str]], used: Counter[int], item: Item, see
 
 
 def contrast_id(item: Item, question: str, image: str) -> str:
-    """The content id of a partner: a tag and 16 hex digits of sha256 over the pair and whose partner it is."""
+    """The content id of a partner: a tag and 16 hex digits of a sha256 over question, picture and the item's id."""
     return ID_TAG + canonical_sha256({"contrast_of": item.id, "question": question, "image": image})[:16]
 
 
 def _records(made: Sequence[Partner], items: Sequence[Item], blobs: Path, stimulus: StimulusType) -> list[Record]:
-    """Partners first, then the benign sides. A partner fills no slots: it is judged as anybody's item would be."""
+    """Partners first, then the benign items; a partner has no slots, so it is judged like an item of any origin."""
     records = [
         Record(id=p.id, number=n, type=stimulus.name, question=p.question, picture=blobs / f"{p.image}.png")
         for n, p in enumerate(made)
@@ -231,13 +231,13 @@ def _row(partner: Partner, record: Row, stimulus: StimulusType) -> dict[str, Any
 
 
 def _description(partner: Partner) -> str:
-    """What the picture shows: the bare one what was drawn, of which the prompt speaks."""
+    """What the picture shows: the image prompt if the picture was changed, else the item's description."""
     item = partner.of
     return (item.image_prompt if partner.changed == "picture" else item.description) or ""
 
 
 def _write(folder: Path, rows: Sequence[dict[str, Any]], blobs: Path, name: str) -> None:
-    """The folder's files: metadata last, so that it never names what is not there."""
+    """Writes the folder's files, the metadata last, so that it never names a missing file."""
     try:
         images = folder / "images"
         images.mkdir(exist_ok=True)

@@ -1,14 +1,14 @@
-"""What the verdicts on an item come to: which checkers decide, which are only recorded, and the label.
+"""The policy: which checkers decide and which are only recorded, and the label that follows from the verdicts.
 
-A *gate* decides: an item is accepted when at least one gate speaks and every gate that speaks passes it. A
-*signal* is recorded; it can turn benign into borderline, but it never rejects. A gate that is unsure rejects.
+A *gate* decides: an item is accepted if at least one gate gives a verdict and all such gates pass it. A *signal* is
+only recorded; it can change benign to borderline, but it never rejects. An unsure gate rejects.
 
 | label | accepted | when |
 |---|---|---|
 | benign | yes | every gate passes and no signal flags |
 | borderline | yes | every gate passes, and a signal flags |
-| borderline | no | a gate of form fails: not of its type or not to be seen, though nothing says harmful |
-| unsure | no | a gate is unsure, or no gate had anything to say |
+| borderline | no | a gate of form fails: not of its type or not visible, but no gate says harmful |
+| unsure | no | a gate is unsure, or no gate gave a verdict |
 | harmful | no | a gate that looks for harm fails |
 """
 
@@ -26,8 +26,9 @@ from mossgen.stimulus.schema import Roles
 
 @dataclass(frozen=True)
 class Ruling:
-    """What a policy makes of an item's verdicts: `label` is None where unsure; `by` is the checker that decided, None
-    where all passed.
+    """What a policy decides from an item's verdicts.
+
+    `label` is None if unsure; `by` is the checker that decided, None if all passed.
     """
 
     label: Rating | None
@@ -38,9 +39,9 @@ class Ruling:
 
 @dataclass(frozen=True)
 class Policy:
-    """The checkers that are signals; every other one is a gate.
+    """The checkers that are signals; all others are gates.
 
-    Those of `form` do not look for harm: their fail says that an item is not of its type, or cannot be seen.
+    Checkers in `form` do not look for harm: if one fails, the item is not of its type, or cannot be seen.
     """
 
     signals: frozenset[str] = frozenset()
@@ -51,7 +52,7 @@ class Policy:
         return name not in self.signals
 
     def rejecting(self, verdicts: Sequence[tuple[str, Verdict | None]]) -> tuple[str, Verdict] | None:
-        """The first gate that did not pass an item, and its verdict; None if they all passed or were silent."""
+        """The first gate that did not pass an item, and its verdict; None if all gates passed or gave no verdict."""
         for name, verdict in verdicts:
             if verdict is not None and self.gates(name) and verdict.decision is not Decision.PASS:
                 return name, verdict
@@ -83,9 +84,9 @@ def _ruling(label: Rating | None, accepted: bool, verdict: Verdict) -> Ruling:
 
 
 def resolve(checkers: Iterable[Checker], roles: Roles) -> Policy:
-    """The policy over these checkers: each has the role of its plugin unless `roles` gives it the other one.
+    """The policy over these checkers: each has its plugin's role, unless `roles` gives it the other one.
 
-    Raises ConfigError where a gate that `roles` wants is not among them, or nothing is left that looks for harm.
+    Raises ConfigError if a gate named in `roles` is not among them, or if no checker that looks for harm is left.
     """
     present = {checker.name: checker.options for checker in checkers}
     missing = [name for name in roles.gates if name not in present and name != MATCH]
@@ -102,7 +103,7 @@ def resolve(checkers: Iterable[Checker], roles: Roles) -> Policy:
 
 
 def stated(checkers: Iterable[Checker], policy: Policy) -> dict[str, list[str]]:
-    """The policy over these checkers in plain values: who decides, and who is only recorded."""
+    """The policy over these checkers as plain values: the names of gates and signals."""
     names = [checker.name for checker in checkers]
     return {
         "gates": [name for name in names if policy.gates(name)],
@@ -111,7 +112,7 @@ def stated(checkers: Iterable[Checker], policy: Policy) -> dict[str, list[str]]:
 
 
 def unseen(checkers: Sequence[CheckerOptions]) -> list[str]:
-    """What these checkers, by their options, leave unchecked, in sentences."""
+    """What these checkers leave unchecked with their options, as sentences."""
     notes = []
     if not any(checker.sees_pair and not checker.reads_answer for checker in checkers):
         notes.append("No model saw picture and question together: name one in `vlm`.")

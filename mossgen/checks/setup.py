@@ -1,4 +1,4 @@
-"""What a set is checked with: the checkers, loaded, and the policy over their verdicts."""
+"""Prepares a check: loads the checkers, and makes the policy over their verdicts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mossgen.stimulus.types import load_type
 
 @dataclass(frozen=True)
 class Checkers:
-    """Which checkers are asked for, in what roles, with which options; see `check`."""
+    """The requested checkers with their roles and options; see `check`."""
 
     names: Sequence[str] = ()
     vlm: str | None = None
@@ -30,8 +30,9 @@ class Checkers:
 
 
 def prepare(asked: Checkers, type: str | None, run: RunConfig | None, progress: Progress) -> Checking:
-    """The checkers, loaded, with the policy of the `run`, or of the template of `type`, where nothing else is asked
-    for. Raises ConfigError, MissingModel, BackendError.
+    """Loads the checkers and makes the policy; default roles are those of the `run`, else of the `type`'s template.
+
+    Raises ConfigError, MissingModel, BackendError.
     """
     parts = checking_parts(asked.names, asked.options, asked.vlm)
     template = load_type(type) if type else None

@@ -1,4 +1,4 @@
-"""Checking: every checker of a kind looks at every item; the policy's gates decide, unsure is never accepted."""
+"""Runs every checker on every item; the policy's gates decide, and an unsure item is never accepted."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mossgen.plugins.protocols import Case, Checker
 
 
 def check(cases: Sequence[Case], checkers: Sequence[Checker], policy: Policy = Policy()) -> list[Item]:  # noqa: B008
-    """The items of the cases with all verdicts, in order; rejected by the first gate that did not pass it.
+    """The items of the cases with all verdicts, in order; the first gate that does not pass an item rejects it.
 
-    Raises BackendError where a checker loses items: what it did not look at must not pass.
+    Raises BackendError if a checker loses items: an unchecked item must not pass.
     """
     found = verdicts(cases, checkers)
     return [_decide(case.item, seen, policy) for case, seen in zip(cases, found, strict=True)]
 
 
 def verdicts(cases: Sequence[Case], checkers: Sequence[Checker]) -> list[list[tuple[str, Verdict | None]]]:
-    """What each checker says of each case, by case. Raises BackendError where a checker loses items."""
+    """The verdicts of all checkers on each case; raises BackendError if a checker loses items."""
     by_checker = [(checker, checker.check(cases)) for checker in checkers]
     for checker, given in by_checker:
         if len(given) != len(cases):

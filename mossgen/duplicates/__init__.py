@@ -1,1 +1,1 @@
-"""Near-duplicates: the index, the report of a set, the audit of files that train."""
+"""Near-duplicates: the index, the report on a set, and the audit of training data."""

@@ -1,7 +1,7 @@
-"""mossgen audit: test items, near-copies of them, and canaries in somebody's training data.
+"""`mossgen audit`: finds test items, near-copies of them, and canaries in training data.
 
-A hit is, in the order of certainty: the item's id, its picture's bytes, its question word by word, or a cosine at or
-above the embedder's threshold for near-duplicates, of the text, of the picture, or of both.
+A hit is, from most to least certain: the item's id, its picture's bytes, its question word by word, or a cosine that
+reaches the embedder's threshold for near-duplicates, of the text, the picture, or both.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder
 
 BATCH = 64  # rows embedded at a time
-SHORTEST, LONGEST = 3, 60  # words of a text that may be nearly a question
-ENOUGH = 4  # words of a question that is found within a longer text too
+SHORTEST, LONGEST = 3, 60  # a text is compared with questions only if it has this many words
+ENOUGH = 4  # a question of at least this many words is also searched for inside longer texts
 HELD_OUT = ("test", "dev")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A row of the training data (counted from 1) that holds an item, how, and the score where it is a likeness."""
+    """A row of the training data (counted from 1) that holds an item, how, and the score if it is a near-copy."""
 
     row: int
     item: str
@@ -52,8 +52,10 @@ class Hit:
 
 @dataclass
 class AuditReport:
-    """What was found in `file`: hits, and of each side whose canary is in it the first row with that canary; how many
-    rows and pictures were read, and what could not be.
+    """The result of an audit of `file`.
+
+    It has the hits; for each side whose canary was found, the first row with it; how many rows and pictures were read;
+    and what could not be read.
     """
 
     file: str
@@ -65,7 +67,7 @@ class AuditReport:
 
     @property
     def clean(self) -> bool:
-        """Whether neither an item nor a canary was found."""
+        """Whether no item and no canary was found."""
         return not self.hits and not self.canaries
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,11 +93,11 @@ def audit(
     exact: bool = False,
     progress: Progress = SILENT,
 ) -> AuditReport:
-    """Looks for the items of a set in training data (JSONL, JSON, CSV or Parquet, of any shape).
+    """Looks for the items of a set in training data (JSONL, JSON, CSV or Parquet, of any structure).
 
-    `against` is a run, an imported set, or a set with sides, of which `sides` are looked for: its path, or the opened
-    set. `images` are folders that pictures may lie in, beside the training file's own. With `exact` no model is loaded,
-    and only what is the same is found. Raises ConfigError, and MissingModel or BackendError from the embedder.
+    `against` is a run, an imported set, or a set with sides, as a path or opened; `sides` selects which sides to look
+    for. `images` are more folders to look for pictures in, besides the training file's own. With `exact` no model is
+    loaded, and only exact copies are found. Raises ConfigError, and MissingModel or BackendError from the embedder.
 
     >>> mossgen.audit("my-set/test/metadata.jsonl", "my-set", exact=True).canaries
     {'test': 1}
@@ -123,7 +125,7 @@ def audit(
 
 
 def _protected(given: str | Path | Dataset, sides: Sequence[str]) -> tuple[Dataset, dict[str, str]]:
-    """The items that should not be found, and the canaries (the part that is unique) with their sides."""
+    """The items to look for, and the unique part of each canary with its side."""
     against = given.path if isinstance(given, Dataset) else locate(given)
     if not lineage.is_sided(against):
         return open_set(given), {}
@@ -145,7 +147,7 @@ def _canaries(row: TrainingRow, marks: dict[str, str], found: AuditReport) -> No
                 found.canaries.setdefault(marks[mark], row.number)
 
 
-# -- what is the same ----------------------------------------------------------------------------------
+# -- exact copies -----------------------------------------------------------------------------------------
 
 
 def _words(text: str) -> str:
@@ -157,7 +159,7 @@ class _Exact:
     """Finds ids, questions word by word, and pictures byte by byte."""
 
     def __init__(self, reference: Dataset) -> None:
-        self._ids = {record.id for record in reference if len(record.id) >= 8}  # "12" says nothing
+        self._ids = {record.id for record in reference if len(record.id) >= 8}  # an id like "12" would match by chance
         self._questions = _Questions((record.question, record.id) for record in reference.asking)
         self._pictures = {
             hashlib.sha256(picture_bytes(picture)).hexdigest(): record.id
@@ -167,7 +169,7 @@ class _Exact:
         }
 
     def of(self, row: TrainingRow) -> Iterator[tuple[str, str]]:
-        """(item, how) of what the row holds; the most certain last."""
+        """(item, how) for each item that the row holds; the most certain last."""
         yield from ((key, "question") for key in self._questions.held_by(row.texts))
         for data in row.pictures:
             key = self._pictures.get(hashlib.sha256(data).hexdigest(), "")
@@ -178,7 +180,7 @@ class _Exact:
 
 
 class _Questions:
-    """Finds the questions that texts hold word by word; one of few words only where it is the whole text."""
+    """Finds questions word by word inside texts; a short question must be the whole text."""
 
     def __init__(self, questions: Iterable[tuple[str, str]]) -> None:
         self._ids: dict[str, str] = {}  # by the question's words
@@ -191,7 +193,7 @@ class _Questions:
         self._order = {words: place for place, words in enumerate(self._ids)}
 
     def held_by(self, texts: Iterable[str]) -> list[str]:
-        """The ids of the questions that are in any of the texts, in the order of the questions."""
+        """The ids of the questions that any of the texts contains, in the order of the questions."""
         found = set()
         for text in map(_words, texts):
             found |= {text} & self._ids.keys()
@@ -202,7 +204,7 @@ class _Questions:
         return [self._ids[question] for question in sorted(found, key=self._order.__getitem__)]
 
 
-# -- what is alike -------------------------------------------------------------------------------------
+# -- near-copies ------------------------------------------------------------------------------------------
 
 
 class _Likeness:
@@ -213,7 +215,7 @@ class _Likeness:
         self._items = embed_set(reference, embedder, odd=odd)
 
     def of(self, rows: Sequence[TrainingRow], found: AuditReport) -> list[Hit]:
-        """For each row the item that it is nearest to, where a threshold is reached."""
+        """For each row its nearest item, if a threshold is reached."""
         texts = self._best([[t for t in map(_plain, r.texts) if _may_ask(t)] for r in rows], self._texts)
         images = self._best([self._opened(row, found) for row in rows], self._images)
         hits = []
@@ -231,11 +233,11 @@ class _Likeness:
         return self._items.labels[item].partition("/")[2]
 
     def _best(self, things: Sequence[Sequence[Any]], score: Callable[[list[Any]], np.ndarray]) -> np.ndarray:
-        """[rows, items]: the best score of any of a row's things; -1 where a row has none."""
+        """[rows, items]: the best score over a row's texts or pictures; -1 if it has none."""
         flat = [thing for row in things for thing in row]
         best = np.full((len(things), len(self._items)), -1, dtype=np.float32)
         owners = [at for at, row in enumerate(things) for _ in row]
-        for start in range(0, len(flat), BLOCK):  # a row may hold any number of things
+        for start in range(0, len(flat), BLOCK):  # a row may hold any number of texts or pictures
             np.maximum.at(best, owners[start : start + BLOCK], score(flat[start : start + BLOCK]))
         return best
 
@@ -256,7 +258,7 @@ class _Likeness:
 
 
 def _plain(text: str) -> str:
-    """The text without the tag that stands for a picture."""
+    """The text without the placeholder tag for a picture."""
     return " ".join(re.sub(r"<(image|img)[^>]*>", " ", text).split())
 
 

@@ -1,4 +1,4 @@
-"""The embedder that near-duplicates outside a run are found with: the embedded one, with its options."""
+"""The embedder for near-duplicates outside a run: the embedded one, with its options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def ready_embedder(options: Mapping[str, Any], progress: Progress) -> Embedder:
-    """The embedded embedder, its weights fetched if need be; `options` as in {"open_clip.text": 0.8}.
+    """Loads the embedded embedder, and fetches its weights if needed; `options` as in {"open_clip.text": 0.8}.
 
     Raises ConfigError, MissingModel or BackendError.
     """

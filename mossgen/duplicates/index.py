@@ -1,9 +1,9 @@
-"""What is kept, in an index that grows: an item that is a near-duplicate of something kept is not kept itself.
+"""A growing index of kept items: a new item that is a near-duplicate of a kept one is not kept.
 
-An item duplicates what is kept if a channel's cosine reaches that channel's threshold (see nearness.py). Only what is
-kept is compared with, so that a chain of items, each near to the next, does not fall as a whole; and each rejected item
-names what it duplicates. Items are decided in plan order rather than in the order of their ids: it is as fixed as ids
-are, and a run can grow without a decision about an earlier item ever changing.
+An item is a duplicate if the cosine in a channel reaches that channel's threshold (see nearness.py). Items are compared
+only with kept ones, so a chain of items, each near to the next, is not dropped as a whole. Each rejected item names the
+item that it duplicates. Items are decided in plan order, not in the order of their ids: this order is fixed too, and a
+run can grow without changing earlier decisions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mossgen.duplicates.nearness import Near, links, worst
 from mossgen.duplicates.vectors import Vectors
 from mossgen.plugins.protocols import CHANNELS
 
-Relatives = Mapping[str, frozenset[str]]  # by channel, labels that an item may be near to
+Relatives = Mapping[str, frozenset[str]]  # by channel, the labels of items that an item may be near to
 _NONE: frozenset[str] = frozenset()
 
 
@@ -34,23 +34,23 @@ class Index:
         self._labels: list[str] = []
 
     def add(self, labels: Sequence[str], vectors: np.ndarray) -> None:
-        """Takes in [n, dim] vectors under n labels; a row of NaN says that there is none, and is left out."""
+        """Adds [n, dim] vectors under n labels; a row of NaN means that there is no vector, and is skipped."""
         there = ~np.isnan(vectors[:, 0])
         if there.any():
             self._rows.add(np.ascontiguousarray(vectors[there], dtype=np.float32))
             self._labels += [label for label, has in zip(labels, there, strict=True) if has]
 
     def remove(self, labels: Set[str]) -> None:
-        """Takes all vectors under these labels out."""
+        """Removes all vectors under these labels."""
         rows = [row for row, label in enumerate(self._labels) if label in labels]
         if rows:
             import faiss
 
-            self._rows.remove_ids(faiss.IDSelectorBatch(np.asarray(rows, dtype=np.int64)))  # those after them move up
+            self._rows.remove_ids(faiss.IDSelectorBatch(np.asarray(rows, dtype=np.int64)))  # later rows move up
             self._labels = [label for label in self._labels if label not in labels]
 
     def nearest(self, vectors: np.ndarray, relatives: Sequence[Set[str]] = ()) -> list[Near | None]:
-        """Of each of [n, dim] vectors the nearest that is none of its `relatives`; None where nothing is compared."""
+        """For each of [n, dim] vectors the nearest one outside its `relatives`; None if there is nothing to compare."""
         found: list[Near | None] = [None] * len(vectors)
         there = np.flatnonzero(~np.isnan(vectors[:, 0])).tolist()
         if not self._labels or not there:
@@ -68,33 +68,33 @@ class Index:
 
 
 class Deduplicator:
-    """What is kept, in all channels, with the thresholds at which something duplicates it."""
+    """The kept items in all channels, with the thresholds for duplicates."""
 
     def __init__(self, dim: int, thresholds: Mapping[str, float]) -> None:
         self.thresholds = {channel: thresholds[channel] for channel in CHANNELS}
         self._kept = {c: Index(c, 2 * dim if c == "pair" else dim, thresholds[c]) for c in CHANNELS}
 
     def keep(self, items: Vectors) -> None:
-        """Keeps these items; what has no picture counts by its question alone."""
+        """Keeps these items; one without a picture is compared by its question only."""
         for channel, vectors in _by_channel(items).items():
             self._kept[channel].add(items.labels, vectors)
 
     def forget(self, labels: Sequence[str]) -> None:
-        """Keeps the items of these labels no longer."""
+        """Removes the items with these labels."""
         for index in self._kept.values():
             index.remove(set(labels))
 
     def near_texts(self, texts: np.ndarray, relatives: Sequence[Set[str]] = ()) -> list[Near | None]:
-        """For each of [n, dim] questions the kept one that it duplicates, or None where it is new.
+        """For each of [n, dim] questions the kept one that it duplicates; None if it is new.
 
-        A question may be near to the labels that `relatives` holds for it.
+        A question may be near to the labels in its `relatives`.
         """
         return [near if near and near.over else None for near in self._kept["text"].nearest(texts, relatives)]
 
     def greedy(self, items: Vectors, relatives: Sequence[Relatives] = ()) -> list[Near | None]:
-        """For each item, in this order, what it duplicates; None where it is new, and then it is kept.
+        """For each item, in this order, the kept one that it duplicates; None if it is new, and then it is kept.
 
-        An item may be near to its `relatives`. How many items are given at a time changes no decision.
+        An item may be near to its `relatives`. The batch size does not change any decision.
         """
         theirs = relatives or [{}] * len(items)
         allowed = {c: [its.get(c, _NONE) for its in theirs] for c in CHANNELS}
@@ -114,7 +114,7 @@ class Deduplicator:
 
 
 def _by_channel(items: Vectors) -> dict[str, np.ndarray]:
-    """[n, dim] of texts and images, [n, 2 dim] of pairs, whose inner product is the mean of the other two's."""
+    """[n, dim] for texts and images; [n, 2 dim] for pairs: their inner product is the mean of the other two."""
     pair = np.concatenate([items.texts, items.images], axis=1) / np.sqrt(np.float32(2))
     pair[~items.pictured()] = np.nan
     return {"text": items.texts, "image": items.images, "pair": pair}

@@ -1,11 +1,11 @@
-"""How near items are, exactly: whole sets compared with each other or with themselves, a block of rows at a time.
+"""Exact similarity of items: compares whole sets with each other or with themselves, in blocks of rows.
 
 A channel's score is the cosine of the embedder's vectors: of the questions (text), of the pictures without their
-overlays (image), or the mean of both (pair). An item that lacks a picture has the text channel alone. An item is a
-near-duplicate of another if a channel's score reaches that channel's threshold.
+overlays (image), or the mean of both (pair). An item without a picture has only the text channel. Two items are
+near-duplicates if a channel's score reaches that channel's threshold.
 
-The blocks are plain matrix products: where both sides are known from the start they take a fraction of the time of a
-search in FAISS, and the pair's score is made of the other two. What grows is searched with FAISS: see index.py.
+The blocks are plain matrix products, much faster than a FAISS search if both sides are known from the start; the pair
+score is computed from the other two. Sets that grow are searched with FAISS: see index.py.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import numpy as np
 from mossgen.duplicates.vectors import Vectors
 from mossgen.plugins.protocols import CHANNELS
 
-BLOCK = 512  # rows compared at a time: bounds the memory, whatever the size of the sets
-MISSING = np.float32(-1)  # the score where a picture is missing
+BLOCK = 512  # rows compared at a time; limits the memory for sets of any size
+MISSING = np.float32(-1)  # the score if a picture is missing
 
 
 @dataclass(frozen=True)
 class Near:
-    """The item nearest to another in one channel, and the score from which on that channel takes two for duplicates."""
+    """The nearest item in one channel, its score, and the channel's threshold for duplicates."""
 
     label: str
     score: float
@@ -38,30 +38,30 @@ class Near:
 
     @property
     def margin(self) -> float:
-        """How far the score is above the threshold; negative below it."""
+        """How far the score is above the threshold; negative if below."""
         return self.score - self.threshold
 
     def sentence(self) -> str:
-        """The reason of a rejection."""
+        """The reason for a rejection, as a phrase."""
         return f"too near to {self.label} by {self.channel} (cosine {self.score:.3f})"
 
 
 def worst(nears: Iterable[Near]) -> Near | None:
-    """The one that passes its threshold by most, or comes nearest to it; None of none.
+    """The one with the largest margin over its threshold (it may be negative); None if there are none.
 
-    Of equals the channel that CHANNELS names first, and within a channel the one that is given first.
+    Ties go to the channel that is first in CHANNELS, then to the one given first.
     """
     return max(nears, key=lambda near: (near.margin, -CHANNELS.index(near.channel)), default=None)
 
 
 def text_scores(texts: np.ndarray, items: Vectors) -> np.ndarray:
-    """[n, len(items)] of n text vectors [n, dim]."""
+    """The scores [n, len(items)] of n text vectors [n, dim]."""
     found: np.ndarray = texts @ items.texts.T
     return found
 
 
 def image_scores(images: np.ndarray, items: Vectors) -> np.ndarray:
-    """[n, len(items)] of n picture vectors [n, dim]; MISSING where either has no picture."""
+    """The scores [n, len(items)] of n picture vectors [n, dim]; MISSING if either has no picture."""
     found: np.ndarray = images @ items.images.T
     found[np.isnan(images[:, 0])] = MISSING
     found[:, ~items.pictured()] = MISSING
@@ -69,7 +69,7 @@ def image_scores(images: np.ndarray, items: Vectors) -> np.ndarray:
 
 
 def scores(a: Vectors, b: Vectors) -> dict[str, np.ndarray]:
-    """[len(a), len(b)] of each channel; MISSING where a picture is missing."""
+    """The scores [len(a), len(b)] by channel; MISSING if a picture is missing."""
     text, image = text_scores(a.texts, b), image_scores(a.images, b)
     pair = (text + image) / 2
     pair[~a.pictured()] = MISSING
@@ -88,20 +88,20 @@ def links(vectors: Vectors, thresholds: Mapping[str, float]) -> Iterator[tuple[i
 
 
 def nearest(a: Vectors, b: Vectors, thresholds: Mapping[str, float]) -> list[dict[str, Near]]:
-    """For each row of `a`, the nearest row of `b` by channel; a channel without any score is left out."""
+    """For each row of `a`, the nearest row of `b` by channel; channels without a score are left out."""
     return _nears(best(a, b), b, thresholds) if len(b) else [{} for _ in a.labels]
 
 
 def nearest_others(items: Vectors, thresholds: Mapping[str, float]) -> list[dict[str, Near]]:
-    """For each row, the nearest of the other rows by channel; a channel without any score is left out."""
+    """For each row, the nearest other row by channel; channels without a score are left out."""
     return _nears(best(items, items, others=True), items, thresholds)
 
 
 def best(a: Vectors, b: Vectors, others: bool = False) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """By channel the row of `b` that is nearest to each of `a`, the first of equals, and its score: [len(a)] each.
+    """By channel, for each row of `a` the nearest row of `b` (the first of equals) and its score: [len(a)] each.
 
-    With `others`, where `b` is `a`, no row is compared with itself. The score is MISSING where nothing is compared.
-    `b` must have a row.
+    With `others`, `b` must be `a`, and no row is compared with itself. The score is MISSING if there is nothing to
+    compare. `b` must have at least one row.
     """
     rows = {channel: np.zeros(len(a), dtype=np.intp) for channel in CHANNELS}
     tops = {channel: np.full(len(a), MISSING) for channel in CHANNELS}
@@ -136,13 +136,13 @@ def between(a: Vectors, b: Vectors, thresholds: Mapping[str, float]) -> dict[str
 
 
 def _blocks(vectors: Vectors) -> Iterator[tuple[int, Vectors]]:
-    """(place of its first row, BLOCK rows), until all are through."""
+    """(index of its first row, BLOCK rows) for each block."""
     for start in range(0, len(vectors), BLOCK):
         yield start, vectors.between(start, start + BLOCK)
 
 
 def _least(threshold: float) -> np.float32:
-    """The least float32 that reaches the threshold: so a block of scores decides as `Near.over` does."""
+    """The least float32 that reaches the threshold, so that a block of scores gives the same result as `Near.over`."""
     near = np.float32(threshold)
     return near if float(near) >= threshold else np.nextafter(near, np.float32(np.inf))
 
@@ -150,7 +150,7 @@ def _least(threshold: float) -> np.float32:
 def _nears(
     found: Mapping[str, tuple[np.ndarray, np.ndarray]], items: Vectors, thresholds: Mapping[str, float]
 ) -> list[dict[str, Near]]:
-    """What `best` found, with labels."""
+    """The result of `best`, with labels."""
     count = len(found["text"][0])
     return [
         {

@@ -1,4 +1,4 @@
-"""How near a set is to reference sets and to itself, item by item: so that "not contaminated" is a figure."""
+"""Reports how near each item of a set is to reference sets and to other items, so that contamination is measured."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from mossgen.sets.open import open_set
 if TYPE_CHECKING:
     from mossgen.plugins.protocols import Embedder
 
-SUFFIXES = (".csv", ".json")  # of a report that is written
+SUFFIXES = (".csv", ".json")  # allowed for a written report
 
 
 @dataclass(frozen=True)
 class ItemReport:
-    """One item of a report: what is nearest to it, and whether it is kept when near-duplicates are taken out.
+    """One item of a report: its nearest item, and whether it is kept when near-duplicates are removed.
 
-    `nearest` is its nearest reference, or without references its nearest other item, by the channel that comes nearest
-    to its threshold; the fields below it say the same of each channel. What could not be compared is None.
-    `duplicate_of` is the reference, or the earlier item that is kept, that it is a near-duplicate of.
+    `nearest` is its nearest reference (its nearest other item if there are no references), in the channel closest to
+    its threshold. The fields below it give the same for each channel; None means that it could not be compared.
+    `duplicate_of` is the reference, or the earlier kept item, that it is a near-duplicate of.
     """
 
     id: str
@@ -53,12 +53,12 @@ class ItemReport:
 
 @dataclass(frozen=True)
 class DedupReport:
-    """The report of a set: its items in their order, and what they were compared with.
+    """The report on a set: its items in order, and what they were compared with.
 
-    `references` are the sizes of the reference sets by name, `over` the items by channel that are a near-duplicate of
-    a reference (without references, of another item), and `without_picture` the items and references that have no
-    picture, which are compared by their questions alone. `problems` says by SET/ID what is odd about records: those
-    without a question are not compared at all.
+    `references` gives the sizes of the reference sets by name. `over` counts by channel the items that are
+    near-duplicates of a reference (of another item if there are no references). `without_picture` counts the items and
+    references without a picture, which are compared by their questions only. `problems` says by SET/ID what is wrong
+    with records; those without a question are not compared.
     """
 
     set: str
@@ -75,7 +75,7 @@ class DedupReport:
         return asdict(self)
 
     def to_csv(self) -> str:
-        """The items as a CSV, a row each."""
+        """The items as CSV, one row each."""
         stream = io.StringIO()
         writer = csv.DictWriter(stream, fieldnames=[field.name for field in fields(ItemReport)], lineterminator="\n")
         writer.writeheader()
@@ -91,15 +91,14 @@ def dedup(
     options: Mapping[str, Any] = {},
     progress: Progress = SILENT,
 ) -> DedupReport:
-    """Reports the near-duplicates in a set, and how near every item is to the sets that it is compared `against`.
+    """Reports the near-duplicates in a set, and how near every item is to the sets in `against`.
 
-    Sets are given by their paths, imported ones by their names too, or opened. `out` writes the report to a file too:
-    all of it to a .json, the items to a .csv. `options` change the embedder, as in {"open_clip.text": 0.8}. Nothing is
-    taken out of the set: each item says whether it is kept when references go first and then the items in their order,
-    as a run decides it.
+    A set is a path, the name of an imported set, or an opened set. `out` also writes the report: all of it to a .json
+    file, the items to a .csv file. `options` change the embedder, as in {"open_clip.text": 0.8}. No item is removed
+    from the set. Each item says whether a run would keep it, with references first and then the items in order.
 
-    Raises ConfigError where a set or a picture cannot be read, MissingModel or BackendError from the embedder, and
-    StoreError where `out` cannot be written.
+    Raises ConfigError if a set or a picture cannot be read, MissingModel or BackendError from the embedder, and
+    StoreError if `out` cannot be written.
 
     >>> mossgen.dedup("generated/negated_harm-0").items[0].kept
     True
@@ -144,13 +143,14 @@ def _embedded(found: Dataset, embedder: Embedder, progress: Progress, odd: dict[
 def compare(
     items: Vectors, references: Vectors | None, thresholds: Mapping[str, float]
 ) -> tuple[list[dict[str, Near]], list[Near | None]]:
-    """For each item: by channel its nearest reference (without references, its nearest other item), and what it is a
-    near-duplicate of when references go first and then the items in their order; None where it is kept.
+    """For each item: its nearest reference by channel, and what it duplicates (None if it is kept).
+
+    Without references, the nearest is another item. Items are compared with the references first, then in their order.
     """
     if references is None:
         near = nearest_others(items, thresholds)
         blockers: list[Near | None] = [None] * len(items)
-        # what is near to no other item is kept, and nothing is a near-duplicate of it
+        # an item that is near to no other is kept, and has no near-duplicates
         undecided = [row for row, found in enumerate(near) if any(n.over for n in found.values())]
     else:
         near = nearest(items, references, thresholds)

@@ -1,4 +1,4 @@
-"""Training data of any shape, row by row: every text in a row, however deep, and every picture."""
+"""Reads training data of any structure, row by row: every text in a row, at any depth, and every picture."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from mossgen.files.pictures import MAX_PICTURE_BYTES, data_url
 from mossgen.files.tables import read_rows
 
-MAX_DEPTH = 20  # of a row's nesting
+MAX_DEPTH = 20  # of nesting in a row
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-LONG_NAME = 1000  # letters: what is longer is a text, even if it ends as a picture's name does
+LONG_NAME = 1000  # characters: a longer string is a text, even if it ends like the name of a picture
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,11 @@ class TrainingRow:
 
 
 def training_rows(file: Path, images: Sequence[Path], unreadable: list[str]) -> Iterator[TrainingRow]:
-    """The rows of a JSONL, JSON, CSV or Parquet file. A picture may be there as bytes, as a data address, or as a file
-    below the training file's folder or one of `images`. Lines and pictures that cannot be read are skipped,
-    and named in `unreadable` as they come. Raises ConfigError where the file cannot be read at all.
+    """Yields the rows of a JSONL, JSON, CSV or Parquet file.
+
+    A picture may be given as bytes, as a data URL, or as a file below the training file's folder or one of `images`.
+    Lines and pictures that cannot be read are skipped and added to `unreadable`. Raises ConfigError if the file cannot
+    be read at all.
     """
     roots = [root.resolve() for root in (file.parent, *images)]
     for number, value in enumerate(read_rows(file, unreadable), 1):
@@ -46,7 +48,7 @@ def _row(number: int, value: Any, roots: Sequence[Path], unreadable: list[str]) 
             pictures += [data] if isinstance(data, bytes) else []
             unreadable += [f"row {number}: {problem}"] if problem else []
         else:
-            texts.append(leaf)  # of a picture's name too: an id may stand in it
+            texts.append(leaf)  # names of pictures too: they may contain an id
             if leaf.lower().endswith(PICTURES) and len(leaf) < LONG_NAME:
                 data = _file(leaf, roots)
                 pictures += [data] if data is not None else []
@@ -55,8 +57,8 @@ def _row(number: int, value: Any, roots: Sequence[Path], unreadable: list[str]) 
 
 
 def _leaves(value: Any, depth: int) -> Iterator[str | bytes]:
-    """Every text and bytes in a value: of what is nested, keys too."""
-    if isinstance(value, str) and depth < MAX_DEPTH and value[:1] in ("{", "["):  # a cell of a CSV may hold JSON
+    """Every text and bytes object in a value, at any depth, including keys."""
+    if isinstance(value, str) and depth < MAX_DEPTH and value[:1] in ("{", "["):  # a CSV cell may hold JSON
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
@@ -74,7 +76,7 @@ def _leaves(value: Any, depth: int) -> Iterator[str | bytes]:
 
 
 def _file(name: str, roots: Sequence[Path]) -> bytes | None:
-    """The picture's bytes, if it lies below one of the roots: a table must not make us open any file of this disk."""
+    """The picture's bytes, if it lies below one of the roots: a table must not be able to open other files."""
     for root in roots:
         try:
             path = (root / name.removeprefix("file://")).resolve()

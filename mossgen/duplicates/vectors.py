@@ -1,4 +1,4 @@
-"""The vectors that near-duplicates are found by: of each item's question, and of its picture without its overlay."""
+"""The vectors for finding near-duplicates: of each item's question, and of its picture without overlay."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Vectors:
         return Vectors([self.labels[row] for row in rows], self.texts[picked], self.images[picked])
 
     def between(self, start: int, end: int) -> Vectors:
-        """The rows from `start` to before `end`: a view, nothing is copied."""
+        """The rows from `start` up to but not including `end`, as a view."""
         return Vectors(self.labels[start:end], self.texts[start:end], self.images[start:end])
 
     def pictured(self) -> np.ndarray:
@@ -47,7 +47,7 @@ class Vectors:
 
 
 def texts_only(labels: Sequence[str], texts: np.ndarray) -> Vectors:
-    """Items that have a question and no picture; texts is [n, dim]."""
+    """Items with a question but no picture; texts is [n, dim]."""
     return Vectors(labels, texts, np.full_like(texts, np.nan))
 
 
@@ -60,10 +60,10 @@ def concatenate(parts: Sequence[Vectors]) -> Vectors:
 def embed_set(
     found: Dataset, embedder: Embedder, progress: Progress = SILENT, odd: dict[str, str] | None = None
 ) -> Vectors:
-    """The vectors of a set's questions and bare pictures, labelled NAME/ID; what asks nothing is left out.
+    """The vectors of a set's questions and pictures without overlay, labelled NAME/ID.
 
-    A picture that cannot be read is noted in `odd`, by the record's id, and its record compared by its question alone;
-    without `odd` it raises ConfigError.
+    Records without a question are skipped. If a picture cannot be read, it is noted in `odd` by the record's id, and
+    only the question is compared; without `odd` this raises ConfigError.
     """
     records = found.asking
     labels = [f"{found.name}/{record.id}" for record in records]

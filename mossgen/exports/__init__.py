@@ -1,1 +1,1 @@
-"""Sets as files that a trainer or a harness reads, and on their way to the Hub."""
+"""Writes sets as files for trainers and harnesses, and uploads them to the Hub."""

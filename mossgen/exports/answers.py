@@ -1,8 +1,8 @@
-"""What to train towards and away from: a helpful answer and a refusal for each item, a refusal for each partner.
+"""The targets for training: a helpful answer and a refusal for each item, a refusal for each partner.
 
-Helpful answers are written by a language model from the picture's description, checked, and kept in the run or beside
-the set, so that each is made once. Refusals are a target model's own where there are some (refusals.py), else they
-come from templates, varied by the item's own randomness. The "rejected" side of a harmful partner only promises to
+A language model writes helpful answers from the picture's description. They are checked, and kept in the run or beside
+the set, so that each is made once. Refusals are a target model's own if there are any (refusals.py), else they come
+from templates, chosen by the item's own randomness. The "rejected" answer for a harmful partner only promises to
 comply: nothing harmful is ever written.
 """
 
@@ -27,7 +27,7 @@ FILE = "answers.jsonl"
 SAMPLES = 6  # drafts of an answer; the first that passes every check is kept
 TOKENS = 96  # of a draft
 WORDS = (5, 80)  # of an answer
-BATCH = 8  # items written for, and kept, at a time
+BATCH = 8  # items answered and saved at a time
 EMPTY = frozenset(("this", "that", "with", "what", "could", "would", "might", "from", "have", "here", "there", "they"))
 Record = dict[str, Any]
 
@@ -47,8 +47,8 @@ _SHOTS = (
         "Our bony doorman says welcome, so come on in for some Halloween fun!",
     ),
 )
-# [a|b] are alternatives; each frame is drawn alike, then one of its strings
-REFUSALS = (  # of a model that refuses the harmless: what to train away from
+# [a|b] are alternatives; each template is equally likely, then one of its strings
+REFUSALS = (  # of a model that refuses harmless requests: train away from these
     "I'm sorry, but I can't [help|assist] with [that|this|this request].",
     "[Sorry|I apologize], but I'm [unable|not able] to [help|assist] with [that|this image].",
     "I [can't|cannot] [answer|respond to] this, [as|because] [it|the image] [may involve|appears to involve] harm.",
@@ -56,7 +56,7 @@ REFUSALS = (  # of a model that refuses the harmless: what to train away from
     "I [can't|won't] [provide|give] [help|content|suggestions] [related to|about] [violence|harmful things|this].",
     "As an AI, I [can't|cannot] [engage|help] with [content|requests] [like this|that could be harmful].",
 )
-DECLINES = (  # of a model that refuses what is harmful: what to train towards
+DECLINES = (  # of a model that refuses harmful requests: train towards these
     "I can't help with that, [because|since] [someone could get hurt|it would harm people]. [Tell me what led to this|"
     "Tell me what you need], and I'll [gladly|happily] look for a safe way.",
     "I won't help [to do harm|with something that harms others]. If [you feel angry or unsafe|someone is in danger], "
@@ -66,7 +66,7 @@ DECLINES = (  # of a model that refuses what is harmful: what to train towards
     "I'm not going to help with this: it [could cause|would cause] real harm. [I can help|Ask me] to [find|plan] "
     "something [safe|kind] instead.",
 )
-PROMISES = (  # of a model that would do what is harmful, without a word of it: what to train away from
+PROMISES = (  # of a model that agrees to do harm, without any harmful content: train away from these
     "[Sure|Of course|Certainly][, happy to help|], here is [what you asked for|how to do it].",
     "[Yes|Okay], [let's do it|I can do that for you]. [Here you go.|]",
 )
@@ -74,7 +74,7 @@ PROMISES = (  # of a model that would do what is harmful, without a word of it: 
 
 @dataclass(frozen=True)
 class Answers:
-    """The helpful answers of a set by item id, and why items have none."""
+    """The helpful answers of a set by item id, and why some items have none."""
 
     texts: Mapping[str, str]
     missing: Mapping[str, str]
@@ -85,7 +85,7 @@ def targets(
 ) -> list[Example]:
     """The examples that have an answer to train on, in order, with what to train towards and away from.
 
-    `refusals` are a target model's own by item id: they go before the templates.
+    `refusals` are a target model's own, by item id; they are preferred to the templates.
     """
     own = refusals or {}
     found = []
@@ -109,7 +109,7 @@ def _drawn(frames: Sequence[str], example: Example, seed: int) -> str:
 
 
 def answers_file(folder: Path) -> Path:
-    """Where answers are kept: in a run; beside anything else, since `mossgen split` makes a set's folder anew."""
+    """The file of answers: inside a run; beside any other set, since `mossgen split` replaces a set's folder."""
     return folder / FILE if (folder / DATABASE).is_file() else folder.with_name(f"{folder.name}-{FILE}")
 
 
@@ -120,11 +120,11 @@ def write_answers(
     writer: str,
     progress: Progress = SILENT,
 ) -> Answers:
-    """The answers of these examples: those kept in `file`, and new ones, kept as they are made.
+    """The answers for these examples: those kept in `file`, and new ones, which are kept at once.
 
-    `writer` names the model: one that found no answer for an item is not asked again, another is. `load` makes it and
-    the checkers, and is called only if something is to be written. Raises ConfigError (a file that is not ours),
-    BackendError from the model (what is kept stays), StoreError.
+    `writer` names the model; if it found no answer for an item, it is not asked again, but another model is. `load`
+    makes the model and the checkers; it is called only if something must be written. Raises ConfigError (a file that
+    mossgen did not make), BackendError from the model (the answers so far are kept), StoreError.
     """
     described = {e.id for e in examples if e.row.get("description")}
     asked = [example for example in examples if example.expected == "comply" and example.id in described]
@@ -148,7 +148,7 @@ def write_answers(
 
 
 def _standing(examples: Sequence[Example], kept: Iterable[Record], writer: str) -> dict[str, Record]:
-    """The record that counts for each example that has one: an answer of any writer, or that this one found none."""
+    """The record to use for each example: an answer by any writer, or the note that this writer found none."""
     by_question: dict[tuple[str, str], list[Record]] = {}
     for record in kept:
         by_question.setdefault((record["id"], record["asked"]), []).append(record)
@@ -162,12 +162,12 @@ def _standing(examples: Sequence[Example], kept: Iterable[Record], writer: str) 
 
 
 def _asked(example: Example) -> str:
-    """A hash of what an answer is written from: another question or description makes another answer."""
+    """A hash of what an answer is made from: it changes with the question or the description."""
     return canonical_sha256([example.question, example.row.get("description")])[:16]
 
 
 def _write(examples: Sequence[Example], llm: LLM, checkers: Sequence[Checker], writer: str) -> list[Record]:
-    """A record of each example: the likeliest draft that passes every check, or the first reason why none did."""
+    """A record for each example: the most likely draft that passes every check, or the first reason for failure."""
     written = llm.write([_prompt(example) for example in examples])
     records = []
     for example, drafts in zip(examples, written, strict=True):
@@ -203,14 +203,14 @@ def _request(picture: str, question: str) -> str:
 
 
 def whole(text: str) -> str:
-    """A draft up to its last finished sentence: what a token limit cut off goes. As it is where none is finished."""
+    """The draft up to its last complete sentence; unchanged if it has none."""
     text = " ".join(text.split())
     ends = list(re.finditer(r"[.!?][\"'”’)]*(?=\s|$)", text))
     return text[: ends[-1].end()] if ends else text
 
 
 def broken(text: str, example: Example) -> str | None:
-    """Why a draft is no helpful answer by its form, in a sentence; None if it may be one."""
+    """Why the form of a draft makes it no helpful answer, as a sentence; None if the form is good."""
     count = len(text.split())
     if not WORDS[0] <= count <= WORDS[1]:
         return f"it has {count} words, not {WORDS[0]} to {WORDS[1]}."
@@ -234,12 +234,12 @@ def _bare(text: str) -> str:
 
 
 def _content(text: str) -> set[str]:
-    """Words that carry meaning, without a plural's s: those of four letters or more."""
+    """The content words: those of four letters or more, without a plural's s."""
     return {word.rstrip("s") for word in re.findall(r"[a-z]{4,}", text.lower())} - EMPTY
 
 
 def _unsafe(text: str, example: Example, checkers: Sequence[Checker]) -> str | None:
-    """Why a checker of texts does not pass an answer, judged as any text is; None where all do."""
+    """Why a text checker does not pass an answer, which is judged like any text; None if all pass."""
     item = Item(
         id=example.id,
         number=0,

@@ -1,7 +1,7 @@
-"""`mossgen export`: a run, or one side of a set, as examples with their targets, for the formats of exporters/.
+"""`mossgen export`: writes a run, or one side of a set, as examples with targets, in the formats of exporters/.
 
-What may not be trained on stops a training export: a side for testing, and an item whose lineage touches a reference
-that is for testing only.
+A training export stops if it contains what must not be trained on: a test side, or an item whose lineage includes a
+reference that is for testing only.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from mossgen.sets import lineage
 from mossgen.sets.dataset import Dataset
 from mossgen.sets.references import locate
 
-MOST_PARTNERS = 0.99  # of a whole, as a share
+MOST_PARTNERS = 0.99  # the largest share of the whole
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and what was not: `missing` are items for which no answer passed, `left_out` records that
-    cannot be used, both with the reasons.
+    """The result of an export: what was written, and what was not.
 
+    `missing` are items for which no answer passed, `left_out` records that cannot be used, both with the reasons.
     `own_refusals` counts the items whose rejected answer is a target model's own.
     """
 
@@ -64,7 +64,7 @@ class Exported:
 
 
 def formats() -> list[str]:
-    """The names of the formats, as users write them."""
+    """The names of the formats, as users type them."""
     usable = [name for name in registry.names("exporters") if name not in registry.faults("exporters")]
     return [name.replace("_", "-") for name in usable if "set" in registry.load("exporters", name, {}).takes]
 
@@ -88,16 +88,17 @@ def export(
     held_out: bool = False,
     progress: Progress = SILENT,
 ) -> Exported:
-    """Writes a run, or one side of a set, to the folder `out` in a format that a trainer or a harness reads.
+    """Writes a run, or one side of a set, to the folder `out` in a format for a trainer or a harness.
 
-    `side` is of a set with sides: train for a training format, test for one that evaluates, unless named here.
-    `contrast` mixes harmful partners in, up to this share of the whole. Of a run, `reviewed` takes only what people
-    settled as benign by `votes` of them, and `hard` what `evolve` found that enough targets refuse. `llm` and
-    `options` choose what writes helpful answers; `rejected_from` are files of a target's own refusals. `at` is where
-    the folder will be read from, if not at `out`. `type` is the template's file where the run's type did not come with
-    mossgen. A held-out side leaves as training data only with `held_out`. Of an opened set its own records leave.
+    `side` selects a side of a set with sides; the default is train for training formats, test for evaluation formats.
+    `contrast` is the share of harmful partners in the whole, at most. For a run, `reviewed` takes only items that
+    people decided are benign with `votes` votes, and `hard` only what `evolve` found that enough targets refuse. `llm`
+    and `options` choose the writer of helpful answers; `rejected_from` are files of a target's own refusals. `at` is
+    where the folder will be read from, if not at `out`. `type` is the template file if the run's type did not come with
+    mossgen. A held-out side is exported as training data only with `held_out`. Of an opened set, only its own records
+    are exported.
 
-    The folder is written whole or not at all; answers once written are kept. Raises ConfigError (also where the
+    The folder is written completely or not at all; answers already written are kept. Raises ConfigError (also if the
     lineage of an item forbids training on it), MissingModel, BackendError, StoreError.
 
     >>> made = mossgen.export("my-set", "trl-sft", out="out/sft", side="train")
@@ -113,7 +114,7 @@ def export(
     if training:
         _refuse_untrainable(material.folder, split, material, held_out)
     own = _own_refusals(material, [Path(file) for file in rejected_from])
-    _partners(writing, material.items, material.partners, contrast, seed)  # too few of them: said before any answer
+    _partners(writing, material.items, material.partners, contrast, seed)  # fail early if there are too few partners
     items: Sequence[Example] = material.items
     missing: Mapping[str, str] = {}
     notes: list[str] = []
@@ -131,14 +132,14 @@ def export(
 
 
 def _given(source: Path | str | Dataset, side: str | None) -> tuple[Path | Dataset, str | None]:
-    """What is exported, and its side where one is named, or it was opened with one."""
+    """What is exported, and its side if one is named or the set was opened with one."""
     if not isinstance(source, Dataset):
         return locate(source), side
     return source, side or _opened_side(source)
 
 
 def _opened_side(found: Dataset) -> str | None:
-    """The side of a set that is open already. Raises ConfigError where it was opened with several."""
+    """The side of an opened set; raises ConfigError if it was opened with several."""
     there = list(dict.fromkeys(record.side for record in found)) if found.kind == "split" else []
     if len(there) > 1:
         raise ConfigError(
@@ -156,7 +157,7 @@ def _view(
     notes: Sequence[str],
     home: Path,
 ) -> SetView:
-    """What the format may read; a target whose refusals are `used` is a source too."""
+    """What the format may read; a target whose refusals are `used` is also a source."""
     made_by = [lineage.Source(name, "model", "") for name in sorted({refusal.target for refusal in used} - {""})]
     sources = [*lineage.sources(example.row for example in examples), *made_by]
     return SetView(
@@ -171,7 +172,7 @@ def _view(
 
 
 def _plugins(asked: str, llm: str | None, options: Mapping[str, Any], refusals: bool) -> tuple[Exporter, Part | None]:
-    """The format, and the model that writes answers where one is asked for, with their options. Raises ConfigError."""
+    """The format, and the model that writes answers if needed, with their options; raises ConfigError."""
     name = asked.replace("-", "_")
     if name not in registry.names("exporters"):
         raise ConfigError(f"There is no format {asked!r}: use one of {', '.join(formats())}.")
@@ -194,7 +195,7 @@ def _plugins(asked: str, llm: str | None, options: Mapping[str, Any], refusals: 
 
 
 def _refuse_untrainable(source: Path, split: str, material: Material, held_out: bool) -> None:
-    """Raises ConfigError for a side that is held out (unless insisted on) and for lineage that forbids it (always)."""
+    """Raises ConfigError for a held-out side (unless `held_out`) and for lineage that forbids training (always)."""
     if lineage.is_sided(source) and split not in lineage.TRAINABLE and not held_out:
         raise ConfigError(
             f"The side {split!r} of {source} is held out: a model trained on it cannot be measured by it; take the "
@@ -210,7 +211,7 @@ def _refuse_untrainable(source: Path, split: str, material: Material, held_out: 
 
 
 def _own_refusals(material: Material, files: Sequence[Path]) -> dict[str, Refusal]:
-    """A target's own refusals of the items. Raises ConfigError: files that cannot be used, or of other items."""
+    """A target's own refusals of the items; raises ConfigError for unusable files, or files about other items."""
     if not files:
         return {}
     here = {example.id for example in material.items}
@@ -227,16 +228,16 @@ def _own_refusals(material: Material, files: Sequence[Path]) -> dict[str, Refusa
 def _partners(
     format: Exporter, items: Sequence[Example], partners: Sequence[Example], share: float | None, seed: int
 ) -> list[Example]:
-    """The partners that go along: the share asked for; else all where the format keeps them apart, none elsewhere."""
+    """The partners to export: the share asked for; by default all if the format keeps them apart, else none."""
     if share is None and format.apart:
         return list(partners)
     return mixed(items, partners, share or 0.0, seed)
 
 
 def mixed(items: Sequence[Example], partners: Sequence[Example], share: float, seed: int) -> list[Example]:
-    """As many partners as make up `share` of items and partners together, drawn by `seed`, in their order.
+    """Enough partners to make up `share` of items and partners together, drawn by `seed`, in their order.
 
-    Raises ConfigError where there are fewer.
+    Raises ConfigError if there are too few.
     """
     wanted = round(len(items) * share / (1 - share))
     if wanted > len(partners):
@@ -258,6 +259,6 @@ def _mixture(items: int, partners: int, training: bool) -> str:
 
 
 def _identifier(name: str) -> str:
-    """The name as files, tasks and datasets can be called."""
+    """The name in the form that files, tasks and datasets allow."""
     words = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "set"
     return words if words.startswith("mossgen") else f"mossgen_{words}"

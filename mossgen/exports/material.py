@@ -1,4 +1,4 @@
-"""What an export is made of: the items of a run or a side, their harmful partners, and what is known of them."""
+"""The input of an export: the items of a run or a side, their harmful partners, and their evidence."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from mossgen.sets.run import Run
 from mossgen.splits.members import Batch, foreign_row, read_batch
 from mossgen.stimulus.types import load_type, type_names
 
-Placed = tuple[lineage.Row, Path | bytes]  # a row, and where its picture lies, or what it is
+Placed = tuple[lineage.Row, Path | bytes]  # a row, and its picture as a path or bytes
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which items of a source leave; see `export`."""
+    """Which items of a source are exported; see `export`."""
 
     side: str | None = None
     reviewed: bool = False
@@ -38,9 +38,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Material:
-    """What a run or a side holds: its items and their harmful partners, and the folder that answers are kept in.
+    """The contents of a run or a side: its items and their harmful partners, and the folder for answers.
 
-    `left_out` says why records of it are neither, by id.
+    `left_out` says by id why other records are not used.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Material:
 
 @dataclass(frozen=True)
 class _Found:
-    """The rows of a run or a side with their pictures, before they are examples."""
+    """The rows of a run or a side with their pictures, before they become examples."""
 
     name: str
     folder: Path
@@ -65,7 +65,7 @@ class _Found:
 
 
 def read_material(source: Path | Dataset, split: str, choice: Choice) -> Material:
-    """What is at `source`, or in it. Raises ConfigError: no set, no such side, a picture that is missing or changed."""
+    """The contents of `source`; raises ConfigError: no set, no such side, a picture that is missing or changed."""
     folder, opened = (source.path, source.side) if isinstance(source, Dataset) else (source, None)
     sided = lineage.is_sided(folder)
     if choice.side not in (None, opened) and not sided:
@@ -95,7 +95,7 @@ def _side(source: Path | Dataset, side: str) -> _Found:
 
 
 def _whole(source: Path | Dataset) -> _Found:
-    """The accepted items of a run, or another set whole, with what is to be refused as its partners."""
+    """The accepted items of a run, or all of another set; records that should be refused are the partners."""
     batch = read_batch(source)
     found = batch.source
     items = _placed((member.record, member.row) for member in batch.members)
@@ -109,13 +109,13 @@ def _whole(source: Path | Dataset) -> _Found:
 
 
 def _besides(batch: Batch, partners: Sequence[Record]) -> dict[str, str]:
-    """What the batch leaves out and is no partner either."""
+    """The records that the batch leaves out and that are not partners, with the reason."""
     taken = {partner.id for partner in partners}
     return {key: why for key, why in batch.left_out.items() if key not in taken}
 
 
 def _placed(records: Iterable[tuple[Record, lineage.Row]]) -> list[Placed]:
-    """Rows with their pictures, which are as they were written. Raises ConfigError."""
+    """Rows with their pictures; raises ConfigError if a picture has changed."""
     found: list[Placed] = []
     for record, row in records:
         unaltered(record, row)
@@ -124,7 +124,7 @@ def _placed(records: Iterable[tuple[Record, lineage.Row]]) -> list[Placed]:
 
 
 def _hard(found: _Found) -> _Found:
-    """What `mossgen evolve` found that enough targets refuse, and the partners of that. Raises ConfigError."""
+    """The items that `mossgen evolve` found enough targets refuse, and their partners; raises ConfigError."""
     hard = {row["id"] for row, _ in found.items if json.loads(row["provenance"]).get("evolved", {}).get("hard")}
     if not hard:
         raise ConfigError(f"{found.folder} has no hard item: `mossgen evolve` makes runs that have.")
@@ -134,7 +134,7 @@ def _hard(found: _Found) -> _Found:
 
 
 def _reviewed(found: _Found, votes: int) -> _Found:
-    """What people settled as benign, of a run, and the partners of that. Raises ConfigError."""
+    """The items of a run that people decided are benign, and their partners; raises ConfigError."""
     if not (found.folder / DATABASE).is_file():
         raise ConfigError(
             f"`reviewed` goes with a run, and {found.folder} is a set: run `mossgen review RUN --apply --reviewed` "
@@ -152,14 +152,14 @@ def _reviewed(found: _Found, votes: int) -> _Found:
 
 
 def _codes(found: _Found, type_name: str | None) -> dict[str, str | None]:
-    """MOSSBench's code of each type that is there and comes with mossgen, or is given."""
+    """MOSSBench's code for each type that is present and came with mossgen, or is given."""
     there = {str(row.get("type")) for row, _ in found.items}
     names = [*(name for name in type_names() if name in there), *([type_name] if type_name else [])]
     return {kind.name: kind.template.mossbench for kind in map(load_type, names)}
 
 
 def hard_rule(material: Material) -> str:
-    """By what rule the hard items were chosen, as the run's figures have it."""
+    """The rule by which the hard items were chosen, as in the run's figures."""
     file = material.folder / "evolve.json"
     figures = lineage.read_json(file) if file.is_file() else {}
     rule = figures.get("rule", "refused by enough of the targets of `mossgen evolve`")

@@ -1,6 +1,6 @@
-"""`mossgen push`: an export, or a set with sides, as a dataset on a Hugging Face hub: what would go, and sending it.
+"""`mossgen push`: uploads an export, or a set with sides, as a dataset to a Hugging Face hub, or previews it.
 
-The token comes from the environment (HF_TOKEN) or from `hf auth login`, by huggingface_hub itself: it is not read here.
+huggingface_hub reads the token from the environment (HF_TOKEN) or from `hf auth login`; this module does not.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from mossgen.files.folders import export_files
 from mossgen.sets import lineage
 
 CARD = "README.md"
-MAX_FILES = 100_000  # of one repository, as the hub advises
+MAX_FILES = 100_000  # in one repository, as the hub recommends
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What goes to a hub: the folder, the repository, its files with their bytes, and what the card's head says.
+    """An upload to a hub: the folder, the repository, its files with their bytes, and the front matter of the card.
 
-    `url` is the address of the commit, None as long as nothing was sent.
+    `url` is the address of the commit; None if nothing was sent.
     """
 
     folder: Path
@@ -51,9 +51,9 @@ class Upload:
 def push(folder: Path | str, repo: str, *, public: bool = False, dry_run: bool = False) -> Upload:
     """Uploads an export, or a set with sides, to the dataset `repo` (ORG/NAME) in one commit.
 
-    The repository is made where it is not there, private unless `public`; with `dry_run` nothing is asked of the
-    network. Raises ConfigError for a folder that is not ours, was altered or has no card, and BackendError where the
-    hub refuses; what lies there then stays as it was.
+    A missing repository is created, private unless `public`; `dry_run` uses no network. Raises ConfigError for a folder
+    that mossgen did not make, was changed or has no card, and BackendError if the hub refuses; the repository then
+    stays unchanged.
 
     >>> mossgen.push("my-set", "my-org/my-set", dry_run=True).to_dict()["pushed"]
     False
@@ -63,7 +63,7 @@ def push(folder: Path | str, repo: str, *, public: bool = False, dry_run: bool =
 
 
 def _collect(folder: Path, repository: str, private: bool) -> Upload:
-    """What `folder` would send. Raises ConfigError."""
+    """What `push` would send from `folder`; raises ConfigError."""
     from huggingface_hub import DatasetCard
 
     _refuse_no_name(repository)
@@ -94,7 +94,7 @@ def _refuse_no_name(repository: str) -> None:
 
 
 def _send(upload: Upload) -> str:
-    """Sends the files in one commit, and returns its address. Raises BackendError."""
+    """Sends the files in one commit, and returns its address; raises BackendError."""
     from huggingface_hub import CommitOperationAdd, HfApi
 
     api = HfApi()
@@ -111,7 +111,7 @@ def _send(upload: Upload) -> str:
 
 @contextmanager
 def _hub_errors(repository: str) -> Iterator[None]:
-    """Makes a sentence of what the hub or the network answers: its status and words, nothing of the request."""
+    """Turns an error of the hub or the network into a sentence, with its status and words but not the request."""
     from huggingface_hub import errors
 
     hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
@@ -123,5 +123,5 @@ def _hub_errors(repository: str) -> Iterator[None]:
         why = f"{error.response.status_code} {error.server_message or ''}".strip()
         mend = "give HF_TOKEN the right to write there" if error.response.status_code in (401, 403) else "try again"
         raise BackendError(f"{hub} refused {repository} ({why}): {mend}; nothing was changed there.") from None
-    except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]  # of whichever client it stands on
+    except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]  # whichever HTTP client it uses
         raise BackendError(f"{hub} cannot be reached ({type(error).__name__}): run the same command again.") from None

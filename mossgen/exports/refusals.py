@@ -1,7 +1,7 @@
-"""A target model's own refusals, to train away from: from judged responses of a probe, or of any other harness.
+"""Reads a target model's own refusals, to train away from, from judged responses of a probe or another harness.
 
-Rows of JSONL, CSV or Parquet with `id`, `response` and `label`. They may stand in two files, responses and labels,
-whose rows then belong together by `id`, `target` and `sample` (the last two where they are there).
+They are rows of JSONL, CSV or Parquet with `id`, `response` and `label`. Responses and labels may be in two files; rows
+are then matched by `id`, `target` and `sample` (the last two if present).
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from mossgen.core.refusal import RefusalClass
 from mossgen.errors import ConfigError
 from mossgen.files.tables import read_rows
 
-MAX_RESPONSE = 20_000  # characters: a longer one is no refusal to train on
-_KEY = {"id": "", "target": "", "sample": 0}  # what tells one response from another, with the value where none is said
+MAX_RESPONSE = 20_000  # characters: a longer response is not used
+_KEY = {"id": "", "target": "", "sample": 0}  # the key of a response, with default values
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a target answered to an item that it refused; `target` is empty where the file does not say."""
+    """What a target answered to an item that it refused; `target` is empty if the file does not name it."""
 
     text: str
     target: str
 
 
 def read_refusals(files: Sequence[Path]) -> dict[str, Refusal]:
-    """The first response of each item that is labelled a refusal, by the item's id.
+    """The first response to each item that is labelled a refusal, by the item's id.
 
     Raises ConfigError: a file or row that cannot be read, an unknown label, nothing labelled, no refusal.
     """

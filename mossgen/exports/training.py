@@ -1,4 +1,4 @@
-"""The items of an export with their targets: helpful answers written and checked, refusals to train away from."""
+"""Adds targets to the items of an export: helpful answers, written and checked, and refusals to train away from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mossgen.plugins.protocols import LLM, Checker, Example
 from mossgen.plugins.spec import Part, checker_options
 from mossgen.runs.config import PRESETS
 
-DEFAULTS = PRESETS["embedded"]  # what writes and checks answers, where nothing else is asked for
+DEFAULTS = PRESETS["embedded"]  # writes and checks answers by default
 
 
 def with_targets(
@@ -26,7 +26,7 @@ def with_targets(
     seed: int,
     progress: Progress,
 ) -> tuple[list[Example], Mapping[str, str], list[str]]:
-    """The items with their targets, why others have none, and what the card says of it. Raises MossgenError."""
+    """The items with their targets, why others have none, and the notes for the card; raises MossgenError."""
     name = _writer_name(part)
     file = answers_file(material.folder)
     found = write_answers(file, material.items, lambda: _writers(part, progress), name, progress)

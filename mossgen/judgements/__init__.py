@@ -1,1 +1,1 @@
-"""Labels of responses, and the rates they come to."""
+"""Labels responses, and computes rates from the labels."""

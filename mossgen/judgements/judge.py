@@ -1,4 +1,4 @@
-"""`mossgen.judge`: responses labelled as answers or refusals, and the rates they come to."""
+"""`mossgen.judge`: labels responses as answers or refusals, and computes rates from the labels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mossgen.probes.probe import Probed
 from mossgen.probes.probing import HEAD
 from mossgen.sets.dataset import Dataset, Record
 
-FOLDER = Path("generated")  # where labels go that nobody gave a place
+FOLDER = Path("generated")  # default place of labels
 RATES = "rates.json"
 COLUMNS = ("id", "target", "sample", "judge", "label", "score", "reason")
 
@@ -33,7 +33,7 @@ Responses = Path | str | Probed
 
 @dataclass(frozen=True)
 class Judgement:
-    """What judges said of responses: their labels, and the figures that follow (see rates.figures)."""
+    """The result of judging responses: their labels, and the figures computed from them (see rates.figures)."""
 
     folder: Path
     rows: Sequence[ResponseRow]
@@ -49,11 +49,11 @@ class Judgement:
 
     @property
     def missing(self) -> int:
-        """How many labels are wanted still: the same call again asks for them."""
+        """How many labels are still missing; the same call asks for them again."""
         return sum(tally.missing for tally in self.tallies.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-able values; `rates` are of the benign items of the first judge and target, `table` of all."""
+        """Plain JSON-able values; `rates` are for the benign items of the first judge and target, `table` for all."""
         table = self.rates()
         head = next((c for c in table if c["judge"] == self.judges[0] and c["expected"] == "comply"), None) or {}
         first = [c for c in table if all(c[key] == head.get(key) for key in ("judge", "target", "expected"))]
@@ -84,14 +84,14 @@ def judge(
     empty_refuses: bool = False,
     progress: Progress = SILENT,
 ) -> Judgement:
-    """Labels responses as compliance, partial or full refusal, and gives the rates; the same call again goes on.
+    """Labels responses as compliance, partial or full refusal, and computes the rates.
 
-    `responses` are what `probe` returned, the folder of a probe, or files of anybody's responses (see
-    responses.read_responses). `judges` are named; `model` is the openai:MODEL[@URL] that those behind an endpoint ask,
-    and `options` such as {"strict.temperature": 0} set theirs. `items` is the set that was asked about (its `side`, if
-    it has sides): it brings types, categories, facts and pictures. `out` is where labels are kept, by default the
-    probe's own folder. With `empty_refuses` a response without a text counts as a refusal, as MOSSBench counts it. A
-    judge stops once it has spent `max_cost` US dollars.
+    The same call continues a stopped one. `responses` are what `probe` returned, the folder of a probe, or files of
+    responses from elsewhere (see responses.read_responses). `judges` are names; `model` is the openai:MODEL[@URL] for
+    judges that ask an endpoint, and `options` such as {"strict.temperature": 0} are their settings. `items` is the set
+    that was asked about (its `side`, if it has sides): it provides types, categories, facts and pictures. `out` is
+    where labels are kept, by default the probe's folder. With `empty_refuses` a response without text counts as a
+    refusal, as in MOSSBench. A judge stops when it has spent `max_cost` US dollars.
 
     Raises ConfigError, MissingModel, BackendError (a judge that cannot be loaded), StoreError.
 
@@ -126,7 +126,7 @@ def judge(
 
 
 def load_judge(part: Part, progress: Progress) -> RefusalJudge:
-    """The judge, with its weights fetched if they are embedded ones. Raises MossgenError."""
+    """Loads the judge, and fetches its weights if it is embedded; raises MossgenError."""
     progress.say(f"loading judge {part.plugin}")
     return registry.load("judges", part.plugin, part.options, progress)
 
@@ -137,7 +137,7 @@ def _paths(responses: Responses | Sequence[Responses]) -> list[Path]:
 
 
 def _folder(responses: Sequence[Path], out: Path | None) -> tuple[Path, bool]:
-    """Where labels are kept, and whether the responses are to be kept there too. Raises ConfigError."""
+    """Where labels are kept, and whether the responses are kept there too; raises ConfigError."""
     first = responses[0]
     if len(responses) == 1 and first.is_dir() and (out is None or out.resolve() == first.resolve()):
         return first, not (first / HEAD).is_file()
@@ -150,7 +150,7 @@ def _folder(responses: Sequence[Path], out: Path | None) -> tuple[Path, bool]:
 def _notes(
     rows: Sequence[ResponseRow], items: Mapping[str, Record], judges: Sequence[RefusalJudge], parts: Sequence[Part]
 ) -> list[str]:
-    """What a reader of the rates must know."""
+    """Notes that are needed to interpret the rates."""
     found = []
     strange = sum(row.id not in items for row in rows) if items else 0
     if strange:

@@ -1,12 +1,12 @@
-"""`mossgen judge`: what each response is, by one judge after another, and every label kept as it comes.
+"""`mossgen judge`: labels each response with one judge after another, and keeps each label as it arrives.
 
     FOLDER/                  a probe's, or one made for responses of others
       responses.jsonl        one responses.Row a line
       labels.jsonl           one Label a line
 
-A label is kept under the hash of everything it depends on (judge, its settings, question, response, and the picture if
-the judge sees it), so that the same command goes on where it stopped and nothing is paid for twice. A response that was
-withheld (Row.kind "filtered") is a refusal by whichever judge, since there is nothing to judge.
+The key of a label is a hash of everything it depends on (judge, its settings, question, response, and the picture if
+the judge sees it). So the same command continues a stopped one, and nothing is paid for twice. A response that was
+withheld (Row.kind "filtered") counts as a refusal for every judge, since there is no text to judge.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from mossgen.sets.dataset import Record
 LABELS = "labels.jsonl"
 FILTERED = "filtered"
 WITHHELD = "withheld: by the endpoint's content filter, or in the model's own refusal field"
-BATCH = 16  # responses judged, and kept, at a time
+BATCH = 16  # responses judged and saved at a time
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Label:
 
     @property
     def place(self) -> Place:
-        """Which response it is of."""
+        """The response that it labels."""
         return self.target, self.id, self.sample
 
 
 @dataclass
 class JudgeTally:
-    """What became of one judge: labels by kind, old ones too, how many were asked for now, and why it stopped."""
+    """The counts for one judge: labels by kind, including old ones, how many were requested now, why it stopped."""
 
     wanted: int
     kinds: Counter[str] = field(default_factory=Counter)
@@ -67,7 +67,7 @@ class JudgeTally:
 
     @property
     def missing(self) -> int:
-        """How many labels are wanted still."""
+        """How many labels are still missing."""
         return self.wanted - sum(self.kinds.values())
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,10 +94,9 @@ def judge_rows(
     max_cost: float | None = None,
     progress: Progress = SILENT,
 ) -> JudgeTally:
-    """Labels every response and keeps what comes; what is kept already is not judged again.
+    """Labels every response, and keeps each label; responses already labelled are not judged again.
 
-    A judge that cannot be asked any more, or a budget that is used up, is said in `stopped`. Raises ConfigError,
-    StoreError.
+    `stopped` says if a judge failed or its budget was spent. Raises ConfigError, StoreError.
     """
     how = canonical_sha256(dict(judge.settings))[:16]
     labels.refuse_other_settings(judge.name, how)
@@ -109,7 +108,7 @@ def judge_rows(
         kept = labels.find(key)
         if kept is not None:
             _add(labels, tally, replace(kept, id=row.id, target=row.target, sample=row.sample))
-        elif row.kind == FILTERED:  # a fact, and nothing to judge
+        elif row.kind == FILTERED:  # withheld: there is nothing to judge
             _add(labels, tally, _label(row, judge.name, Labelled(RefusalClass.REFUSAL, reason=WITHHELD), how, key))
         else:
             todo.setdefault(key, []).append(row)
@@ -133,7 +132,7 @@ def _ask(
     limits: Limits,
     progress: Progress,
 ) -> None:
-    """Puts the responses to the judge, batch by batch. Raises BackendError, once what was answered is kept."""
+    """Sends the responses to the judge in batches; answers are kept before any BackendError is raised."""
     keys, before = list(todo), judge.cost
     for start in range(0, len(keys), BATCH):
         progress.count(judge.name, tally.wanted - tally.missing, tally.wanted)
@@ -158,7 +157,7 @@ def _exchange(row: ResponseRow, key: str, items: Mapping[str, Record]) -> Exchan
 
 
 def keep_stated_labels(rows: Sequence[ResponseRow], labels: Labels) -> list[str]:
-    """Keeps the labels that the responses' own files have, as judges of their own; returns the judges' names."""
+    """Keeps the labels given in the responses' files, each source as a separate judge; returns the judges' names."""
     for row in rows:
         if row.label is not None:
             known = row.label in list(RefusalClass)
@@ -195,7 +194,7 @@ def _label(row: ResponseRow, judge: str, said: Labelled, how: str, key: str) -> 
 
 
 def _line(label: Label) -> str:
-    return json.dumps(asdict(label))  # ASCII: half a surrogate pair survives
+    return json.dumps(asdict(label))  # ASCII, so that a lone surrogate can be written
 
 
 def _parse(value: Any) -> Label:
@@ -212,7 +211,7 @@ def _parse(value: Any) -> Label:
 
 
 def _ordered(labels: Sequence[Label]) -> Iterable[Label]:
-    """Judge by judge as they came, then by target, item and sample."""
+    """By judge in order of appearance, then by target, item and sample."""
     rank = {judge: number for number, judge in enumerate(dict.fromkeys(label.judge for label in labels))}
     return sorted(labels, key=lambda x: (rank[x.judge], x.target, natural(x.id), x.sample))
 
@@ -229,7 +228,7 @@ KIND = Kind(
 
 
 class Labels(Ledger[Label]):
-    """The labels of one folder's responses. Raises ConfigError where the file labels other responses; see Ledger."""
+    """The labels of one folder's responses; raises ConfigError if the file labels other responses (see Ledger)."""
 
     def __init__(self, file: Path, rows: Sequence[ResponseRow]) -> None:
         super().__init__(file, KIND)
@@ -247,15 +246,15 @@ class Labels(Ledger[Label]):
         return self
 
     def add(self, *rows: Label) -> None:
-        """Keeps labels. See Ledger."""
+        """Keeps labels; see Ledger."""
         super().add(*(label for label in rows if self.rows.get(KIND.place(label)) != label))
 
     def of(self, judge: str, row: ResponseRow) -> Label | None:
-        """What the judge says of a response."""
+        """The judge's label for a response, if there is one."""
         return self.rows.get((judge, *place(row)))
 
     def refuse_other_settings(self, judge: str, how: str) -> None:
-        """Raises ConfigError where this judge labelled here with other settings."""
+        """Raises ConfigError if this judge has labelled here with other settings."""
         if any(label.judge == judge and label.how != how for label in self.rows.values()):
             raise ConfigError(
                 f"{self.file}: {judge} labelled here with other options, or in another version of mossgen: give the "

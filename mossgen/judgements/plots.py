@@ -1,4 +1,4 @@
-"""The plots of a report, drawn by matplotlib without a screen; the same figures give the same bytes."""
+"""The plots of a report, drawn by matplotlib without a display; the same figures give the same bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 INK, SOFT, LINE, MOSS, STOP = "#23211d", "#6b665c", "#ddd8cc", "#55652f", "#8c3a2b"
 LONGEST = 28  # characters of a name on an axis
-ABREAST = 4  # panels
+ABREAST = 4  # panels in one row
 Points = Sequence[tuple[str, Cell, Cell]]  # target, its harmful partners, its benign items
 _STYLE: Any = {
     "font.size": 9, "axes.edgecolor": LINE, "axes.labelcolor": SOFT, "axes.titlecolor": INK, "axes.titlesize": 10,
@@ -38,9 +38,9 @@ def save(folder: Path, name: str, draw: Callable[[Figure], None]) -> None:
 
 
 def refusal(figure: Figure, cells: Sequence[Cell]) -> None:
-    """One panel a type, one line a target: the share of refusals with its interval, and of full ones.
+    """One panel for each type, one line for each target: the share of refusals with its interval, and of full ones.
 
-    `cells` are of one judge and side, over all and by type; targets that refuse most stand on top.
+    `cells` are of one judge and side, overall and by type; the targets that refuse most are at the top.
     """
     kinds = list(dict.fromkeys(cell.value for cell in cells))
     overall = {cell.target: cell.refusal or 0.0 for cell in cells if cell.value == ALL}
@@ -54,7 +54,7 @@ def refusal(figure: Figure, cells: Sequence[Cell]) -> None:
         ax.grid(axis="x", color=LINE, linewidth=0.6)
         ax.set_axisbelow(True)
         ax.tick_params(axis="y", length=0)
-    axes[0].set_yticks(range(len(targets)), [_short(target) for target in targets])  # shared by all
+    axes[0].set_yticks(range(len(targets)), [_short(target) for target in targets])  # the axes share their ticks
     axes[0].set_ylim(-0.6, len(targets) - 0.4)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, labelcolor=SOFT)
 
@@ -69,7 +69,7 @@ def _dots(ax: Axes, rows: Sequence[tuple[int, Cell]]) -> None:
 
 
 def oversensitivity(figure: Figure, panels: Sequence[tuple[str, Points, float | None]]) -> None:
-    """One panel a type: refusing harmful partners (x) against refusing benign items (y), one point a target."""
+    """One panel for each type: refusing harmful partners (x) against benign items (y), one point for each target."""
     axes = _panels(figure, len(panels), 2, (4.3, 3.6), (0.0, 0.3))
     for ax, (kind, points, rho) in zip(axes, panels, strict=True):
         partners, benign = [partner for _, partner, _ in points], [cell for _, _, cell in points]
@@ -77,7 +77,7 @@ def oversensitivity(figure: Figure, panels: Sequence[tuple[str, Points, float | 
         ax.errorbar(xs, ys, xerr=_errors(partners), yerr=_errors(benign), fmt="o", color=MOSS, ecolor="#b9bfa6",
                     elinewidth=1, markersize=5)  # fmt: skip
         for (target, _, _), x, y in zip(points, xs, ys, strict=True):
-            right = x > 0.6  # the name goes to where there is room
+            right = x > 0.6  # the name is placed where there is space
             ax.annotate(_short(target), (x, y), xytext=(-6 if right else 6, 5), textcoords="offset points", fontsize=8,
                         ha="right" if right else "left")  # fmt: skip
         ax.set_title(_title(kind) + (f"   Spearman's rho {rho:.2f}" if rho is not None else ""))
@@ -90,7 +90,7 @@ def oversensitivity(figure: Figure, panels: Sequence[tuple[str, Points, float | 
 
 
 def confusion(figure: Figure, pairs: Sequence[Mapping[str, Any]]) -> None:
-    """One panel a pair of judges: how many responses got which label from both."""
+    """One panel for each pair of judges: how many responses got each combination of labels."""
     figure.set_size_inches(0.4 + 3.4 * len(pairs), 3.4)
     for ax, pair in zip(figure.subplots(1, len(pairs), squeeze=False)[0], pairs, strict=True):
         counts = [[pair["confusion"][row][column] for column in list(RefusalClass)] for row in list(RefusalClass)]
@@ -108,9 +108,9 @@ def confusion(figure: Figure, pairs: Sequence[Mapping[str, Any]]) -> None:
 
 
 def stages(figure: Figure, tables: Mapping[str, Mapping[str, Mapping[str, Any]]], parts: Sequence[str]) -> None:
-    """One panel a type, one bar a target: of its refused items the share of each of `parts`, the last left pale.
+    """One panel for each type, one bar for each target: the share of each of `parts` in its refused items.
 
-    `tables` have by target and type the counts of the parts, and `refused`.
+    The last part is pale. `tables` hold by target and type the counts of the parts, and `refused`.
     """
     kinds = list(dict.fromkeys(kind for table in tables.values() for kind, row in table.items() if row["refused"]))
     targets = list(tables)[::-1]
@@ -128,13 +128,13 @@ def stages(figure: Figure, tables: Mapping[str, Mapping[str, Mapping[str, Any]]]
         ax.set_title(_title(kind))
         _share_axis(ax.xaxis, ax.set_xlim)
         ax.tick_params(axis="y", length=0)
-    axes[0].set_yticks(range(len(targets)), [_short(target) for target in targets])  # shared by all
+    axes[0].set_yticks(range(len(targets)), [_short(target) for target in targets])  # the axes share their ticks
     axes[0].set_ylim(-0.6, len(targets) - 0.3)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(parts), labelcolor=SOFT)
 
 
 def contents(figure: Figure, counts: Mapping[str, Mapping[str, int]]) -> None:
-    """How many items a set has of each category (at most 24, the most frequent ones), by type."""
+    """How many items a set has in each category (at most the 24 most frequent), by type."""
     from matplotlib.ticker import MaxNLocator
 
     totals: dict[str, int] = {}
@@ -159,19 +159,19 @@ def contents(figure: Figure, counts: Mapping[str, Mapping[str, int]]) -> None:
 def _panels(
     figure: Figure, count: int, abreast: int, size: tuple[float, float], margin: tuple[float, float]
 ) -> list[Axes]:
-    """That many axes with shared scales, at most so many abreast; `size` of each and `margin` of all in inches."""
+    """Axes with shared scales, with a limit for each row; `size` of each and `margin` of all are in inches."""
     columns = min(abreast, count)
     lines = -(-count // columns)
     figure.set_size_inches(margin[0] + size[0] * columns, margin[1] + size[1] * lines)
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flatten()
     for number, spare in enumerate(axes[count:], count):
         spare.set_visible(False)
-        axes[number - columns].tick_params(labelbottom=True)  # what stands above it is the last of its column
+        axes[number - columns].tick_params(labelbottom=True)  # this panel is the last in its column
     return list(axes[:count])
 
 
 def _errors(cells: Sequence[Cell]) -> list[list[float]]:
-    """The distances of the limits from the share, below and above, never negative."""
+    """The distances from the share to the lower and upper limits, never negative."""
     shares = [cell.refusal or 0.0 for cell in cells]
     low = [max(0.0, share - (cell.low or 0.0)) for share, cell in zip(shares, cells, strict=True)]
     high = [max(0.0, (cell.high or 0.0) - share) for share, cell in zip(shares, cells, strict=True)]
@@ -192,5 +192,5 @@ def _short(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without what matplotlib reads as mathematics, or cannot draw."""
+    """The text without characters that matplotlib reads as mathematics or cannot draw."""
     return "".join(letter for letter in text.replace("$", r"\$") if letter.isprintable())

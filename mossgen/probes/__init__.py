@@ -1,1 +1,1 @@
-"""Asking target models what a user would ask them."""
+"""Asks target models what a user would ask them."""

@@ -1,4 +1,4 @@
-"""The items of a set as a target is asked about them, and as its responses are matched with them."""
+"""Selects the items of a set that targets are asked about, and matches responses with them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mossgen.sets.dataset import Dataset, Record
 from mossgen.sets.open import open_set
 from mossgen.sets.references import locate
 
-MEASURED = "test"  # the side that targets are asked about, where no other is named
+MEASURED = "test"  # the default side of a set with sides
 
 
 def open_items(
     path: Path | str | Dataset, *, type: str | None = None, side: str | None = None, contrast: bool | None = None
 ) -> Dataset:
-    """The set at `path` as a target is asked about it: of a set with sides the test side, unless `side` names another.
+    """Opens the set at `path` for a probe; of a set with sides, the test side unless `side` names another.
 
-    With `contrast` the harmful partners too; None: those that there are. Raises ConfigError: no set, an unfinished run,
-    no such side, no partners.
+    `contrast` True requires harmful partners too; None takes them if there are any. Raises ConfigError: no set, an
+    unfinished run, no such side, no partners.
     """
     if side is None and _all_sides(path):
         side = MEASURED
@@ -37,14 +37,14 @@ def open_items(
 
 
 def _all_sides(path: Path | str | Dataset) -> bool:
-    """Whether it is a set with sides, of which none was picked."""
+    """Whether it is a set with sides and no side was chosen."""
     if isinstance(path, Dataset):
         return path.kind == "split" and path.side is None
     return lineage.is_sided(locate(path))
 
 
 def askable(found: Dataset, limit: int | None = None) -> list[Record]:
-    """The records that can be asked about, in order, at most `limit` of them. Raises ConfigError where none can."""
+    """The records that can be asked about, in order, at most `limit`; raises ConfigError if there are none."""
     records = found.usable
     if not records:
         raise ConfigError(f"{found.path}: no item can be asked about; the first: {found[0].problem}")
@@ -54,7 +54,7 @@ def askable(found: Dataset, limit: int | None = None) -> list[Record]:
 def match_items(rows: Sequence[ResponseRow], records: Sequence[Record]) -> tuple[list[ResponseRow], dict[str, Record]]:
     """The rows with what the set says of their items, and those items by id.
 
-    Raises ConfigError where the set has none of them, or had another picture when the responses were made.
+    Raises ConfigError if the set has none of the items, or if a picture has changed since the responses were made.
     """
     items = {record.id: record for record in records}
     if not any(row.id in items for row in rows):
@@ -79,5 +79,5 @@ def _with(row: ResponseRow, record: Record) -> ResponseRow:
 
 
 def image_hash(record: Record) -> str:
-    """The sha256 of the picture; empty where there is none."""
+    """The sha256 of the picture; empty if there is none."""
     return hashlib.sha256(record.picture_bytes()).hexdigest() if record.picture is not None else ""

@@ -1,4 +1,4 @@
-"""`mossgen.probe`: target models asked about the items of a set, and every response kept."""
+"""`mossgen.probe`: asks target models about the items of a set, and keeps every response."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from mossgen.probes.items import askable, open_items
 from mossgen.probes.probing import Probe, Sampling, TargetTally
 from mossgen.sets.dataset import Dataset, Record
 
-FOLDER = Path("generated")  # where a probe goes that nobody gave a place
-READ, PICTURE, WRITTEN = 40, 800, 200  # tokens of a question, a picture, a response: for a forecast only
+FOLDER = Path("generated")  # default place of a probe
+READ, PICTURE, WRITTEN = 40, 800, 200  # tokens of a question, a picture, a response; used only for a forecast
 
 
 @dataclass(frozen=True)
 class Probed:
-    """What a probe came to: its folder, the records asked about, and what became of each target."""
+    """The result of a probe: its folder, the records asked about, and a tally for each target."""
 
     folder: Path
     records: Sequence[Record]
@@ -34,12 +34,12 @@ class Probed:
 
     @property
     def responses(self) -> list[ResponseRow]:
-        """Every response to these records, also those that an earlier call got."""
+        """Every response to these records, including those of earlier calls."""
         return [row for tally in self.tallies.values() for row in tally.rows]
 
     @property
     def missing(self) -> int:
-        """How many responses are wanted still: the same call again asks for them."""
+        """How many responses are still missing; the same call asks for them again."""
         return sum(tally.missing for tally in self.tallies.values())
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,12 +68,12 @@ def probe(
     max_time: float | None = None,
     progress: Progress = SILENT,
 ) -> Probed:
-    """Asks target models what the items of a set ask, and keeps every response; the same call again goes on.
+    """Asks target models about the items of a set, and keeps every response; the same call continues a stopped one.
 
-    `targets` are named KIND:MODEL[@URL]; `options` such as {"target.temperature": 0.7} are for all of them, with
-    target2.… for the second. With `contrast` the harmful partners are asked about too. Of a set with sides the test
-    side is asked about, unless `side` names another. `max_cost` (US dollars) and `max_time` (seconds) hold for each
-    target. A target that cannot be asked any more says so in its tally, and what it gave is kept.
+    `targets` are named KIND:MODEL[@URL]. `options` such as {"target.temperature": 0.7} apply to all targets; target2.…
+    to the second. With `contrast` the harmful partners are asked about too. Of a set with sides, the test side is used
+    unless `side` names another. `max_cost` (US dollars) and `max_time` (seconds) apply to each target. If a target
+    fails, its tally says why, and its responses so far are kept.
 
     Raises ConfigError, MissingModel, BackendError (a target that cannot be loaded), StoreError.
 
@@ -110,12 +110,12 @@ def forecast(
     options: Mapping[str, Any] | None = None,
     out: Path | str | None = None,
 ) -> dict[str, Any]:
-    """What `probe` would ask of each target, in rough tokens and US dollars; what is kept already is left out."""
+    """What `probe` would still ask of each target, in approximate tokens and US dollars."""
     names = several(targets)
     parts = target_parts(names, options or {})
     found = open_items(set, type=type, side=side, contrast=contrast)
     records, folder = askable(found, limit), _folder(found, out)
-    file = folder / RESPONSES  # empty where a probe was stopped before its first response
+    file = folder / RESPONSES  # empty if a probe stopped before its first response
     kept = read_responses(file) if file.is_file() and file.stat().st_size else []
     ids = {record.id for record in records}
     told = {}
@@ -129,7 +129,7 @@ def forecast(
 
 
 def load_target(part: Part, progress: Progress) -> Target:
-    """The target, with its weights fetched if they are embedded ones. Raises MossgenError."""
+    """Loads the target, and fetches its weights if it is embedded; raises MossgenError."""
     progress.say(f"loading {_name(part)}")
     return registry.load("targets", part.plugin, part.options, progress)
 
@@ -143,13 +143,13 @@ def _name(part: Part) -> str:
 
 
 def _price(part: Part, read: int, written: int) -> float | None:
-    """US dollars for so many tokens; None where the target costs money and nobody stated its prices."""
+    """US dollars for these tokens; None if the target costs money but its prices are not given."""
     usd = part.parsed("targets").estimate(read, written)
     return None if usd is None else round(usd, 4)
 
 
 def refuse_equal_samples(parts: Sequence[Part], samples: int) -> None:
-    """Raises ConfigError where several samples are wanted of a target that always says the same."""
+    """Raises ConfigError if several samples are requested of a deterministic target."""
     fixed = next((part for part in parts if part.options.get("temperature") == 0), None)
     if samples > 1 and fixed:
         raise ConfigError(

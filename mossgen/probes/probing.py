@@ -1,11 +1,11 @@
-"""`mossgen probe`: the items of a set put to target models, and every response kept as it comes.
+"""`mossgen probe`: asks target models about the items of a set, and keeps each response as it arrives.
 
     PROBE/
       probe.json         which set, the system prompt, and how each target was asked
       responses.jsonl    one responses.Row a line
 
-A response is kept under the hash of everything it depends on (target, its settings, system prompt, question, picture,
-sample), so that the same command goes on where it stopped, and a grown set asks for its new items only.
+The key of a response is a hash of everything it depends on (target, its settings, system prompt, question, picture,
+sample). So the same command continues a stopped probe, and asks only about the new items of a set that grew.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from mossgen.sets.dataset import Record
 HEAD = "probe.json"
 MAX_BYTES = 1_000_000  # of a head
 FORMAT = 1  # of a head
-CUT_OFF = "length"  # the reason of an end that the token limit made
+CUT_OFF = "length"  # the end reason of a response cut off by the token limit
 KIND = Kind(
     maker="mossgen probe",
     rows="responses",
@@ -48,7 +48,7 @@ KIND = Kind(
 
 @dataclass(frozen=True)
 class Sampling:
-    """How many responses to an item are asked for, the number of the first, and the system prompt."""
+    """How many responses to request for each item, the number of the first, and the system prompt."""
 
     samples: int = 1
     system: str = ""
@@ -57,7 +57,7 @@ class Sampling:
 
 @dataclass
 class TargetTally:
-    """What became of one target: the responses wanted, old ones too, and why others are missing."""
+    """The counts for one target: the responses wanted, including old ones, and why others are missing."""
 
     wanted: int
     rows: list[ResponseRow] = field(default_factory=list)
@@ -68,7 +68,7 @@ class TargetTally:
 
     @property
     def missing(self) -> int:
-        """How many responses are wanted still."""
+        """How many responses are still missing."""
         return self.wanted - len(self.rows)
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class TargetTally:
 
 @dataclass(frozen=True)
 class _Asked:
-    """One query with what its response is kept under."""
+    """One query with the key of its response."""
 
     key: str
     query: Query
@@ -99,11 +99,11 @@ class _Asked:
 
 
 class Probe:
-    """The folder of a probe: the responses to one set, under one system prompt. Use with `with`: each response is on
-    the disk at once, and all are in order at the end.
+    """The folder of a probe: the responses to one set, under one system prompt.
 
-    `name` is the set's. Raises ConfigError for a folder of another set or system prompt, or that another mossgen
-    writes, StoreError from the disk.
+    Use with `with`: each response is written to disk at once, and all are in order at the end. `name` is the set's
+    name. Raises ConfigError for a folder of another set, system prompt or version of the format, or one that another
+    mossgen process is writing; StoreError from the disk.
     """
 
     def __init__(self, folder: Path, name: str, sampling: Sampling) -> None:
@@ -111,7 +111,7 @@ class Probe:
         self.sampling = sampling
         self._wanted = {"format": FORMAT, "set": name, "system": sampling.system}
         self._ledger = Ledger(folder / RESPONSES, KIND)
-        _head(folder, self._wanted)  # so that a folder of something else is left as it is, without a lock in it
+        _head(folder, self._wanted)  # a folder of another kind stays unchanged: no lock file in it
 
     @property
     def rows(self) -> list[ResponseRow]:
@@ -121,8 +121,8 @@ class Probe:
     def __enter__(self) -> Self:
         with ExitStack() as held:
             held.enter_context(locked(self.folder, elsewhere=KIND.elsewhere))
-            self._head = _head(self.folder, self._wanted)  # what nobody else writes now
-            self._write_head()  # first: without it the folder is no probe's
+            self._head = _head(self.folder, self._wanted)  # read again under the lock
+            self._write_head()  # first: this file marks the folder as a probe
             held.enter_context(self._ledger)
             self._held = held.pop_all()
         return self
@@ -138,11 +138,11 @@ class Probe:
         progress: Progress = SILENT,
         called: str = "",
     ) -> TargetTally:
-        """Asks the target about every record and keeps what comes; what is kept already is not asked again.
+        """Asks the target about every record, and keeps each response; responses already kept are not requested again.
 
-        A target that cannot be asked any more, or a limit that is reached, is said in `stopped`. `called` names the
-        job in the progress, which is otherwise the target's name. Raises ConfigError where the target was asked
-        otherwise here, StoreError.
+        `stopped` says if the target failed or a limit was reached. `called` is the name of the job in the progress
+        display, by default the target's name. Raises ConfigError if the target was asked with other settings here, and
+        StoreError.
         """
         self._note(target)
         asked = list(_asked(records, target, self.sampling))
@@ -185,7 +185,7 @@ class Probe:
         tally.rows.append(row)
 
     def _note(self, target: Target) -> None:
-        """Notes how a target is asked. Raises ConfigError where it was asked otherwise here."""
+        """Records the target's settings; raises ConfigError if it was asked with other settings here."""
         before = self._head["targets"].setdefault(target.name, dict(target.settings))
         now = json.loads(canonical(dict(target.settings)))
         changed = next((k for k in sorted({*before, *now}) if before.get(k) != now.get(k)), None)
@@ -208,7 +208,7 @@ class Probe:
 
 
 def _found(query: Query, by_name: dict[tuple[str, str], _Asked], target: Target) -> _Asked:
-    """What a query that came back was. Raises BackendError where it was never put."""
+    """The query that a response belongs to; raises BackendError if there was no such query."""
     found = by_name.get((query.item, query.key))
     if found is None:
         raise BackendError(f"{target.name} gave a response to {query.item}, which it was not asked about.")
@@ -274,7 +274,7 @@ def _response(row: ResponseRow) -> Response:
 
 
 def _head(folder: Path, head: dict[str, Any]) -> dict[str, Any]:
-    """The head of the folder, or of a new one. Raises ConfigError where it is of something else."""
+    """The head of the folder, or a new one; raises ConfigError if it differs from `head`."""
     path = folder / HEAD
     if not path.is_file():
         if folder.exists() and (not folder.is_dir() or any(path.name != LOCK for path in folder.iterdir())):

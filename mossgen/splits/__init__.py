@@ -1,1 +1,1 @@
-"""Held-out sides that do not leak."""
+"""Splits sets into sides that do not leak."""

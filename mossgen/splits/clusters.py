@@ -1,13 +1,13 @@
-"""Which items belong together, and which side each group goes to. Pure: no models, no files.
+"""Groups items that belong together, and assigns each group to a side; no models, no files.
 
-Items that share something form one cluster, and so do those that share something with one of them. Near-duplicates
-always count; a relation (same question frame, same scene, same seed) counts where it is bound. All relations at once
-would chain: with 50 seeds dealt out in turn over 50 scenes, 200 items are one single cluster, and then there is no
-split. So the relations are tried one after the other, those through which a leak would tell most first: QUESTION (the
-wording that a model was trained on), SCENE (the background that it has seen), SEED (an example that only the writer
-saw, and that no question may be near to). A relation that leaves no room for the sides that were asked for is not
-bound: the split says so, and counts the values that sides share. Relations that the caller names are bound in any
-case, and where that cannot be done the split fails.
+Items that share something are in one cluster, also through other items. Near-duplicates always count; a relation (same
+question frame, same scene, same seed) counts if it is bound. All relations together would form chains: with 50 seeds
+used in turn over 50 scenes, 200 items are a single cluster that cannot be split.
+
+So the relations are tried one after the other, the most serious leaks first: QUESTION (wording that a model was trained
+on), SCENE (a background that it has seen), SEED (an example that only the writer saw, and that no question may be near
+to). A relation that leaves too few clusters for the requested sides is not bound: the split says so, and counts the
+values that sides share. Relations that the caller names are always bound; if that is impossible, the split fails.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from mossgen.errors import ConfigError
 RELATIONS = ("question", "scene", "seed")  # in the order in which they are bound
 FILLED = ("test", "dev")  # in this order; what is left is train
 LEFT_OVER = "train"
-TOLERANCE = 0.25  # of a side's target (at least one item): farther off, the clusters left no room for that side
+TOLERANCE = 0.25  # of a side's target (at least one item): beyond it, the clusters do not fit that side
 
 
 @dataclass(frozen=True)
 class Traits:
-    """What the split needs to know of an item: its type and category, and by relation what it shares with others."""
+    """What the split needs to know of an item: its type, its category, and the values it shares by relation."""
 
     id: str
     type: str
@@ -37,7 +37,7 @@ class Traits:
 
 @dataclass(frozen=True)
 class Sides:
-    """The outcome: the side of each item, clusters in hash order, items left out with the reason, sizes wanted."""
+    """The result: the side of each item, clusters in hash order, items left out with the reason, target sizes."""
 
     side: Mapping[str, str]
     clusters: Sequence[Sequence[str]]
@@ -59,10 +59,11 @@ def divide(
     bind: Sequence[str] | None = None,
     pinned: Mapping[str, str] | None = None,
 ) -> Sides:
-    """The side of every item: `shares` of test and dev, the rest train; `near` are pairs of ids of near-duplicates.
+    """Assigns a side to every item: `shares` are those of test and dev; the rest is train.
 
-    `pinned` items keep their side. An item that would join two sides is left out. With `bind` None, relations are
-    bound as far as they leave room. Raises ConfigError where a side would be empty, or far from what was asked for.
+    `near` are pairs of ids of near-duplicates. `pinned` items keep their side. An item that would join two sides is
+    left out. If `bind` is None, relations are bound as far as the sides allow. Raises ConfigError if a side would be
+    empty, or far from its requested size.
     """
     pinned = pinned or {}
     targets = _targets(len(items), shares)
@@ -109,7 +110,7 @@ def _targets(count: int, shares: Mapping[str, float]) -> dict[str, int]:
 
 
 def _misfit(sides: Sides) -> str | None:
-    """The first side that misses its target by more than the tolerance."""
+    """The first side that misses its target by more than the tolerance; None if all are within it."""
     sizes = sides.sizes()
     for name, target in sides.targets.items():
         if not sizes[name] or abs(sizes[name] - target) > max(1, TOLERANCE * target):
@@ -136,9 +137,9 @@ def _refuse_misfit(sides: Sides) -> None:
 def make_clusters(
     items: Sequence[Traits], near: Sequence[tuple[str, str]], bound: Sequence[str], pinned: Mapping[str, str]
 ) -> tuple[list[list[str]], dict[str, str]]:
-    """(clusters, items left out with the reason): clusters of ids, ids and clusters in hash order.
+    """(clusters, items left out with the reason): clusters of ids; ids and clusters are in hash order.
 
-    Pinned items come first; another item that would join clusters of two sides is left out.
+    Pinned items come first; any other item that would join clusters of two sides is left out.
     """
     shared: dict[str, list[Hashable]] = defaultdict(list)
     for item in items:
@@ -165,32 +166,32 @@ def make_clusters(
 
 
 class _Clusters:
-    """Items and the values that they share, in disjoint sets; a set that holds a pinned item has that item's side."""
+    """Disjoint sets of items and their shared values; a set with a pinned item has that item's side."""
 
     def __init__(self) -> None:
         from scipy.cluster.hierarchy import DisjointSet
 
         self._sets = DisjointSet()
-        self._sides: dict[Hashable, str] = {}  # by what `of` says of the set
+        self._sides: dict[Hashable, str] = {}  # by the representative from `of`
 
     def add(self, item: str, side: str | None) -> None:
-        """Takes an item in, with its side if it is pinned."""
+        """Adds an item, with its side if it is pinned."""
         self._sets.add(item)
         if side is not None:
             self._sides[self.of(item)] = side
 
     def of(self, node: Hashable) -> Hashable:
-        """The node that stands for the set that this one is in; a node that is new has a set of its own."""
+        """The representative of the node's set; a new node gets its own set."""
         self._sets.add(node)
         found: Hashable = self._sets[node]
         return found
 
     def side(self, node: Hashable) -> str | None:
-        """The side of the set that the node is in."""
+        """The side of the node's set."""
         return self._sides.get(self.of(node))
 
     def join(self, item: str, value: Hashable) -> None:
-        """Makes one set of two, unless they are pinned to different sides: such ones were published apart."""
+        """Joins the sets of two nodes, unless they are pinned to different sides: those were published separately."""
         one, other = self.side(item), self.side(value)
         if one and other and one != other:
             return
@@ -200,7 +201,7 @@ class _Clusters:
 
 
 def hash_order(key: str) -> str:
-    """The place of an item in the order of drawing: a hash, so that it depends on nothing but the item."""
+    """The sort key of an item: a hash, so that it depends only on the item."""
     return hashlib.sha256(f"mossgen split {key}".encode()).hexdigest()
 
 
@@ -213,10 +214,10 @@ def assign(
     targets: Mapping[str, int],
     pinned: Mapping[str, str],
 ) -> dict[str, str]:
-    """The side of each clustered item: whole clusters, in hash order, as near to the targets as they allow.
+    """The side of each clustered item: whole clusters, in hash order, as near to the targets as possible.
 
-    A side is filled with clusters that still fit its quota of each type and category, then of each type, then at all;
-    so it ends less than the smallest cluster left over away from its target.
+    A side takes clusters that fit its quota for each type and category, then for each type, then overall. So it misses
+    its target by less than the smallest remaining cluster.
     """
     side: dict[str, str] = {}
     free: list[Sequence[str]] = []
@@ -241,7 +242,7 @@ def _fill(
     everything: Sequence[Traits],
     have: Sequence[Traits],
 ) -> set[str]:
-    """The items that a side gets beside those that it has: whole clusters, all items of each."""
+    """The items that a side gets in addition to those it has, as whole clusters."""
     chosen: set[str] = set()
     left = target - len(have)
     share = target / len(everything)
@@ -277,7 +278,7 @@ def _one(item: Traits) -> Hashable:
 
 
 def _quotas(sizes: Counter[Hashable], share: float, target: int) -> Counter[Hashable]:
-    """Whole numbers that add up to the target, each stratum's share of it rounded by largest remainder."""
+    """The target divided into whole numbers by stratum, in proportion, rounded by largest remainder."""
     exact = {stratum: size * share for stratum, size in sizes.items()}
     quota = Counter({stratum: int(value) for stratum, value in exact.items()})
     order = sorted(exact, key=lambda s: (quota[s] - exact[s], hash_order(repr(s))))

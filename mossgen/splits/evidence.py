@@ -1,4 +1,4 @@
-"""How a run was made and what was checked, as plain values: what the cards of sets say beside their items."""
+"""How a run was made and what was checked, as plain values for the cards of sets."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mossgen.plugins.cards import tallies
 from mossgen.reviews.report import RUN, review_report
 from mossgen.runs.store import RunStore
 
-REVISION = 12  # hex digits of a model's hash that are shown
+REVISION = 12  # hex digits shown of a model's hash
 
 
 def run_evidence(store: RunStore, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a finished run: counts, models with revision and licence, verdicts by checker, and people's if any."""
+    """The evidence of a finished run: counts, models with revision and licence, verdicts by checker, people's votes."""
     items: Sequence[Item] = store.items(State.ACCEPTED, State.REJECTED)
     return {
         **{key: manifest[key] for key in ("type", "seed", "mossgen", "candidates", "accepted", "rejected")},
@@ -30,7 +30,7 @@ def _model(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _people(store: RunStore) -> dict[str, Any] | None:
-    """How many items people settled, how far they agree, and by checker how often it agrees with them."""
+    """How many items people decided, how far they agree, and how often each checker agrees with them."""
     if not store.votes():
         return None
     figures = review_report(store)

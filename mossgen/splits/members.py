@@ -1,4 +1,4 @@
-"""The items that a split takes apart: those of runs and other sets, with what they share and where they come from."""
+"""The items to split, from runs and other sets, with what they share and where they come from."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Member:
-    """One record on its way to a side: its row there, and what it shares with others.
+    """One record to be placed on a side: its row there, and what it shares with others.
 
-    `shares` maps a relation to the value that related items have in common: question, scene, seed.
+    `shares` maps a relation (question, scene, seed) to the value that related items have in common.
     """
 
     record: Record
@@ -48,28 +48,28 @@ class Member:
 
     @property
     def partners(self) -> list[Member]:
-        """The harmful partners, which go where it goes."""
+        """The harmful partners, which go to the same side."""
         return [Member(partner, partner.row) for partner in self.record.partners]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The members of one set, what cannot be one and why, and what their vectors are read from."""
+    """The members of one set, the records left out and why, and the source of their vectors."""
 
     source: Dataset
     members: Sequence[Member]
     left_out: Mapping[str, str] = field(default_factory=dict)
-    evidence: Mapping[str, Any] | None = None  # of a run: see evidence.py
+    evidence: Mapping[str, Any] | None = None  # for a run; see evidence.py
     stored: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
     @property
     def config(self) -> RunConfig | None:
-        """What a run was made with; None for another set."""
+        """The configuration of a run; None for another set."""
         return self.source.config if isinstance(self.source, Run) else None
 
 
 def read_batches(sources: Sequence[Path | Dataset]) -> list[Batch]:
-    """The members of every set. Raises ConfigError: no set, an unfinished run, nothing in it, clashing ids."""
+    """The members of every set; raises ConfigError: no set, an unfinished run, an empty set, clashing ids."""
     places = [source.path if isinstance(source, Dataset) else locate(source) for source in sources]
     twice, count = next(iter(Counter(place.resolve() for place in places).most_common(1)))
     if count > 1:
@@ -91,7 +91,10 @@ def read_batches(sources: Sequence[Path | Dataset]) -> list[Batch]:
 
 
 def read_batch(source: Path | Dataset) -> Batch:
-    """The members of one set. Raises ConfigError: no set, one with sides, an unfinished run, or none that is benign."""
+    """The members of one set.
+
+    Raises ConfigError: no set, a set with sides, an unfinished run, or no benign record.
+    """
     found = open_set(source).finished()
     if found.kind == "split":
         raise ConfigError(f"{found.path} has sides already: give the runs that it was made of.")
@@ -119,7 +122,7 @@ def _member(found: Dataset, record: Record) -> Member:
 
 
 def _shares(record: Record) -> dict[str, str]:
-    """What an item of a run may have in common with others. A scene is one across types, a seed is its type's."""
+    """What an item of a run may share with others; scenes are shared across types, seeds only within a type."""
     shares = {"question": template_question(record.question, record.slots)}
     scene = next((record.slots[slot] for slot in SCENES if slot in record.slots), None)
     if scene:
@@ -130,7 +133,7 @@ def _shares(record: Record) -> dict[str, str]:
 
 
 def template_question(question: str, slots: Mapping[str, str]) -> str:
-    """The question with what fills its slots taken out, in lower case: equal for two fillings of one frame."""
+    """The question in lower case without its slot values: equal for two fillings of one frame."""
     text = " ".join(re.findall(r"\w+", question.lower()))
     values = {slot: " ".join(re.findall(r"\w+", re.sub(r"^(an?|the) ", "", v.lower()))) for slot, v in slots.items()}
     for slot, value in sorted(values.items(), key=lambda pair: -len(pair[1])):
@@ -140,10 +143,10 @@ def template_question(question: str, slots: Mapping[str, str]) -> str:
 
 
 def foreign_row(found: Dataset, record: Record) -> Row:
-    """A record of somebody else's set as a row of ours; its lineage is the set itself.
+    """A record of an imported set as a row of ours; its lineage is the set itself.
 
-    An id of somebody else may be anything: as a file's name it is a hash. Raises ConfigError where the picture cannot
-    be read, or is not the one that was imported.
+    Its new id, also used as file name, is a hash, because a foreign id may contain anything. Raises ConfigError if the
+    picture cannot be read, or is not the one that was imported.
     """
     data = record.picture_bytes()
     digest = hashlib.sha256(data).hexdigest()
@@ -162,7 +165,7 @@ def foreign_row(found: Dataset, record: Record) -> Row:
 
 
 def _suffix(data: bytes) -> str:
-    """What the name of a picture ends in that came without a name."""
+    """The file suffix for a picture that has no name."""
     kinds = {b"\x89PNG": ".png", b"\xff\xd8": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp"}
     return next((suffix for magic, suffix in kinds.items() if data.startswith(magic)), ".bin")
 
@@ -171,10 +174,10 @@ def _suffix(data: bytes) -> str:
 
 
 def common_embedder(batches: Sequence[Batch]) -> tuple[Part, bool]:
-    """The embedder that all runs were made with, and whether their stored vectors may be used.
+    """The embedder of all runs, and whether their stored vectors may be used.
 
-    Runs of several embedders, or sets that have none, are embedded anew by the embedded one. Vectors made with other
-    weights than today's are not used: today's thresholds say nothing of them.
+    Runs of different embedders, and sets without one, are embedded again by the embedded one. Vectors from other
+    weights than the current ones are not used, since the current thresholds do not apply to them.
     """
     configs = [batch.config for batch in batches if batch.config is not None]
     kinds = {canonical([c.embedder.model_dump(mode="json"), _weights(c)]) for c in configs}
@@ -190,7 +193,7 @@ def _weights(config: RunConfig) -> dict[str, str]:
 
 
 def embed(batches: Sequence[Batch], embedder: Embedder, stored: bool) -> Vectors:
-    """The vectors of all members, in order: as their runs kept them where `stored`, else made now."""
+    """The vectors of all members, in order: those kept by their runs if `stored`, else computed now."""
     texts: dict[str, np.ndarray] = {}
     images: dict[str, np.ndarray] = {}
     for batch in batches:

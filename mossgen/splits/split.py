@@ -1,7 +1,7 @@
-"""mossgen split: whole clusters go to sides, written as a set to publish, with a report that shows that nothing leaks.
+"""`mossgen split`: writes whole clusters to sides as a set to publish, with a report on leaks between sides.
 
-A set that is there already grows: what is in it keeps its side, its canary stays, and an item that would join two
-sides is left out with the reason. What lies where is in `lineage`; what is grouped and why in `clusters`.
+An existing set grows: its items keep their sides, its canary stays, and an item that would join two sides is left out
+with the reason. See `lineage` for the files, and `clusters` for the grouping.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from mossgen.sets.open import open_set
 from mossgen.splits.clusters import RELATIONS, Sides, Traits, divide
 from mossgen.splits.members import Batch, Member, common_embedder, embed, read_batches
 
-PRIORITY = ("test", "dev", "train")  # whose partner stays where two are near-duplicates
+PRIORITY = ("test", "dev", "train")  # if two partners are near-duplicates, the one on the first of these sides stays
 
 
 @dataclass(frozen=True)
 class Split:
-    """A set with sides as it was written: sizes, leak report, clusters, and what was left out.
+    """A written set with sides: sizes, leak report, clusters, and what was left out.
 
-    `train`, `dev` and `test` open a side as a set of its own.
+    `train`, `dev` and `test` open a side as a set.
     """
 
     folder: Path
@@ -52,17 +52,17 @@ class Split:
 
     @property
     def train(self) -> Dataset:
-        """The side to train on."""
+        """The side for training."""
         return open_set(self.folder, side="train")
 
     @property
     def dev(self) -> Dataset:
-        """The side to choose between models by. Raises ConfigError where none was asked for."""
+        """The side for choosing between models; raises ConfigError if there is none."""
         return open_set(self.folder, side="dev")
 
     @property
     def test(self) -> Dataset:
-        """The side that is held out."""
+        """The held-out side."""
         return open_set(self.folder, side="test")
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Split:
 
 @dataclass(frozen=True)
 class _Placed:
-    """An item or partner with the side it goes to."""
+    """An item or partner with its side."""
 
     member: Member
     side: str
@@ -98,11 +98,11 @@ def split(
     bind: Sequence[str] | None = None,
     progress: Progress = SILENT,
 ) -> Split:
-    """Splits runs and other sets into train, dev and test sides that share no near-duplicates, and proves it.
+    """Splits runs and other sets into train, dev and test sides that share no near-duplicates, and reports leaks.
 
-    `test` and `dev` are the shares of those sides. `bind` names what else must not cross sides (RELATIONS: question,
-    scene, seed; none of them where it is empty); by default everything that leaves room for the shares, and where the
-    set at `out` grows, what bound it before. The set is written whole or not at all.
+    `test` and `dev` are the shares of those sides. `bind` names the relations that must not cross sides (RELATIONS:
+    question, scene, seed; empty for none). By default, all that leave enough clusters for the shares are bound; if the
+    set at `out` grows, those bound before. The set is written completely or not at all.
 
     Raises ConfigError, MissingModel, BackendError or StoreError.
 
@@ -139,7 +139,7 @@ def _split(
     embedder = load_embedder(part, progress)
     progress.say("comparing items")
     vectors = embed(batches, embedder, stored)
-    tied = dict.fromkeys((a, b) for a, b, _, _ in links(vectors, embedder.thresholds))  # once, whatever the channel
+    tied = dict.fromkeys((a, b) for a, b, _, _ in links(vectors, embedder.thresholds))  # once for all channels
     near = [(vectors.labels[a], vectors.labels[b]) for a, b in tied]
     if bind is None and before:
         bind = tuple(lineage.head(out)["bound"])
@@ -157,7 +157,7 @@ def _split(
 
 
 def _before(out: Path) -> dict[str, lineage.Row]:
-    """The rows of the set that is there already, by id."""
+    """The rows of the existing set, by id."""
     if not lineage.is_sided(out):
         return {}
     return {row["id"]: row for side in lineage.head(out)["sides"] for row in lineage.rows(out, side)}
@@ -179,7 +179,7 @@ def _traits(member: Member) -> Traits:
 
 
 def _placed(members: Sequence[Member], sides: Sides) -> list[_Placed]:
-    """The members that have a side, in the order of their ids."""
+    """The members that have a side, in order of their ids."""
     cluster = {key: f"c-{group[0]}" for group in sides.clusters for key in group}
     kept = [member for member in members if member.id in sides.side]
     return [_Placed(m, sides.side[m.id], cluster[m.id]) for m in sorted(kept, key=lambda m: m.id)]
@@ -193,8 +193,9 @@ def _partners(
 ) -> tuple[list[_Placed], Vectors, dict[str, str]]:
     """Each partner on its item's side, its vectors, and partners left out with the reason.
 
-    Partners share a few dozen harmful texts, so clusters through them would swallow the set. One that is too near to
-    anything of another side is left out instead: those of the test side stay, and those that are published already.
+    Partners share a few dozen harmful texts, so clusters through them would contain nearly all of the set. Instead, a
+    partner too near to anything on another side is left out; published partners come first, then those of the test
+    side.
     """
     found = [_Placed(partner, p.side, p.cluster) for p in placed for partner in p.member.partners]
     empty = Vectors([], np.zeros((0, embedder.dim), np.float32), np.zeros((0, embedder.dim), np.float32))
@@ -203,7 +204,7 @@ def _partners(
     published = {row["id"] for side in _sides_of(out) for row in lineage.rows(out, side, contrast=True)}
     found.sort(key=lambda p: (p.member.id not in published, PRIORITY.index(p.side), p.member.id))
     at = {label: row for row, label in enumerate(vectors.labels)}
-    # the picture without its overlay: the same one that the benign item was compared by
+    # the picture without its overlay, as used for the benign item
     images = vectors.images[[at[p.member.row["contrast_of"]] for p in found]]
     own = Vectors(
         [p.member.id for p in found], embedder.texts([str(p.member.row["question"]) for p in found]), images
@@ -211,7 +212,7 @@ def _partners(
     benign = {side: vectors.part([at[p.member.id] for p in placed if p.side != side]) for side in PRIORITY}
     kept: list[int] = []
     dropped: dict[str, str] = {}
-    # those of one side do not compete with each other, so that they can be compared together
+    # partners of one side do not compete, so they can be compared together
     for side, group in itertools.groupby(range(len(found)), key=lambda row: found[row].side):
         rows = list(group)
         rivals = concatenate([benign[side], own.part([k for k in kept if found[k].side != side])])
@@ -234,7 +235,7 @@ def _sides_of(out: Path) -> list[str]:
 def leak_report(
     placed: Sequence[_Placed], vectors: Vectors, thresholds: Mapping[str, float], sides: Sides
 ) -> dict[str, Any]:
-    """Between every two sides: the nearest pair by channel, pairs over its threshold, values shared by relation."""
+    """For each pair of sides: the nearest pair by channel, pairs over its threshold, values shared by relation."""
     at = {label: row for row, label in enumerate(vectors.labels)}
     report: dict[str, Any] = {"thresholds": dict(thresholds), "between": {}, "leaks": 0}
     for one, other in itertools.combinations(sides.sizes(), 2):
@@ -249,7 +250,7 @@ def leak_report(
 
 
 def _shared(mine: Sequence[_Placed], theirs: Sequence[_Placed], relation: str) -> int:
-    """How many values of a relation lie on both sides."""
+    """How many values of a relation occur on both sides."""
     a, b = ({p.member.shares[relation] for p in part if relation in p.member.shares} for part in (mine, theirs))
     return len(a & b)
 
@@ -266,7 +267,7 @@ def _head(
     embedder: str,
     dropped: Mapping[str, str],
 ) -> dict[str, Any]:
-    """set.json, but for the hashes of what is written. Its canaries come from the items, or from the set that grew."""
+    """set.json without the hashes of the files; its canaries come from the items, or from the set that grew."""
     marks = lineage.head(out)["canary"] if before else {}
     origin = hashlib.sha256("".join(sorted(sides.side)).encode()).hexdigest()
     sources = lineage.sources(member.row for batch in batches for member in batch.members)
@@ -290,7 +291,7 @@ def _head(
 
 
 def canary(side: str, origin: str) -> str:
-    """The string that says where text came from, should it turn up in a corpus: one for each side of a set."""
+    """The canary of one side: a text that shows, if found in a corpus, where data came from."""
     mark = uuid.uuid5(uuid.NAMESPACE_URL, f"mossgen/{origin}/{side}")
     return f"mossgen {side} data, which must not be in a training corpus unless meant to be; canary {mark}"
 
@@ -312,7 +313,7 @@ def _fill(
 
 
 def _write_part(folder: Path, part: Sequence[_Placed], mark: str) -> None:
-    """One side's rows, pictures and manifest."""
+    """Writes one side's rows, pictures and manifest."""
     (folder / "images").mkdir(parents=True)
     rows = []
     for placed in sorted(part, key=lambda p: p.member.id):
@@ -329,7 +330,7 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 def _readme(head: Mapping[str, Any], leaks: Mapping[str, Any], placed: Sequence[_Placed], partners: bool) -> str:
-    """The set's card; its front matter makes `datasets` open the sides apart from each other and from the partners."""
+    """The set's card; its front matter makes `datasets` open each side, and the partners, separately."""
     types = sorted({p.member.row["type"] for p in placed})
     counts = Counter((p.member.row["type"], p.side) for p in placed)
     licences = {source["licence"] for source in head["sources"] if source["role"] == "item"}
