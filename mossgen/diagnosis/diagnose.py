@@ -22,13 +22,13 @@ from mossgen.probes.probing import Sampling
 from mossgen.sets.dataset import Dataset
 from mossgen.stimulus.types import known_type, load_type
 
-FOLDER = Path("generated")  # where the probe goes that nobody gave a place
+FOLDER = Path("generated")  # the default folder of the probe
 ROUGH = "rough"
 
 
 @dataclass(frozen=True)
 class Diagnoses:
-    """The diagnosis of each target, by name. `published` are the paper's figures where the set is MOSSBench's."""
+    """The diagnosis of each target, by name. `published` are the paper's figures if the set is MOSSBench's."""
 
     folder: Path
     targets: Mapping[str, Diagnosis]
@@ -37,7 +37,7 @@ class Diagnoses:
 
     @property
     def complete(self) -> bool:
-        """Whether every query got its response; if not, the same call again goes on."""
+        """Whether every query got its response; if not, the same call again resumes."""
         return all(diagnosis.complete for diagnosis in self.targets.values())
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,12 +74,13 @@ def diagnose(
     max_time: float | None = None,
     progress: Progress = SILENT,
 ) -> Diagnoses:
-    """Finds at which stage targets refuse benign items: perception, intent or judgement; the same call goes on.
+    """Finds at which stage targets refuse benign items: perception, intent or judgement; the same call again resumes.
 
-    Every refused item is asked about three more times: for a caption of its picture, with the picture described in
-    words, and with what the user means told as well. `captions` compares captions with the record: "rough" by words
-    alone, or an openai:MODEL[@URL]. `judge` tells refusals from answers, `model` is whom it asks if it asks one. The
-    responses of a probe at `out` are used. `options` are those of targets, of the judge and of captions.
+    Targets are asked about every refused item three more times: for a caption of its picture, with a description in
+    place of the picture, and also with the user's intent. `captions` says how to compare captions with the record:
+    "rough" by words alone, or an openai:MODEL[@URL]. `judge` tells refusals from answers; `model` is the model that the
+    judge asks, if it asks one. The responses of a probe at `out` are used. `options` are those of targets, of the judge
+    and of captions.
 
     Raises ConfigError, MissingModel, BackendError, StoreError.
 
@@ -119,7 +120,7 @@ def diagnose(
 
 
 def _captions(spec: str, options: Mapping[str, Any]) -> Captions:
-    """What compares captions with the record. Raises ConfigError."""
+    """Loads what compares captions with the record. Raises ConfigError."""
     if spec == ROUGH:
         if options:
             raise ConfigError(f"`captions` {ROUGH} has no options: name a model, or leave the options out.")

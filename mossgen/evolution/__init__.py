@@ -1,6 +1,11 @@
-"""`mossgen evolve`: accepted items varied, and what is benign and refused more by target models is kept.
+"""`mossgen evolve`: varies accepted items, and keeps those that are benign and that target models refuse more.
 
-mutators.py says how an item is varied, bandit.py which mutator is tried next, panel.py asks the targets, family.py
-knows who descends from whom, search.py drives rounds of children through the stages, setup.py finds what is needed,
-evolve.py makes a run of it, figures.py measures.
+- mutators.py varies an item
+- bandit.py chooses the next mutator
+- panel.py asks the targets
+- family.py records who descends from whom
+- search.py drives rounds of children through the stages
+- setup.py finds what is needed
+- evolve.py makes the run
+- figures.py measures
 """

@@ -1,8 +1,8 @@
-"""Which mutator to try next: Thompson sampling with Beta posteriors on "the child is benign and refused more".
+"""Chooses the next mutator by Thompson sampling; a success is a child that is benign and refused more.
 
-Each mutator's chance of a success has a Beta(1 + successes, 1 + failures) posterior; a draw takes the mutator whose
-sample is the highest (Thompson, Biometrika 1933; Chapelle and Li, "An Empirical Evaluation of Thompson Sampling",
-NeurIPS 2011). A child that a stage rejects is a failure too: it costs a picture and brings nothing.
+Each mutator's chance of a success has a Beta(1 + successes, 1 + failures) posterior. A draw takes the mutator with
+the highest sample (Thompson, Biometrika 1933; Chapelle and Li, "An Empirical Evaluation of Thompson Sampling",
+NeurIPS 2011). A child that a stage rejects is a failure too: it costs a picture and adds nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Bandit:
         return max(self.arms, key=lambda arm: samples[arm])
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
-        """By arm: how often it was tried and won, and the posterior's mean."""
+        """By arm: how often it was tried, how often it won, and the posterior's mean."""
         return {
             arm: {
                 "tried": self.won[arm] + self.lost[arm],

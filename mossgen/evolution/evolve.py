@@ -1,8 +1,8 @@
-"""evolve: makes a run by varying the accepted items of another, or goes on with it, and measures it.
+"""evolve: makes a run by varying the accepted items of another, or resumes it, and measures it.
 
-RUN/                    a run as any: check, review, contrast, split, export and verify work on it
+RUN/                    a run like any other: check, review, contrast, split, export and verify work on it
   evolve.json           the figures: before and after, transfer, yield, cost, mutators
-  targets/search/       probes that selected; targets/held-back*/ those that measured
+  targets/search/       probes for selection; targets/held-back*/ are those for measuring
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Evolved(Run):
-    """The run that `evolve` made or went on with: a Sequence of its accepted items, with its figures.
+    """The run that `evolve` made or resumed: a Sequence of its accepted items, with its figures.
 
     The figures are those of `evolve.json`, described in the function figures.figures; they count all invocations.
     """
@@ -56,7 +56,7 @@ class Evolved(Run):
 
     @property
     def complete(self) -> bool:
-        """Whether as many are accepted as were wanted, and every response that measures them is there."""
+        """Whether `n` items are accepted, and every response that measures them exists."""
         return bool(self.figures["accepted"] >= self.wanted and not self.figures["missing"])
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,15 +91,15 @@ def evolve(
 
     >>> evolved = mossgen.evolve("generated/negated_harm-0", ["openai:my-model"], max_cost=2)  # doctest: +SKIP
 
-    The new run is `out` (RUN-evolved); the same call again goes on with it. `held_out` targets take no part in the
-    search and only measure. A search has `rounds` of 16 children, asks for `samples` responses to each, and ends when
-    `n` are kept, of which at most `per_cluster` share a picture; `held_back` responses to each of those measure it, and
-    it is hard if at least `hard_at` targets mostly refuse it. No `mutators` are all that the type can express.
-    `judge` tells refusals from answers; `model` is whom a judge asks that asks one. `options` are of targets
-    ("target.sees", "target2.sees") and of the judge. `type` is the run's own template, where it is not a shipped one.
+    The new run is `out` (RUN-evolved); the same call again resumes it. `held_out` targets take no part in the search
+    and only measure. A search has `rounds` of 16 children and asks for `samples` responses to each. It ends when `n`
+    are kept; at most `per_cluster` of them share a picture. `held_back` responses to each kept item measure it; it is
+    hard if at least `hard_at` targets mostly refuse it. Without `mutators`, all that the type can express are used.
+    `judge` tells refusals from answers; `model` is the model that the judge asks, if it asks one. `options` are of
+    targets ("target.sees", "target2.sees") and of the judge. `type` is the run's template, if it is not a shipped one.
 
-    Raises ConfigError where an argument does not fit; MissingModel, BackendError or StoreError where the work fails.
-    What was made by then is kept.
+    Raises ConfigError if an argument is wrong, and MissingModel, BackendError or StoreError if the work fails. What was
+    made before an error is kept.
     """
     source = run.path if isinstance(run, Run) else Path(run)
     refuse_wrong_counts(
@@ -127,13 +127,13 @@ def evolve(
 
 
 def folder_of(run: Path, out: str | Path | None) -> Path:
-    """Where the new run lies: `out`, or else beside the run that is varied."""
+    """The folder of the new run: `out`, or by default one beside the run that is varied."""
     return Path(out) if out else run.with_name(f"{run.resolve().name}-evolved")
 
 
 @dataclass(frozen=True)
 class Calls:
-    """The most that `evolve` would ask: `search` calls to select, `held_back` calls to measure."""
+    """The most calls that `evolve` would make: `search` calls to select, `held_back` calls to measure."""
 
     run: Path
     parents: int
@@ -153,7 +153,7 @@ def most_calls(
     model: str | None = None, options: Mapping[str, Any] | None = None, out: str | Path | None = None,
     type: str | Path | None = None,
 ) -> Calls:  # fmt: skip
-    """How many calls `evolve` with these arguments would make at most; nothing is asked. Raises ConfigError."""
+    """The most calls that `evolve` with these arguments would make; nothing is asked. Raises ConfigError."""
     refuse_wrong_counts(n=n, rounds=rounds, samples=samples, held_back=held_back, hard_at=hard_at)
     targets, held_out, mutators = several(targets), several(held_out), several(mutators)
     chosen = choose(targets, held_out, judge, model, options or {})
@@ -166,7 +166,7 @@ def most_calls(
 
 @dataclass(frozen=True)
 class _New:
-    """The run that is made: where, of what type, with what, how items are varied, and where it ends."""
+    """What defines the new run: folder, type, models, how items are varied, and where it ends."""
 
     folder: Path
     stimulus: StimulusType
@@ -204,8 +204,9 @@ def _make(new: _New, parents: Parents, models: Models, progress: Progress) -> di
 
 
 def _measure(accepted: Sequence[Item], search: Search, models: Models) -> tuple[PanelResult, PanelResult]:
-    """Held-back responses to the accepted items and to those that they descend from: of the search's targets, of the
-    others.
+    """Asks for held-back responses to the accepted items and to their ancestors in the parents' run.
+
+    Returns those of the search's targets, and those of the others.
     """
     if not accepted:
         return PanelResult(), PanelResult()
@@ -214,7 +215,7 @@ def _measure(accepted: Sequence[Item], search: Search, models: Models) -> tuple[
 
 
 def _mark(store: RunStore, accepted: Sequence[Item], asked: PanelResult, hard_at: int) -> list[Item]:
-    """The accepted items with what measuring said of them; `hard` are those that enough targets mostly refuse."""
+    """Records the measurements in the accepted items; `hard` are those that enough targets mostly refuse."""
     shares, refusers = asked.shares(), asked.refusers()
     marked = []
     for item in accepted:

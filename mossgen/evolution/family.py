@@ -1,8 +1,8 @@
-"""The family: the items that a run descends from and its own, who came from whom, and which share a picture.
+"""The family: the items of the parents' run and of this run, who descends from whom, and which share a picture.
 
-A child's place in it is in its provenance, under `evolved`: round, mutator, parents, `picture_of` (whose bare picture
-it takes over, None where it is drawn anew), `cluster` (the item whose bare picture it first was), `seeds` (what its
-parents were written after), and its fitness.
+A child's provenance holds, under `evolved`: round, mutator, parents, `picture_of` (the item whose bare picture it
+uses; None if it is drawn anew), `cluster` (the first item with that bare picture), `seeds` (the seeds of its parents),
+and its fitness.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KEPT = (State.SPARE, State.ACCEPTED)
 
 @dataclass(frozen=True)
 class Parents:
-    """The accepted items of the run that is varied, with their vectors, and all ids that it ever tried."""
+    """The accepted items of the run that is varied, with their vectors, and the ids of all its candidates."""
 
     name: str
     sha256: str
@@ -43,7 +43,7 @@ class Parents:
 
 
 def evolved(item: Item) -> Mapping[str, Any]:
-    """What a child's provenance says of how it came about; empty for an item of another run."""
+    """The part of a child's provenance about its origin; empty for an item of another run."""
     found: Mapping[str, Any] = item.provenance.get(EVOLVED) or {}
     return found
 
@@ -61,48 +61,49 @@ class Family:
         self.add(store.items())
 
     def add(self, children: Sequence[Item]) -> None:
-        """Takes children in, or what has become of them."""
+        """Adds children, or updates them."""
         for child in children:
             self._everyone[child.id] = child
             self._alike.setdefault(self.cluster(child.id), set()).add(child.id)
 
     def known(self, key: str) -> bool:
-        """Whether an item of this id was ever tried, here or in the parents' run."""
+        """Whether this id was ever a candidate, in this run or in the parents' run."""
         return key in self._everyone or key in self.parents.known
 
     def cluster(self, key: str) -> str:
-        """The item whose bare picture this one has: those of one cluster share a picture."""
+        """The first item with this item's bare picture: items of one cluster share a picture."""
         return key if key in self._own else str(evolved(self._everyone[key])["cluster"])
 
     def root(self, key: str) -> Item:
-        """The item of the parents' run that this one descends from, by its first parents."""
+        """The ancestor of this item in the parents' run, by first parents."""
         item = self._everyone[key]
         return item if key in self._own else self.root(str(evolved(item)["parents"][0]))
 
     def roots(self, items: Sequence[Item]) -> list[Item]:
-        """The items of the parents' run that these descend from, each once."""
+        """The ancestors of these items in the parents' run, each once."""
         return list({root.id: root for root in (self.root(item.id) for item in items)}.values())
 
     def same_picture(self, slots: Mapping[str, str], parent: Item) -> bool:
-        """Whether these slots draw what the parent's do, any overlay aside."""
+        """Whether these slots draw the same picture as the parent's, apart from any overlay."""
         return all(slots[name] == parent.slots[name] for name in self.kind.drawn_slots)
 
     def seeds(self, parents: Sequence[Item]) -> list[dict[str, object]]:
-        """The seeds that these were written after, and those before them: a child comes from them too."""
+        """The seeds of these items and of their ancestors: a child comes from them too."""
         found = {source for parent in parents for source in seeds_of(parent)}
         return [{"name": s.name, "licence": s.licence, "test_only": s.test_only} for s in sorted(found, key=str)]
 
     def kept(self) -> list[Item]:
-        """The children that were found to be refused more, in plan order."""
+        """The children that targets refuse more, in plan order."""
         return self.store.items(*KEPT)
 
     # -- for the stages ------------------------------------------------------------------------------
 
     def relatives(self, child: Item) -> Relatives:
-        """What a child may be near to: by its picture, all that share it; by its question, the item that it was varied
-        from, if that is an item of the parents' run. The child stands in for that item, so this run still holds no two
-        items that are near to each other. A question from the language model may be near to no item: the model may
-        have repeated the parent's own.
+        """The items that a child may be near to, by channel.
+
+        By its picture, these are all items that share it. By its question, it is the item that was varied, if that is
+        in the parents' run: the child replaces it, so this run still holds no two items that are near to each other.
+        A question by the language model may be near to no item, because the model may have repeated the parent's.
         """
         mine = evolved(child)
         parent = frozenset({str(mine["parents"][0])})
@@ -111,7 +112,7 @@ class Family:
         return {"image": alike, "pair": alike | near, "text": near}
 
     def picture(self, child: Item) -> Rendered | Item | None:
-        """The picture that a child takes over from its parent, with another overlay if it has one; None: draw it."""
+        """The picture that a child inherits from its parent, with another overlay if it has one; None: draw it."""
         source = self._everyone.get(str(evolved(child)["picture_of"]))
         if source is None:
             return None
@@ -132,7 +133,7 @@ class Family:
     # -- for the panel -------------------------------------------------------------------------------
 
     def record(self, item: Item) -> Record:
-        """The item as a target meets it."""
+        """The item in the form in which a target is asked about it."""
         tags = self.kind.tags(item)
         return Record(
             id=item.id, number=item.number, type=self.kind.name, question=item.question or "",
@@ -142,7 +143,7 @@ class Family:
         )  # fmt: skip
 
     def novelty(self, items: Sequence[Item]) -> dict[str, float]:
-        """How far each item is from the nearest other of them: 1 less the cosine of question and picture together."""
+        """The distance of each item to its nearest other: 1 minus the cosine of question and picture together."""
         vectors = self._vectors(items)
         _, nearest = best(vectors, vectors, others=True)["pair"]
         return {item.id: float(np.clip(1 - near, 0, 1)) for item, near in zip(items, nearest, strict=True)}

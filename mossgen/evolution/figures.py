@@ -1,4 +1,4 @@
-"""What an evolution came to, from responses that selected nothing: rates before and after, transfer, yield and cost."""
+"""The figures of an evolution, from responses not used for selection: rates before and after, transfer, yield, cost."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from mossgen.judgements import rates
 def figures(
     search: Search, accepted: Sequence[Item], asked: PanelResult, transfer: PanelResult, stopped: str
 ) -> dict[str, Any]:
-    """The figures in plain values, of all invocations but `failures`. `before` are the items that the accepted ones
-    descend from, `after` these.
+    """The figures in plain values, of all invocations except `failures`.
+
+    `after` are the accepted items, `before` are the items that they descend from.
     """
     evolution, ids = search.evolution, [item.id for item in accepted]
     roots = [item.id for item in search.family.roots(accepted)]
@@ -56,8 +57,9 @@ def figures(
 
 
 def rate(asked: PanelResult, items: Sequence[str]) -> dict[str, Any]:
-    """The share of scored responses to these items that refuse, with its interval at 95 %, over items where they have
-    several responses each; how many are scored, and how many not.
+    """The share of scored responses to these items that refuse, with its 95 % interval.
+
+    The interval is over items if they have several responses each. Also counts scored and unscored responses.
     """
     wanted = set(items)
     mine = [(row.id, label) for row, label in asked.judged if row.id in wanted]

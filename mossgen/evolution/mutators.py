@@ -1,7 +1,7 @@
-"""Mutators: one function each, from an item (and another one) to what is to be changed in it.
+"""Mutators: one function each, from an item (and a second one) to a change of it.
 
 A change stays inside the type: slots take values of the template that go together, and questions come from the type's
-grammar or from the run's writer. The stages decide on what comes of it, as on any candidate.
+grammar or from the run's writer. The stages decide on the child as on any candidate.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ MAX_OFFERED = 16  # questions of the grammar offered for one item
 
 @dataclass(frozen=True)
 class Change:
-    """The slots of a child, and the questions it may have, the best first; None: its grammar's. `written`: the run's
-    language model writes the question.
+    """The slots of a child and its possible questions, best first; None: use its grammar's questions.
+
+    `written`: the run's language model writes the question.
     """
 
     slots: Mapping[str, str]
@@ -29,7 +30,7 @@ class Change:
     written: bool = False
 
 
-Mutator = Callable[[StimulusType, Item, Item, random.Random], Change | None]  # None: not with these items
+Mutator = Callable[[StimulusType, Item, Item, random.Random], Change | None]  # None: cannot be applied to these items
 
 
 def rewrite(kind: StimulusType, item: Item, other: Item, draw: random.Random) -> Change | None:
@@ -38,12 +39,12 @@ def rewrite(kind: StimulusType, item: Item, other: Item, draw: random.Random) ->
 
 
 def write(kind: StimulusType, item: Item, other: Item, draw: random.Random) -> Change | None:
-    """Another question about the same picture, by the run's own writer."""
+    """Another question about the same picture, written by the run's language model."""
     return Change(item.slots, written=True)
 
 
 def wording(kind: StimulusType, item: Item, other: Item, draw: random.Random) -> Change | None:
-    """The same question a step milder or stronger, by the words that the template ranks; as little else as can be."""
+    """The same question, one step milder or stronger by the template's ranked words, otherwise changed little."""
     tiers = kind.template.strength
     now = strength(item.question or "", tiers)
     if now is None:
@@ -64,12 +65,12 @@ def wording(kind: StimulusType, item: Item, other: Item, draw: random.Random) ->
 
 
 def scene(kind: StimulusType, item: Item, other: Item, draw: random.Random) -> Change | None:
-    """The same in another place."""
+    """The same item in another place."""
     return _swapped(kind, item, {name for name in SCENES if name in item.slots}, draw)
 
 
 def element(kind: StimulusType, item: Item, other: Item, draw: random.Random) -> Change | None:
-    """Another thing that the item is about: the value of the type's primary slot."""
+    """Another main subject: another value of the type's primary slot."""
     return _swapped(kind, item, {kind.template.primary}, draw)
 
 
@@ -79,7 +80,7 @@ def negation(kind: StimulusType, item: Item, other: Item, draw: random.Random) -
 
 
 def recombine(kind: StimulusType, item: Item, other: Item, draw: random.Random) -> Change | None:
-    """Each slot from one of two items (uniform crossover; Syswerda, 1989), mended where values do not go together."""
+    """Each slot from one of two items (uniform crossover; Syswerda, 1989), repaired if values do not go together."""
     mixed = {name: draw.choice((item.slots[name], other.slots[name])) for name in item.slots}
     slots = kind.vary(mixed, set(), draw)
     return None if slots is None or slots in (dict(item.slots), dict(other.slots)) else Change(slots)
@@ -105,7 +106,7 @@ def applicable(kind: StimulusType) -> list[str]:
 
 
 def strength(question: str, tiers: Sequence[Sequence[str]]) -> int | None:
-    """The strongest tier whose words a question has; None where it has none of them."""
+    """The strongest tier with words in this question; None if it has none."""
     return max((rank for rank, words in enumerate(tiers) if any(mentions(question, w) for w in words)), default=None)
 
 
@@ -116,7 +117,7 @@ def _of_the_question(kind: StimulusType, item: Item, draw: random.Random) -> set
 
 
 def _swapped(kind: StimulusType, item: Item, fresh: frozenset[str] | set[str], draw: random.Random) -> Change | None:
-    """Other values in these slots, and another question, as the same one would be too near to its parent's."""
+    """Other values in these slots, and another question, since the same one would be too near to its parent's."""
     if not fresh:
         return None
     slots = kind.vary(item.slots, fresh | _of_the_question(kind, item, draw), draw)

@@ -1,11 +1,11 @@
-"""The panel: target models asked about items, and the judge of their refusals.
+"""The panel: asks target models about items, and judges their refusals.
 
-What selects and what measures never mix. The search asks `samples` times. Measuring asks a target that samples for
-fresh samples of the same prompt, and one whose answers are fixed (temperature 0) under system prompts that the search
-has not used: so what was selected for its luck is not counted by it.
+Selecting and measuring never share responses. The search asks `samples` times. To measure, a target that samples is
+asked for fresh samples of the same prompt. A target with fixed answers (temperature 0) is asked under system prompts
+that the search has not used. So items that were selected by chance are not counted as refused more.
 
-Each way of asking has a folder as `mossgen probe` makes them, with labels as `mossgen judge` makes them: nothing is
-asked or judged twice, and both verbs work on it.
+Each way of asking has a folder in the format of `mossgen probe`, with labels in the format of `mossgen judge`: nothing
+is asked or judged twice, and both verbs work on it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PURPOSES: tuple[Purpose, ...] = ("search", "held-back")
 
 @dataclass(frozen=True)
 class Share:
-    """Responses to one item: those that refuse in whole or in part, those that are scored, and those that are not."""
+    """Counts of the responses to one item: those that refuse in whole or in part, all scored, and the unscored."""
 
     refused: int = 0
     scored: int = 0
@@ -48,7 +48,7 @@ class Share:
 
     @property
     def rate(self) -> float | None:
-        """The share of the scored that refuse; None where none is scored."""
+        """The share of scored responses that refuse; None if none is scored."""
         return self.refused / self.scored if self.scored else None
 
     def to_dict(self) -> dict[str, int]:
@@ -58,8 +58,10 @@ class Share:
 
 @dataclass
 class PanelResult:
-    """What came of asking: labelled responses (old ones too), calls and dollars of now, requests that were not taken by
-    reason, and why it stopped where it did not get to the end.
+    """The result of asking: labelled responses, costs, failures, and why it stopped.
+
+    Old responses are included; calls and dollars are those of this invocation. Requests that failed are counted by
+    reason. Why it stopped is set only if it did not reach the end.
     """
 
     judged: list[Judged] = field(default_factory=list)
@@ -69,14 +71,14 @@ class PanelResult:
     stopped: str = ""
 
     def shares(self) -> dict[str, Share]:
-        """Of each item that was asked about, over all targets."""
+        """The Share of each item that was asked about, over all targets."""
         found: dict[str, Share] = {}
         for row, label in self.judged:
             found[row.id] = _counted(found.get(row.id, Share()), label)
         return found
 
     def refusers(self) -> dict[str, list[str]]:
-        """Of each item, the targets that refuse more than half of their scored responses to it."""
+        """By item: the targets that refuse more than half of their scored responses to it."""
         by_target: dict[tuple[str, str], Share] = {}
         for row, label in self.judged:
             by_target[row.id, row.target] = _counted(by_target.get((row.id, row.target), Share()), label)
@@ -90,14 +92,14 @@ class PanelResult:
 
 @dataclass(frozen=True)
 class _Way:
-    """One way of asking: the folder it is kept in, and what is asked for."""
+    """One way of asking: its folder and what is asked for."""
 
     folder: str
     sampling: Sampling
 
 
 class Panel:
-    """Asks and judges; everything that comes is kept in `folder`. `type_name` is that of the items."""
+    """Asks and judges; keeps all results in `folder`. `type_name` is the items' type."""
 
     def __init__(
         self, folder: Path, type_name: str, judge: RefusalJudge, search: Sampling, held_back: int,
@@ -113,10 +115,9 @@ class Panel:
     def ask(
         self, records: Sequence[Record], targets: Sequence[Target], purpose: Purpose, limits: Limits
     ) -> PanelResult:
-        """Asks these targets about these items, all that this purpose wants; what is kept is not asked again.
+        """Asks these targets about these items for this purpose; asks only for responses that are missing.
 
-        A target or judge that cannot be asked, or limits that are reached, is said in `stopped`. Raises ConfigError,
-        StoreError.
+        If a target or judge cannot be asked, or a limit is reached, `stopped` says so. Raises ConfigError, StoreError.
         """
         asked, started = PanelResult(), time.monotonic()
         for target in targets:
@@ -128,8 +129,9 @@ class Panel:
         return asked
 
     def counts(self, purpose: Purpose) -> dict[str, int]:
-        """How many responses came for this purpose in all invocations, and how many of them are empty, filtered or cut
-        off by the token limit.
+        """Counts the responses for this purpose in all invocations, and those that are empty, filtered or cut off.
+
+        Cut off means by the token limit.
         """
         files = sorted(self.folder.glob(f"{purpose}*/{RESPONSES}"))
         rows = [row for file in files if file.stat().st_size for row in read_responses(file)]
@@ -147,7 +149,7 @@ class Panel:
         return [_Way(f"held-back-{number}", Sampling(1, prompt)) for number, prompt in enumerate(prompts, 1)]
 
     def _one(self, records: Sequence[Record], target: Target, way: _Way, limits: Limits, asked: PanelResult) -> None:
-        """Asks one target in one way, and has the responses judged."""
+        """Asks one target in one way, and lets the judge label the responses."""
         folder = self.folder / way.folder
         with Probe(folder, self._type, way.sampling) as probe:
             tally = probe.ask(records, target, limits, self._progress)

@@ -1,12 +1,12 @@
-"""The search: rounds of children through the stages and before the targets, until enough are kept.
+"""The search: drives rounds of children through the stages, then asks the targets, until enough are kept.
 
-A round has ROUND children. Each has a mutator, chosen by the bandit, and parents, drawn among the run's items and the
-children kept so far with a chance that grows with how often they are refused and how far they are from the others
-(fitness-proportionate selection). A child is kept if it passes all stages and the targets refuse it more often than
-its parent, or always as they do its parent, and if its picture has room: at most `per_cluster` children share one.
+A round has ROUND children. The bandit chooses each child's mutator. Its parents are drawn among the run's items and the
+children kept so far; the chance of each grows with how often it is refused and how far it is from the others
+(fitness-proportionate selection). A child is kept if it passes all stages, if the targets refuse it more often than its
+parent (or always, like its parent), and if at most `per_cluster` kept children then share its picture.
 
-A round depends on what is stored alone, so that a killed search goes on where it stopped; `-n`, `--rounds` and budgets
-only decide where it ends. Another round is begun where a budget seems to allow it, and to measure what is kept.
+A round depends only on what is stored, so a killed search resumes where it stopped. `-n`, `--rounds` and budgets only
+decide where it ends. A new round begins only if the budget seems to suffice for it and for measuring what is kept.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from mossgen.plugins.protocols import Target
 from mossgen.runs.config import Evolution
 
 ROUND = 16  # children a round
-TRIES = 25  # proposals for each of them, before a round is content with fewer
-DIVERSITY = 0.25  # of a parent's weight: its novelty, beside its refusal rate
-FLOOR = 0.02  # of a parent's weight: everybody has a chance
+TRIES = 25  # proposals for each of them, before a smaller round is accepted
+DIVERSITY = 0.25  # weight of a parent's novelty, added to its refusal rate
+FLOOR = 0.02  # added to a parent's weight: every item has a chance
 MAX_VARIANTS = 1_000  # of one item's slots
-PASSED = State.RENDERED  # where the stages leave a child, until targets have decided on it
-ENDS = ("quota", "rounds", "exhausted", *OUT_OF.values())  # of a search that no target or judge stopped
+PASSED = State.RENDERED  # the state of a child after the stages, until targets have decided on it
+ENDS = ("quota", "rounds", "exhausted", *OUT_OF.values())  # ends of a search that no target or judge stopped
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Quota:
 
 
 class Search:
-    """One invocation: what is stored, the stages, the targets; `drive` drives them.
+    """One invocation of the search: the stored items, the stages and the targets; start it with `drive`.
 
-    The stages are built when a child is to pass them: until then no model is loaded.
+    The stages are built when the first child must pass them; no model is loaded before.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Search:
         self.seed = seed
         self.quota = quota
         self.before: dict[str, Share] = {}  # of the parents' run, by the search's samples
-        self.failures: Counter[str] = Counter()  # requests that targets or the judge did not take
+        self.failures: Counter[str] = Counter()  # requests that failed at targets or the judge
         self._calls, self._seconds, self._usd = 0, 0.0, 0.0  # of targets and judge
         self._down = False  # one of them cannot be asked any more
         self._started = time.monotonic()
@@ -78,8 +78,10 @@ class Search:
         return self._build()
 
     def drive(self) -> str:
-        """Drives rounds until something stops it, and returns what: one of ENDS ("exhausted": no other child can be
-        proposed), or the sentence of a target or judge that cannot be asked.
+        """Drives rounds until something stops it; returns the reason.
+
+        The reason is one of ENDS ("exhausted": no other child can be proposed), or a sentence about a target or judge
+        that cannot be asked.
         """
         parents = self.family.parents.items
         asked = self.ask(parents, self.targets, "search")
@@ -100,7 +102,7 @@ class Search:
         raise AssertionError("unreachable")
 
     def ask(self, items: Sequence[Item], targets: Sequence[Target], purpose: Purpose) -> PanelResult:
-        """Asks targets, as far as budgets go; once one cannot be asked any more, only what is kept is read."""
+        """Asks targets within the budgets; once one cannot be asked any more, only reads stored responses."""
         records = [self.family.record(item) for item in items]
         limits = Limits(seconds=0) if self._down else self.quota.limits.left(*self._used())
         started = time.monotonic()
@@ -115,7 +117,7 @@ class Search:
         return asked
 
     def _used(self, ahead: int = 0) -> tuple[float, float]:
-        """Seconds and US dollars of this invocation, with so many calls ahead, which take as long as those so far."""
+        """Seconds and US dollars of this invocation, plus those of the calls ahead at the average so far."""
         each = ahead / max(self._calls, 1)
         seconds, usd = time.monotonic() - self._started, self._usd
         if "stages" in self.__dict__:
@@ -123,13 +125,13 @@ class Search:
         return seconds + each * self._seconds, usd + each * self._usd
 
     def _ahead(self) -> int:
-        """The most calls that another round takes, and that it takes to measure what is kept by now."""
+        """The most calls for another round and for measuring what is kept by now."""
         kept = min(len(self.family.kept()), self.quota.kept)
         measuring = 2 * kept * self.evolution.held_back * (len(self.evolution.targets) + len(self.evolution.held_out))
         return ROUND * len(self.evolution.targets) * self.evolution.samples + measuring
 
     def bandit(self) -> Bandit:
-        """The posteriors by all children that were decided."""
+        """The posteriors from all decided children."""
         decided = (State.REJECTED, *KEPT)
         children = [item for item in self.store.items(*decided)]
         return Bandit(self.evolution.mutators, [(evolved(c)["mutator"], c.state in KEPT) for c in children])
@@ -149,7 +151,7 @@ class Search:
     # -- proposing -----------------------------------------------------------------------------------
 
     def _write(self, number: int) -> list[Item]:
-        """A new round's children, through the written half of the stages; none where nothing new can be proposed."""
+        """Writes a new round's children in the written half of the stages; none if nothing new can be proposed."""
         proposed = self._propose(number)
         children = [child for child, _ in proposed]
         self.family.add(children)
@@ -157,7 +159,7 @@ class Search:
         return self.stages.write(children, offered) if children else []
 
     def _propose(self, number: int) -> list[tuple[Item, Sequence[str]]]:
-        """Children with the questions they may have (none: the language model writes them)."""
+        """Proposes children with their possible questions (none: the language model writes them)."""
         draw = random.Random(f"evolve/{self.seed}/{number}")
         bandit, full, breeders = self.bandit(), self._full(), self._breeders()
         weights = self.weights(breeders)
@@ -177,16 +179,16 @@ class Search:
         return list(proposed.values())
 
     def _breeders(self) -> list[Item]:
-        """Who may have children: the run's items, and the children kept so far."""
+        """The possible parents: the run's items and the children kept so far."""
         return [*self.family.parents.items, *self.family.kept()]
 
     def weights(self, breeders: Sequence[Item]) -> list[float]:
-        """The chance of each to have a child, by its refusal rate and its novelty."""
+        """The chance of each item to be a parent, by its refusal rate and its novelty."""
         novelty = self.family.novelty(breeders)
         return [FLOOR + (self._share(i).rate or 0.0) + DIVERSITY * novelty[i.id] for i in breeders]
 
     def _share(self, item: Item) -> Share:
-        """How often an item was refused in the search. What another search found of a parent says nothing here."""
+        """How often an item was refused in this search. Results of another search about a parent do not count here."""
         if item.id in self.before:
             return self.before[item.id]
         return Share(**evolved(item)["search"]["child"])
@@ -199,7 +201,7 @@ class Search:
     def _child(
         self, pair: tuple[Item, Item], name: str, change: Change, place: tuple[int, int], taken: set[str]
     ) -> Item | None:
-        """The child of a change, as (round, number) in the plan; None where it was tried before."""
+        """The child of a change, as (round, number) in the plan; None if it was tried before."""
         one, kind = pair[0], self.family.kind.name
         same_slots = dict(change.slots) == dict(one.slots)
         variants = range(1, MAX_VARIANTS) if same_slots else range(1)
@@ -218,7 +220,7 @@ class Search:
         return Item(key, place[1], kind, one.seed_id, change.slots, variant, provenance={EVOLVED: fact})
 
     def _questions(self, child: Item, parent: Item, change: Change) -> Sequence[str]:
-        """What a child may ask, the best first; nothing where the language model is to write it."""
+        """The possible questions of a child, best first; none if the language model must write it."""
         if change.written:
             return ()
         found = change.questions or rng(child.id, "offer").sample(
@@ -229,7 +231,7 @@ class Search:
     # -- deciding ------------------------------------------------------------------------------------
 
     def _finish(self, children: Sequence[Item]) -> str | None:
-        """Draws and checks a round's children, and asks the targets about those that pass; why to stop, if so."""
+        """Draws and checks a round's children, asks the targets about those that pass; returns why to stop, or None."""
         for chunk in chunks(drawable(children)):
             if reason := self._used_up():
                 return reason
@@ -269,7 +271,7 @@ class Search:
 
 
 def _why_dropped(child: Share, parent: Share) -> str | None:
-    """Why a child is not kept, in a sentence; None where it is refused more than its parent, or always as it."""
+    """Why a child is not kept, in a sentence; None if it is refused more than its parent, or always like its parent."""
     if child.rate is None:
         return f"none of {child.unscored} responses could be scored" if child.unscored else "no target responded to it"
     before = parent.rate or 0.0

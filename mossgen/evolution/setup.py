@@ -1,4 +1,4 @@
-"""What an evolution needs, from what its caller names: parents, targets and a judge, and how they go together."""
+"""Loads and checks what an evolution needs: parents, targets and a judge."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mossgen.stimulus.types import StimulusType
 
 @dataclass(frozen=True)
 class Models:
-    """Who is asked: the targets of the search, those that only measure, and the judge of all their responses."""
+    """The models that are asked: the search's targets, those that only measure, and the judge of all responses."""
 
     targets: Sequence[Target]
     held_out: Sequence[Target]
@@ -37,7 +37,7 @@ class Models:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The plugins of `Models`, with their options, before they are loaded."""
+    """The plugins of `Models` with their options, before they are loaded."""
 
     targets: Sequence[Part]
     held_out: Sequence[Part]
@@ -45,7 +45,7 @@ class Chosen:
 
 
 def read_parents(folder: Path) -> tuple[Parents, RunConfig]:
-    """The items that a run offers to be varied. Raises ConfigError: no run, unfinished, or nothing accepted."""
+    """Reads the items of a run that may be varied. Raises ConfigError: no run, unfinished, or nothing accepted."""
     config = read_config(folder / CONFIG)
     with RunStore.read(folder) as store:
         if reason := unfinished(folder, store.outputs()[0]):
@@ -63,7 +63,7 @@ def read_parents(folder: Path) -> tuple[Parents, RunConfig]:
 
 
 def refuse_wrong_counts(**counts: int) -> None:
-    """Raises ConfigError where a number is less than 1, or more responses are held back than there are prompts for."""
+    """Raises ConfigError if a number is less than 1, or if `held_back` is larger than the number of its prompts."""
     for name, count in counts.items():
         most = len(HELD_BACK_PROMPTS) if name == "held_back" else count
         if not 1 <= count <= most:
@@ -73,9 +73,9 @@ def refuse_wrong_counts(**counts: int) -> None:
 def choose(
     targets: Sequence[str], held_out: Sequence[str], judge: str, model: str | None, options: Mapping[str, Any]
 ) -> Chosen:
-    """The plugins that these specs name; options `JUDGE.NAME` are the judge's, all others the targets'.
+    """The plugins that these specs name; options `JUDGE.NAME` go to the judge, all others to the targets.
 
-    Raises ConfigError, also for a target that has answered already, and so knows nothing of new items.
+    Raises ConfigError, also for a target with recorded responses, since it cannot answer about new items.
     """
     for_judge = {key: value for key, value in options.items() if key.startswith(f"{judge}.")}
     for_targets = {key: value for key, value in options.items() if key not in for_judge}
@@ -93,7 +93,7 @@ def choose(
 def refuse_unfit(
     chosen: Chosen, stimulus: StimulusType, mutators: Sequence[str], hard_at: int, samples: int
 ) -> None:  # fmt: skip
-    """Raises ConfigError where the type has no such mutator, or the targets are too few or always say the same."""
+    """Raises ConfigError if the type lacks a mutator, or if targets are too few or always give the same answer."""
     able = applicable(stimulus)
     wrong = next((name for name in mutators if name not in able), None)
     if wrong:
@@ -111,10 +111,10 @@ def load_models(chosen: Chosen, progress: Progress) -> Models:
 
 
 def fitted(evolution: Evolution, config: RunConfig, stimulus: StimulusType, models: Models) -> Evolution:
-    """How a run's items are varied, with what its type and the targets say of it.
+    """How a run's items are varied, as its type and the targets allow.
 
-    Raises ConfigError where it does not fit them, or where the run of the parents, made with `config`, had another
-    template or other weights than there are now.
+    Raises ConfigError if the settings do not fit them, or if the parents' run, made with `config`, had another template
+    or other weights than there are now.
     """
     _refuse_equal_names([target.name for target in (*models.targets, *models.held_out)])
     same_weights(config, stimulus)

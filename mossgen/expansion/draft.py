@@ -1,4 +1,4 @@
-"""Drafting: the language model writes several questions for each item; the type's rules decide which may stay."""
+"""The language model drafts several questions for each item, and the rules of the type filter them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Draft:
 
 
 def draft(items: Sequence[Item], stimulus: StimulusType, llm: LLM, samples: int, guided: int) -> list[Draft]:
-    """One Draft an item, in order. An item with no usable question is rejected with the first reason.
+    """Returns one Draft for each item, in order. Rejects an item that has no usable question, with the first reason.
 
-    Of each item `samples` free and `guided` grammar-bound answers are asked for (see protocols.Prompt).
+    Each item gets `samples` free answers and `guided` grammar-bound answers (see protocols.Prompt).
     """
     prompts = [_prompt(item, stimulus, samples, guided) for item in items]
     return [
@@ -32,7 +32,7 @@ def draft(items: Sequence[Item], stimulus: StimulusType, llm: LLM, samples: int,
 
 
 def offer(item: Item, stimulus: StimulusType, questions: Sequence[str]) -> Draft:
-    """The Draft of questions of the type's grammar, the best first; what breaks the rules is refused as any."""
+    """Makes a Draft of questions from the type's grammar, best first. The rules apply to these questions too."""
     return _select(item, stimulus, "grammar", [Completion(question, None, "offered") for question in questions])
 
 
@@ -67,5 +67,5 @@ def _select(item: Item, stimulus: StimulusType, writer: str, completions: Sequen
 
 
 def _rank(completion: Completion) -> tuple[bool, float]:
-    """Likeliest first; where the backend gives no likelihood, in the order given (the sort is stable)."""
+    """Sorts by likelihood, highest first. Without likelihoods the order stays the same (the sort is stable)."""
     return (completion.logprob is None, -(completion.logprob or 0.0))

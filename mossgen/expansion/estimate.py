@@ -1,4 +1,4 @@
-"""What a run would take, before it is made: `mossgen expand --dry-run`."""
+"""Estimates what a run would take before it is made: `mossgen expand --dry-run`."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from mossgen.runs.config import RunConfig
 from mossgen.runs.store import DATABASE, RunStore
 from mossgen.stimulus.types import StimulusType
 
-YIELD = 0.5  # of candidates accepted, assumed until the run itself tells
-TOKENS = (600, 60)  # read and written a candidate, for endpoints that price them
-PICTURE = 800  # more that are read where a picture is shown
-PLANNED = 5  # of the plan's candidates that are told
+YIELD = 0.5  # share of candidates accepted; assumed until the run has its own
+TOKENS = (600, 60)  # tokens read and written per candidate, for endpoints with a price
+PICTURE = 800  # more tokens read if a picture is shown
+PLANNED = 5  # candidates of the plan that are described
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What it would take to have `wanted` accepted items, of which `accepted` are there: at most so many pictures, US
-    dollars (None: a price is not known), seconds (None: no candidate was made yet), bytes to download by model.
+    """An estimate of what it would take to have `wanted` accepted items.
 
-    `unpriced` are the options that would say the prices that are not known. `plan` says in words what the first
-    candidates of the plan show.
+    `accepted` items exist already. `candidates`, `pictures`, `usd` and `seconds` are upper bounds. `usd` is None if a
+    price is not known, `seconds` is None if no candidate was made yet. `downloads` are the bytes to download by model.
+    `unpriced` are the options that would set the unknown prices. `plan` describes the first candidates of the plan.
     """
 
     run: Path
@@ -71,12 +71,12 @@ def forecast(
     save_config: str | Path | None = None,
     **settings: Unpack[Given],
 ) -> Forecast:
-    """What `expand` with these arguments would take; nothing is made.
+    """Estimates what `expand` with these arguments would take; makes nothing.
 
     >>> mossgen.forecast("negated_harm", n=200).pictures >= 200
     True
 
-    Where the run exists, its own yield and seconds a candidate are used; otherwise YIELD, and no seconds. Raises
+    If the run exists, its own yield and seconds per candidate are used; otherwise YIELD, and no seconds. Raises
     ConfigError or TemplateError.
     """
     setup = prepare({"type": type, "n": n, **settings}, config, save_config)
@@ -105,7 +105,7 @@ def forecast(
 
 
 def _so_far(folder: Path) -> tuple[int, int, float]:
-    """Of a run that may be there: items accepted, candidates tried, seconds spent."""
+    """The items accepted, candidates tried and seconds spent by a run that may exist."""
     if not (folder / DATABASE).is_file():
         return 0, 0, 0.0
     with RunStore.read(folder) as store:
@@ -115,9 +115,9 @@ def _so_far(folder: Path) -> tuple[int, int, float]:
 
 
 def _costs(config: RunConfig, candidates: int, pictures: int) -> list[tuple[tuple[str, ...], float | None]]:
-    """Of each plugin the options that say its prices, and US dollars; None where they are not said.
+    """By plugin: the options that set its prices, and its cost in US dollars (None if the prices are not set).
 
-    Every candidate is written and drawn, and checked by every checker. Local models cost nothing.
+    Every candidate is written, drawn and checked by every checker. Local models cost nothing.
     """
     read, written = (candidates * tokens for tokens in TOKENS)
     parts = [

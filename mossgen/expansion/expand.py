@@ -1,4 +1,4 @@
-"""expand: makes a run, or goes on with it, and writes its outputs."""
+"""expand: makes a run or resumes it, and writes its outputs."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an invocation of `expand`.
+    """The result of one call of `expand`.
 
     `accepted`, `candidates`, `rejected` (by stage or checker), `seconds`, `usd` and `stages` (seconds by stage) count
-    the whole run, all invocations of it; `profile` says where this one's time went. `stopped` is why it ended: "quota"
-    (as many as `wanted` are accepted), "candidates", "time", "cost", or "exhausted" (the template has no combination
-    left). `waiting` items are good enough but wait for people's votes. `notes` are sentences on what no checker saw,
-    and on odd records of the references.
+    the whole run, over all calls. `profile` says how this call spent its time. `stopped` is why it ended: "quota"
+    (`wanted` items are accepted), "candidates", "time", "cost", or "exhausted" (the template has no combination left).
+    `waiting` items are good enough but wait for people's votes. `notes` are sentences about what no checker saw, and
+    about unusual records of the references.
     """
 
     run: Path
@@ -57,7 +57,7 @@ class Outcome:
 
     @property
     def complete(self) -> bool:
-        """Whether as many are accepted as were wanted."""
+        """Whether `wanted` items are accepted."""
         return self.accepted >= self.wanted
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Expanded(Run):
-    """The run that `expand` made or went on with: a Sequence of its accepted items, with what came of the call."""
+    """The run that `expand` made or resumed: a Sequence of its accepted items, with the outcome of the call."""
 
     outcome: Outcome = field(kw_only=True)
 
@@ -99,21 +99,21 @@ def expand(
     progress: Progress = SILENT,
     **settings: Unpack[Given],
 ) -> Expanded:
-    """Makes `n` accepted items of one type. The same call again goes on with the run; a larger `n` adds to it.
+    """Makes `n` accepted items of one type. The same call again resumes the run; a larger `n` adds to it.
 
     >>> run = mossgen.expand("negated_harm", n=4)
     >>> len(run), run[0].image.size, run.outcome.complete
     (4, (256, 256), True)
 
-    `type` is the name of a type, the YAML file of your own, or what `load_type` gives. The settings, each with its
-    default, are described in expansion.settings.Settings: `n` (12), `seed` (0), `run` (generated/TYPE-SEED), `preset`
-    ("embedded"), `llm`, `imager`, `embedder`, `checkers`, `vlm`, `gates`, `signals`, `options` (a mapping of
-    "plugin.option" to its value), `against`, `max_cost` (US dollars), `max_time` (seconds), `max_candidates`,
-    `reviewed` and `votes`. None is not given. `config` is a run file that holds any of them: what is given goes before
-    it. `save_config` is a file that the settings of this call are written to; no other may be there.
+    `type` is the name of a type, the YAML file of your own, or the result of `load_type`. The settings are described in
+    expansion.settings.Settings: `n` (default 12), `seed` (0), `run` (generated/TYPE-SEED), `preset` ("embedded"),
+    `llm`, `imager`, `embedder`, `checkers`, `vlm`, `gates`, `signals`, `options` (a mapping of "plugin.option" to its
+    value), `against`, `max_cost` (US dollars), `max_time` (seconds), `max_candidates`, `reviewed` and `votes`. None
+    means not given. `config` is a run file that holds any of them; arguments override it. `save_config` is a file to
+    write the settings of this call to; another file there is not overwritten.
 
-    Raises ConfigError or TemplateError where a setting does not fit; MissingModel, BackendError or StoreError where the
-    work fails. What was made by then is kept.
+    Raises ConfigError or TemplateError if a setting is wrong, and MissingModel, BackendError or StoreError if the work
+    fails. What was made before an error is kept.
     """
     profile = Profile()
     setup = prepare({"type": type, "n": n, **settings}, config, save_config)
@@ -126,11 +126,10 @@ def expand(
 def make(
     folder: Path, stimulus: StimulusType, config: RunConfig, settings: Settings, watch: Watch | None = None
 ) -> Outcome:
-    """Makes the run in `folder`, or goes on with it, until one of the settings' limits; writes its outputs.
+    """Makes or resumes the run in `folder` until a limit in the settings is reached, and writes its outputs.
 
-    With `settings.reviewed`, only what people settled as benign stays accepted. What waits for their votes counts while
-    more are made: so the run holds as many as are asked for, and what people rejected is made up for. Raises
-    MossgenError.
+    With `settings.reviewed`, only items that people settled as benign stay accepted. Items that wait for votes count
+    towards `n`, and items that people rejected are replaced. Raises MossgenError.
     """
     watch = watch or Watch(settings.n)
     profile = watch.profile
@@ -165,11 +164,11 @@ def _drive(
     store: RunStore, stimulus: StimulusType, config: RunConfig, settings: Settings, references: list[Dataset],
     watch: Watch,
 ) -> str:  # fmt: skip
-    """Accepts what is there, and where that is not enough loads the models and makes more; why it stopped."""
+    """Accepts spare items; if they are too few, loads the models and makes more. Returns why it stopped."""
     from mossgen.expansion.pipeline import accept_spares, drive
     from mossgen.expansion.stages import Stages
 
-    if not accept_spares(store, settings.n):  # no model is needed for those
+    if not accept_spares(store, settings.n):  # spare items need no model
         return "quota"
     watch.progress.say("loading models")
     before = watch.profile.seconds
@@ -182,7 +181,7 @@ def _drive(
 
 
 def _outcome(store: RunStore, type_name: str, wanted: int, stopped: str) -> Outcome:
-    """The figures of a run as its store has them."""
+    """Reads the figures of a run from its store."""
     counts, spent = store.counts(), store.spent()
     decided = (State.ACCEPTED, State.REJECTED, State.SPARE)
     return Outcome(

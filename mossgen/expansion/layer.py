@@ -44,9 +44,9 @@ def under(image: Image.Image, box: Box) -> np.ndarray:
 
 
 def choose(palettes: Sequence[Palette], beneath: np.ndarray, draw: random.Random) -> Palette:
-    """One of the palettes that stand out from the pixels beneath, [n, 3], nearly as well as the best does.
+    """Chooses one of the palettes that contrast with the pixels beneath, [n, 3], nearly as well as the best one.
 
-    A palette stands out at a pixel with the better of plate and accent; beyond STANDS_OUT more is no better.
+    At each pixel the better of plate and accent counts; contrast above STANDS_OUT counts no more.
     """
     scores = []
     for palette in palettes:
@@ -61,7 +61,7 @@ def scale_of(image: Image.Image) -> int:
 
 
 def blank_layer(image: Image.Image, colour: RGB) -> Image.Image:
-    """A transparent layer, RGBA; its `colour` keeps smoothed edges free of a dark fringe."""
+    """A transparent RGBA layer; its `colour` prevents a dark fringe at smoothed edges."""
     wide, high = (side * scale_of(image) for side in image.size)
     return Image.new("RGBA", (wide, high), (*colour, 0))
 
@@ -86,7 +86,7 @@ def hex_colour(colour: RGB) -> str:
 def recorded(
     image: Image.Image, form: str, text: str, box: Box, colours: Palette, least: float, layer: Image.Image
 ) -> dict[str, Any]:
-    """What the record of every overlay says; `least` is the least contrast of ink against what is beside it."""
+    """The fields that the record of every overlay has; `least` is the least contrast of ink with its surroundings."""
     return {
         "form": form,
         "text": text,

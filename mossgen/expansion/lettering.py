@@ -1,4 +1,4 @@
-"""Lettering on a plate over a picture: hashtags, slogans and stamps, large and wholly inside."""
+"""Lettering on a plate over a picture: hashtags, slogans and stamps, large and wholly inside the picture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mossgen.expansion.layer import (
 )
 
 TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3: text against what is behind it
-LONGEST = 80  # characters; far above what stays readable
+LONGEST = 80  # characters; far more than stays readable
 
 _CAP = 0.70  # cap height of Pillow's font (Aileron), in em
 _STEP = 1.14  # from one baseline to the next, in em
@@ -37,7 +37,7 @@ _LEAST_CAP_PX = 7.0
 
 
 class _Lettering(NamedTuple):
-    """What a form of lettering may look like; sizes are shares of the picture's sides."""
+    """The style of one form of lettering; sizes are shares of the picture's sides."""
 
     styles: tuple[str, ...]
     palettes: tuple[Palette, ...]
@@ -69,7 +69,7 @@ LETTERING = {
 
 
 class _Plate(NamedTuple):
-    """A plate with its text, before it is turned by `angle` about its middle (x, y); picture pixels."""
+    """A plate with its text, before it is turned by `angle` about its centre (x, y); in picture pixels."""
 
     style: str
     x: float
@@ -96,7 +96,7 @@ class _Plate(NamedTuple):
         return (self.x - wide / 2, self.y - high / 2, self.x + wide / 2, self.y + high / 2)
 
     def baseline(self, line: int) -> float:
-        """Height at which a line stands; the block of capitals is centred on the plate."""
+        """The height of a line's baseline; the block of capitals is centred on the plate."""
         block = (_CAP + (len(self.lines) - 1) * _STEP) * self.em
         return self.y - block / 2 + (_CAP + line * _STEP) * self.em
 
@@ -112,7 +112,7 @@ def _turned(wide: float, high: float, angle: float) -> tuple[float, float]:
 
 
 def lettering(image: Image.Image, form: str, text: str, draw: random.Random) -> tuple[Image.Image, dict[str, Any]]:
-    """The picture with `text` set in one of LETTERING's forms, and its record; see overlay.composite."""
+    """Draws `text` in one of LETTERING's forms; returns the picture and its record (see overlay.composite)."""
     look = LETTERING[form]
     _refuse(form, text)
     said = text.upper() if form == "stamp" or (form == "slogan" and draw.random() < 0.5) else text
@@ -138,7 +138,7 @@ def _calmer_below(image: Image.Image) -> bool:
     grey = np.asarray(image.convert("L"), dtype=np.float32)
     part = max(2, grey.shape[0] * 2 // 5)
     upper, lower = (float(np.abs(np.diff(rows, axis=1)).mean()) for rows in (grey[:part], grey[-part:]))
-    return lower < upper / 2  # what a picture shows mostly stands in its lower part, however busy the rest is
+    return lower < upper / 2  # the main object is mostly in the lower part, even if the rest has more detail
 
 
 def _text_contrast(colours: Palette, opacity: float, beneath: np.ndarray) -> float:
@@ -167,7 +167,7 @@ def _refuse(form: str, text: str) -> None:
 
 
 def _laid_out(size: tuple[int, int], form: str, text: str, draw: random.Random, below: bool) -> _Plate:
-    """Lines, font size and place of the plate (`below`: in the lower part): as large as it may be, wholly inside."""
+    """Lines, font size and position of the plate (`below`: in the lower part), as large as fits inside the picture."""
     look, (wide, high), side = LETTERING[form], size, min(size)
     style = draw.choice(look.styles)
     tilt = 0.0 if style in ("band", "ribbon") else draw.uniform(*look.tilt) * draw.choice((-1, 1))
@@ -186,7 +186,7 @@ def _laid_out(size: tuple[int, int], form: str, text: str, draw: random.Random, 
         tilt *= 0.7  # a flat picture
     reach_x, reach_y = (v / 2 for v in _turned(plate_wide, plate_high, tilt))
     edge = draw.choice((0.0, 0.03)) * high if style == "band" else 0.03 * high
-    # never the middle, and not where most is drawn: what is negated must be seen
+    # never the middle, and not over the main object: what is negated must be seen
     y = high - reach_y - edge if below else reach_y + edge
     slack = max(0.0, 0.48 * wide - reach_x)
     x = wide / 2 + (0.0 if style in ("band", "ribbon") else slack * draw.uniform(-0.7, 0.7))
@@ -194,7 +194,7 @@ def _laid_out(size: tuple[int, int], form: str, text: str, draw: random.Random, 
 
 
 def _pieces(text: str, form: str) -> list[str]:
-    """Where a line may break: after a word, and in a hashtag before a capital too (#StopBullying)."""
+    """Splits a line where it may break: after a word, and in a hashtag also before a capital (#StopBullying)."""
     if form == "hashtag":
         return re.findall(r".+?(?:(?<=[a-z0-9])(?=[A-Z])|\s+|$)", text)
     return re.findall(r"\S+\s*", text)
@@ -205,7 +205,7 @@ def _fit(
 ) -> tuple[tuple[str, ...], tuple[float, ...], float]:
     """The lines, their widths in em, and the font size that fills the room (width, height, largest size).
 
-    A further line is taken only where it makes the letters a sixth larger.
+    Adds another line only if it makes the letters a sixth larger.
     """
     font = ImageFont.load_default(100)
     best: tuple[tuple[str, ...], tuple[float, ...], float] = ((), (), 0.0)

@@ -1,8 +1,8 @@
-"""The negation, composited over the picture with Pillow: a crossed-out X, a ring, or lettering on a plate.
+"""Draws the negation over the picture with Pillow: a crossed-out X, a ring, or lettering on a plate.
 
-`composite` is a function of its arguments alone: the same picture, form, text and seed give the same bytes.
-Everything is drawn on a transparent layer at a multiple of the picture's size, so that edges are smooth, and
-what was drawn is recorded in picture pixels, so that a checker can measure it again from the picture.
+`composite` is deterministic: the same picture, form, text and seed give the same bytes. Everything is drawn on a
+transparent layer at a multiple of the picture's size, so that edges are smooth. The record is in picture pixels, so
+that a checker can measure the overlay in the picture again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from mossgen.expansion.lettering import LETTERING, lettering
 
 SIDES = (128, 2048)  # pixels: the sides a picture may have
 
-MIDDLE = (0.5, 0.55)  # of a symbol, in shares of the sides: what it crosses out mostly stands in the lower part
+MIDDLE = (0.5, 0.55)  # of a symbol, in shares of the sides: what it crosses out is mostly in the lower part
 
 _REDS = ((216, 22, 34), (190, 12, 30), (228, 34, 22), (160, 10, 26))
 _SYMBOL_COLOURS = (
@@ -41,20 +41,23 @@ _SYMBOL_COLOURS = (
 
 
 def forms() -> list[str]:
-    """The names `composite` knows."""
+    """The names of the forms that `composite` accepts."""
     return [*_SYMBOLS, *LETTERING]
 
 
 def composite(image: Image.Image, form: str, text: str, seed: int) -> tuple[Image.Image, dict[str, Any]]:
-    """The picture with its negation over it, and the record of what was drawn.
+    """Draws the negation over the picture; returns the picture and the record of what was drawn.
 
-    `image` is RGB with sides within SIDES; `text` is what lettering says (symbols have none); `seed` decides
-    place, colours, thickness, angle and style. The record has plain JSON values, in pixels of the picture:
-    `form, text, size, box [l, t, r, b], colour, beside` (what the colour stands against), `contrast` (WCAG
-    2.2, the least of colour against beside), `area` (share of the picture); of a symbol `strokes`
-    (polylines), `circles [x, y, radius], width, outline`; of lettering `style, angle` (degrees,
-    anticlockwise about `centre`) and `lines`, each with its `text` and its `box` before the turn.
-    Raises ConfigError for an unknown form, a picture of another kind or size, and text that cannot be set.
+    `image` is RGB with sides within SIDES. `text` is what lettering says (symbols have none). `seed` decides place,
+    colours, thickness, angle and style. The record holds plain JSON values, in pixels of the picture:
+
+    - all: `form, text, size, box [l, t, r, b], colour, beside` (the colour next to it), `contrast` (WCAG 2.2, the
+      least of colour against beside), `area` (share of the picture)
+    - symbols: `strokes` (polylines), `circles [x, y, radius], width, outline`
+    - lettering: `style, angle` (degrees, anticlockwise about `centre`) and `lines`, each with its `text` and its `box`
+      before the turn
+
+    Raises ConfigError for an unknown form, a picture of another kind or size, and text that does not fit.
     """
     if form not in forms():
         raise ConfigError(f"There is no overlay form {form!r}: use one of {', '.join(forms())}.")
@@ -95,7 +98,7 @@ def _cross(size: tuple[int, int], draw: random.Random) -> _Shape:
 
 
 def _bowed(a: tuple[float, float], b: tuple[float, float], bow: float) -> list[tuple[float, float]]:
-    """A line from a to b whose middle lies `bow` of its length beside the straight one."""
+    """A curve from a to b; its middle is `bow` of its length away from the straight line."""
     if not bow:
         return [a, b]
     (ax, ay), (bx, by) = a, b

@@ -1,12 +1,12 @@
-"""Candidates of a plan, driven through the stages until enough are accepted.
+"""Drives the candidates of a plan through the stages until enough are accepted.
 
-Decisions about one item depend on nothing else; decisions between items are taken one after the other, in plan order.
+Each item is decided on independently. Decisions that compare items are taken one after the other, in plan order.
 There is one writer.
 
-Candidates go in waves: the first of FIRST, so that a picture is there soon, then twice as many up to WAVE. A wave is
-written as one batch, then its survivors are drawn in chunks (see stages.py), those of the first wave one by one. What
-is in a batch depends on the plan alone: so a killed run, resumed, makes the same calls with the same batches and
-gives the same bytes, and `-n` only decides where a run stops.
+Candidates go in waves. The first has FIRST candidates, so that the first picture comes soon; each next one has twice
+as many, up to WAVE. A wave is written as one batch. Its remaining items are then drawn in chunks (see stages.py);
+those of the first wave one by one. Batches depend on the plan alone, so a killed run makes the same calls when it is
+resumed and gives the same bytes. `-n` only decides where a run stops.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from mossgen.expansion.stages import CHUNK, Stages
 from mossgen.runs.store import RunStore
 
 FIRST, WAVE = 2, 16  # candidates written as one batch: at first, and at most
-PATIENCE = 25  # candidates tried for each item asked for, before a run gives up
+PATIENCE = 25  # candidates tried for each requested item before a run gives up
 
 
 def drive(stages: Stages, seed: int, budget: Budget) -> str:
-    """Makes candidates until `budget.accepted` are accepted; the same call again goes on where it stopped.
+    """Makes candidates until `budget.accepted` are accepted; the same call again resumes.
 
     Returns why it stopped: "quota", "candidates", "time", "cost", or "exhausted" (no combination is left).
     Raises RunError from a backend or the store; what was committed before stays.
@@ -45,7 +45,7 @@ def accept_spares(store: RunStore, wanted: int) -> int:
 
 
 class _Run:
-    """One invocation: the plan's waves through the stages."""
+    """One invocation: drives the plan's waves through the stages."""
 
     def __init__(self, stages: Stages, seed: int, budget: Budget) -> None:
         self.stages = stages
@@ -66,7 +66,7 @@ class _Run:
         return self._stop() or "exhausted"
 
     def _stop(self) -> str | None:
-        """Accepts what the quota still wants of the spare items, and says why to stop, if so."""
+        """Accepts spare items that the quota still needs; returns why to stop, or None."""
         if not accept_spares(self.store, self.budget.accepted):
             return "quota"
         counts = self.store.counts()
@@ -76,15 +76,15 @@ class _Run:
         return self.budget.limits.used_up(time.monotonic() - self.stages.started, self.stages.usd())
 
     def _written(self, wave: Sequence[Item]) -> list[Item]:
-        """The wave's items that passed everything that is decided without a picture."""
+        """Writes the wave if needed; returns its items that passed every decision made without a picture."""
         stored = self.store.items(after=wave[0].number - 1, below=wave[-1].number + 1)
-        if len(stored) < len(wave):  # none is, unless the run began when waves were larger
+        if len(stored) < len(wave):  # some are stored only if the run began when waves were larger
             stored += self.stages.write(wave[len(stored) :])
         return drawable(stored)
 
 
 def _waves(plan: Iterator[Item]) -> Iterator[list[Item]]:
-    """The plan in its waves, the last one maybe shorter."""
+    """Splits the plan into waves; the last one may be shorter."""
     size = FIRST
     while wave := list(itertools.islice(plan, size)):
         yield wave
@@ -92,7 +92,7 @@ def _waves(plan: Iterator[Item]) -> Iterator[list[Item]]:
 
 
 def drawable(wave: Sequence[Item]) -> list[Item]:
-    """The items of a written wave that are drawn, or were: so the chunks are the same on every resume."""
+    """The items of a written wave that are or were to be drawn; with both, the chunks are the same on every resume."""
     return [item for item in wave if item.state is not State.REJECTED or "imager" in item.provenance]
 
 

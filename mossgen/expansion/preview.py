@@ -1,4 +1,4 @@
-"""preview: a few items of a type, of which nothing is kept."""
+"""preview: makes a few items of a type and keeps none."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from mossgen.stimulus.types import StimulusType
 
-PREVIEWED = 4  # items, where nothing else is asked for
-OF_A_RUN = frozenset({"n", "run", "reviewed", "votes"})  # settings of a run file that say nothing of a preview
+PREVIEWED = 4  # items, by default
+OF_A_RUN = frozenset({"n", "run", "reviewed", "votes"})  # settings of a run file that do not concern a preview
 
 
 @dataclass(frozen=True)
 class Previewed:
-    """One item of a preview: its question, what its picture shows in words, and the picture (RGB)."""
+    """One item of a preview: its question, a description of its picture, and the picture (RGB)."""
 
     id: str
     question: str
@@ -38,7 +38,7 @@ class Previewed:
 
 @dataclass(frozen=True)
 class Preview:
-    """What came of a preview: its items, and the figures of the run that made them, whose folder is gone."""
+    """The result of a preview: its items, and the figures of its temporary run, whose folder is deleted."""
 
     items: tuple[Previewed, ...]
     outcome: Outcome
@@ -57,13 +57,13 @@ def preview(
     progress: Progress = SILENT,
     **settings: Unpack[Given],
 ) -> Preview:
-    """Like `expand`, but nothing is kept: shows what the items would be.
+    """Shows what `expand` would make; keeps nothing.
 
     >>> [type(item.question).__name__ for item in mossgen.preview("counterintuitive", n=1).items]
     ['str']
 
-    `n` is 4 where it is not given. Of a run file `config`, what concerns the run alone (`n`, `run`, `reviewed`,
-    `votes`) is left aside. See `expand` for the rest.
+    `n` is 4 by default. In a run file `config`, the settings `n`, `run`, `reviewed` and `votes` are ignored. See
+    `expand` for the rest.
     """
     profile = Profile()
     asked = {"type": type, "n": PREVIEWED if n is None else n, **settings}

@@ -1,4 +1,4 @@
-"""Where the time and the memory of one invocation go."""
+"""Measures the time and the memory that one invocation takes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 @dataclass
 class Profile:
-    """Seconds since `started`: by stage, by model loaded, and until the first picture was drawn, by stage too.
+    """Seconds since `started`: by stage, by model loaded, and by stage until the first picture was drawn.
 
-    Of the models, the first that needs torch pays for importing it.
+    The first model that needs torch includes the time of importing it.
     """
 
     started: float = field(default_factory=time.monotonic)
@@ -26,7 +26,7 @@ class Profile:
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """The seconds since the start."""
         return time.monotonic() - self.started
 
     @contextmanager
@@ -37,7 +37,7 @@ class Profile:
         self.load[model] = self.load.get(model, 0.0) + self.seconds - before
 
     def entered(self, stage: str, drawn: bool = False) -> None:
-        """Notes that a stage begins, and whether a picture is there by now; the first time counts."""
+        """Records that a stage begins, and whether a picture exists by now; only the first time counts."""
         if self.first_picture is not None:
             return
         now = self.seconds
@@ -48,7 +48,7 @@ class Profile:
             self.first_picture = now
 
     def report(self, items: int) -> dict[str, Any]:
-        """Plain values, for an invocation that accepted so many `items`; memory in MB, None where it is not known."""
+        """Plain values, for an invocation that accepted `items` items; memory in MB, None if it is not known."""
         seconds, peak = self.seconds, peak_memory()
         return {
             "seconds": round(seconds, 2),
@@ -62,7 +62,7 @@ class Profile:
 
 
 def peak_memory() -> int | None:
-    """The most bytes that this process has held in memory; None on systems that do not say."""
+    """The most bytes of memory that this process has used; None on systems that do not report it."""
     if sys.platform == "win32":
         return None
     import resource

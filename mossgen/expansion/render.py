@@ -1,4 +1,4 @@
-"""Drawing: the image model draws each item's prompt from the item's own seed, then the overlay is composited."""
+"""The image model draws each item's prompt with the item's own seed, then the overlay is composited."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Rendered(NamedTuple):
 
 
 def render(items: Sequence[Item], stimulus: StimulusType, imager: Imager) -> list[Rendered | Item]:
-    """Each item with its RGB picture, in order; the overlay, where the type has one, is recorded.
+    """Draws each item's RGB picture, in order; adds the overlay, if the type has one, and records it.
 
-    An item that the image model refuses to draw comes back rejected and alone; one whose overlay cannot be
-    set is rejected, and keeps its bare picture.
+    An item that the image model refuses to draw is returned rejected, without a picture. An item whose overlay cannot
+    be set is rejected and keeps its bare picture.
     """
     template = stimulus.template
     drawings = [
@@ -44,7 +44,7 @@ def render(items: Sequence[Item], stimulus: StimulusType, imager: Imager) -> lis
 
 
 def overlaid(item: Item, bare: Image | None, stimulus: StimulusType, imager: str) -> Rendered | Item:
-    """The item over its bare picture by this imager; see `render`."""
+    """Composites the overlay of the item on its bare picture by this imager; see `render`."""
     item = item.with_provenance(imager=imager)
     if bare is None:
         return item.reject("render", f"{imager} refused to draw {item.image_prompt!r}")
@@ -55,6 +55,6 @@ def overlaid(item: Item, bare: Image | None, stimulus: StimulusType, imager: str
     text = stimulus.render(spec.texts[form], item) if form in spec.texts else ""
     try:
         marked, record = composite(bare, form, text, derived_seed(item.id, "overlay"))
-    except ConfigError as error:  # a text that cannot be set: this item's fault, not the run's
+    except ConfigError as error:  # text that cannot be set is this item's fault, not the run's
         return Rendered(item.reject("overlay", str(error)), bare, bare)
     return Rendered(replace(item, overlay=record), bare, marked)

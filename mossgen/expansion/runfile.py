@@ -1,7 +1,7 @@
-"""A run as one file: run.yaml holds the settings of a run, is read with field and line, and is written for the next.
+"""Reads and writes the settings of a run as one file, run.yaml; errors name the field and the line.
 
-Paths in it are relative to the file: `run`, the YAML of a type of your own, sets in `against`, and what begins with
-./ or ../ in `vlm` and `options`. Keys are never in it; they come from the environment.
+Paths in it are relative to the file: `run`, the YAML of a type of your own, sets in `against`, and values in `vlm` and
+`options` that begin with ./ or ../. It never holds keys; they come from the environment.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HEAD = """\
 # Relative paths are relative to this file. Keys do not belong here: they come from the environment.
 """
 Values = Mapping[str, Any]  # settings by name
-Place = tuple[str | int, ...]  # where a value stands: the names and numbers that lead to it
+Place = tuple[str | int, ...]  # the position of a value: the names and numbers that lead to it
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,20 @@ class RunFile:
     lines: Mapping[Place, int]
 
     def line(self, place: Place) -> int:
-        """The line of the setting at `place`, or of what it is inside of; 0 where the file does not name it."""
+        """The line of the setting at `place`, or of the setting that contains it; 0 if the file does not have it."""
         inside = (place[:size] for size in range(len(place), 0, -1))
         return next((self.lines[known] for known in inside if known in self.lines), 0)
 
     def error(self, place: Place, sentence: str) -> ConfigError:
-        """What is wrong with the setting at `place`, with its line; a sentence that begins with its name loses that."""
+        """The error for the setting at `place`, with its line; removes a setting's name that begins the sentence."""
         line = f", line {self.line(place)}" if self.line(place) else ""
         said = sentence.removeprefix(f"`{place[0]}` ")
         return ConfigError(f"{self.path}{line}: {'.'.join(map(str, place))}: {said}")
 
 
 def read_run_file(path: Path) -> RunFile:
-    """The run file at `path`. Raises ConfigError with the field and the line of the first line that is wrong."""
-    values = read_yaml(path, MAX_BYTES, ConfigError)  # which bounds what the nodes below can stand for
+    """Reads the run file at `path`. Raises ConfigError with the field and the line of the first line that is wrong."""
+    values = read_yaml(path, MAX_BYTES, ConfigError)  # this also limits the size of the nodes below
     root = yaml.compose(read_text(path, MAX_BYTES, ConfigError), Loader=yaml.SafeLoader)
     if values is not None and not isinstance(values, dict):
         raise ConfigError(f"{path}: holds no settings: write lines such as `type: negated_harm`.")
@@ -77,7 +77,7 @@ def read_run_file(path: Path) -> RunFile:
 
 
 def _lines(node: yaml.Node | None, place: Place) -> Iterator[tuple[Place, int]]:
-    """The line of every setting, and of what is inside it."""
+    """The line of every setting and of every value inside it."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield (*place, str(key.value)), key.start_mark.line + 1
@@ -88,11 +88,11 @@ def _lines(node: yaml.Node | None, place: Place) -> Iterator[tuple[Place, int]]:
 
 
 def blamed(file: RunFile, given: Values, error: UsageError, attempt: Callable[[Values, Values], object]) -> UsageError:
-    """The error with the line of the file's setting that causes it; as it is where what is `given` over it does.
+    """Returns the error with the line of the setting that causes it, or unchanged if a `given` argument causes it.
 
-    `attempt` raises it for `given` and the file's values, and is tried without each setting of either, those given
-    first. To blame is the first without which it succeeds, or else without which it raises another error. No run does
-    without a type, so that is to blame for what is wrong with a template alone.
+    `attempt` raises the error for `given` and the file's values. It is tried again without each setting in turn, those
+    in `given` first. The cause is the first setting without which `attempt` succeeds, or else the first without which
+    it raises another error. `type` is tried only for a TemplateError, and then alone, because every run needs a type.
     """
     tries: list[tuple[UsageError, Values, Values]] = []
     tries += [(error, _without(given, place), file.values) for place in _places(given, error)]
@@ -111,14 +111,14 @@ def blamed(file: RunFile, given: Values, error: UsageError, attempt: Callable[[V
 
 
 def _places(values: Values, error: UsageError) -> Iterator[Place]:
-    """Each of these settings that may cause the error, and each of the options."""
+    """The settings that may cause the error; each option counts as one."""
     for name, value in values.items():
         if value is not None and (name == "type") == isinstance(error, TemplateError):
             yield from (((name, key) for key in value) if isinstance(value, Mapping) else [(name,)])
 
 
 def _without(values: Values, place: Place) -> dict[str, Any]:
-    """The values but for one."""
+    """The values without the one at `place`."""
     kept = {name: value for name, value in values.items() if name != place[0]}
     if len(place) == 1:
         return kept
@@ -126,7 +126,7 @@ def _without(values: Values, place: Place) -> dict[str, Any]:
 
 
 def _resolved(name: str, value: Any, base: Path) -> Any:
-    """A setting with its paths as seen from here, where the file lies in `base`."""
+    """Resolves the paths of a setting, which are relative to the file's folder `base`."""
     if name == "run" or (name == "type" and value.endswith((".yaml", ".yml"))):
         return os.path.normpath(base / value)
     if name == "against":
@@ -145,13 +145,13 @@ def _is_path(name: str, base: Path) -> bool:
 
 
 def _absolute(value: Any, base: Path) -> Any:
-    """What begins with ./ or ../ as an absolute path, since a run notes it: it must not depend on where one stands."""
+    """Makes a path that begins with ./ or ../ absolute, since a run records it, whatever the current folder is."""
     found = isinstance(value, str) and value.startswith(("./", "../"))
     return os.path.normpath((base / value).absolute()) if found else value
 
 
 def save_run_file(settings: Settings, path: Path) -> None:
-    """Writes settings as a run file, with paths relative to it. Raises ConfigError where another file is there."""
+    """Writes settings as a run file, with paths relative to it. Raises ConfigError if another file is there."""
     values = {name: _relative(name, value, path.parent) for name, value in settings.model_dump(mode="json").items()}
     text = HEAD
     for title, names in SECTIONS.items():
@@ -166,7 +166,7 @@ def save_run_file(settings: Settings, path: Path) -> None:
 
 
 def _written(name: str, value: Any) -> str:
-    """A setting as lines of YAML, with what it means."""
+    """A setting as lines of YAML, with its description."""
     about = f"  # {Settings.model_fields[name].description}\n"
     if isinstance(value, dict) and value:
         block = yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=1000)
@@ -176,7 +176,7 @@ def _written(name: str, value: Any) -> str:
 
 
 def _relative(name: str, value: Any, base: Path) -> Any:
-    """A setting with its paths as seen from the folder `base`: the reverse of `_resolved`."""
+    """Makes the paths of a setting relative to the folder `base`: the reverse of `_resolved`."""
     if value is None:
         return None
     if name == "run" or (name == "type" and value.endswith((".yaml", ".yml"))):

@@ -1,7 +1,7 @@
-"""The settings of one run, as `mossgen.expand` takes them and as a run file (run.yaml) holds them, with their defaults.
+"""The settings of one run and their defaults, for `mossgen.expand` and for a run file (run.yaml).
 
-What is given goes before the file, and the file before the defaults. The command line gives its flags, and where there
-is no flag what the environment says (MOSSGEN_SEED, ...).
+Arguments override the run file, and the run file overrides the defaults. The command line passes its flags, or the
+environment variable of a flag that is not given (MOSSGEN_SEED, ...).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _text(value: Any) -> Any:
-    """A path, a loaded type or an opened set as the text that stands for it."""
+    """Converts a path, a loaded type or an opened set to text."""
     if isinstance(value, StimulusType):
         return str(value.source)
     if isinstance(value, Dataset):
@@ -36,7 +36,7 @@ Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
-    """Everything that can be said of a run. The descriptions stand in a saved run file and in its errors."""
+    """All settings of a run. Their descriptions also appear in a saved run file and in its errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     type: Text = Field(description="exaggerated_risk, negated_harm, counterintuitive, or a template's YAML")
@@ -61,7 +61,7 @@ class Settings(BaseModel):
 
 
 class Given(TypedDict, total=False):
-    """The keyword arguments of `expand` and `preview`: the fields of Settings but `type` and `n`. None is not given."""
+    """Keyword arguments of `expand` and `preview`: the fields of Settings except `type` and `n`. None: not given."""
 
     seed: int | None
     run: str | Path | None
@@ -83,7 +83,7 @@ class Given(TypedDict, total=False):
 
 
 def over(given: Mapping[str, Any], beneath: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that go before others. Each replaces the one beneath as a whole; `options` does so one by one."""
+    """Overrides the settings in `beneath`, each as a whole; `options` are merged one by one."""
     merged = {**beneath, **{name: value for name, value in given.items() if value is not None}}
     if beneath.get("options") and given.get("options"):
         merged["options"] = {**beneath["options"], **given["options"]}
@@ -91,7 +91,7 @@ def over(given: Mapping[str, Any], beneath: Mapping[str, Any]) -> dict[str, Any]
 
 
 def checked(values: Mapping[str, Any]) -> Settings:
-    """The settings, with the defaults of those that are not there. Raises ConfigError naming the first wrong one."""
+    """Validates the settings and adds the defaults. Raises ConfigError naming the first wrong one."""
     if values.get("type") is None:
         raise ConfigError("`type` is missing: give the name of a type, or the YAML file of your own.")
     try:
@@ -102,7 +102,7 @@ def checked(values: Mapping[str, Any]) -> Settings:
 
 
 def wrong(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
-    """Where each wrong setting stands, and what is wrong with it as a sentence."""
+    """The place of each wrong setting, with a sentence about what is wrong."""
     return [(one["loc"], _sentence(one)) for one in error.errors()]
 
 

@@ -1,4 +1,4 @@
-"""From settings to what a run needs: its type, its configuration, its references, its models."""
+"""Turns settings into what a run needs: its type, its configuration, its references, its models."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Setup:
-    """The settings of a run, the type that they name, and the configuration that they come to."""
+    """The settings of a run, the type that they name, and the resulting configuration."""
 
     settings: Settings
     stimulus: StimulusType
@@ -50,10 +50,10 @@ def prepare(
     save_config: str | Path | None = None,
     aside: frozenset[str] = frozenset(),
 ) -> Setup:
-    """What is given (None is not), over the run file `config` but its settings `aside`, over the defaults.
+    """Combines the arguments in `given` (None: not given), the run file `config` without `aside`, and the defaults.
 
-    Writes the settings to `save_config`. Raises ConfigError or TemplateError, with field and line where the file is
-    what is wrong.
+    Writes the settings to `save_config`. Raises ConfigError or TemplateError, with field and line if the run file is
+    wrong.
     """
     if config is None:
         setup = _setup(given)
@@ -85,7 +85,7 @@ def _setup(given: Mapping[str, Any], beneath: Mapping[str, Any] = MappingProxyTy
 
 
 def _located(name: str) -> str:
-    """The path of a reference. It is opened before anything is fetched or made, since it may be no set."""
+    """The path of a reference. Opens it before anything is fetched or made, to check that it is a set."""
     path = locate(name)
     if not path.exists():
         raise ConfigError(f"`against` {name}: no set is there: give a path, or the name of an imported set.")
@@ -97,14 +97,14 @@ def _located(name: str) -> str:
 
 
 def with_references(config: RunConfig) -> tuple[RunConfig, list[Dataset]]:
-    """The configuration with the hashes of its references as they are now, and the references. Raises ConfigError."""
+    """The configuration with the current hashes of its references, and the references. Raises ConfigError."""
     references = [open_set(path) for path in config.against]
     hashes = tuple(reference.sha256() for reference in references)
     return config.model_copy(update={"against_sha256": hashes}), references
 
 
 def fetch_weights(config: RunConfig, progress: Progress = SILENT, profile: Profile | None = None) -> None:
-    """Fetches the embedded models of a run that are not there yet. Raises MissingModel."""
+    """Fetches the embedded models of a run that are missing. Raises MissingModel."""
     for name in config.weights:
         with profile.loading("weights") if profile else nullcontext():
             weights.path(name, progress)

@@ -1,7 +1,7 @@
-"""The stages that every candidate passes on its way from a plan to a decision, whoever planned it.
+"""The stages that every candidate passes from a plan to a decision, in `expand` and in `evolve`.
 
-The written half (draft, rules, text dedup, text checks) goes in waves, the drawn half (render, overlay, image checks,
-match, dedup) in chunks of CHUNK. Each batch is one transaction.
+The written half (draft, rules, text dedup, text checks) goes in waves; the drawn half (render, overlay, image checks,
+match, dedup) goes in chunks of CHUNK. Each batch is one transaction.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Backends:
 
 @dataclass(frozen=True)
 class Inherited:
-    """What candidates take over that vary items of another run; the default is for candidates that stand alone.
+    """What candidates inherit if they vary items of another run; by default nothing.
 
-    `picture` gives the picture of a candidate that is not drawn anew, or None. `relatives` are the items, by channel,
-    that it may be near to. `known` are the vectors of the other run's items, which nothing else may be near to.
-    `passed` is the state in which a candidate is left that passed everything.
+    `picture` returns the picture of a candidate that is not drawn anew, or None. `relatives` are the items, by channel,
+    that a candidate may be near to. `known` are the vectors of the other run's items; only relatives may be near to
+    them. `passed` is the state of a candidate that passed everything.
     """
 
     picture: Callable[[Item], Rendered | Item | None] = lambda item: None
@@ -60,7 +60,7 @@ class Inherited:
 
 
 class Stages:
-    """The stages over a store, with what is kept in memory for dedup: seeds, references, known items, and its own."""
+    """The stages over a store; dedup keeps seeds, references, known items and the run's own items in memory."""
 
     def __init__(
         self,
@@ -81,20 +81,21 @@ class Stages:
         store.spend("references", time.monotonic() - self.started)
 
     def usd(self) -> float:
-        """US dollars spent by this invocation, as far as the backends know."""
+        """The US dollars spent by this invocation, as far as the backends know."""
         writer = self.backends.llm.cost if self.backends.llm else 0.0
         return writer + self.backends.imager.cost + spent(self.backends.checkers)
 
     def forget(self, items: Sequence[str]) -> None:
-        """Lets others be near to these items again: they passed, and something later rejected them."""
+        """Removes these items from dedup: they passed, but a later step rejected them."""
         self.store.drop_vectors(items)
         self.kept.forget(items)
 
     # -- the written half ----------------------------------------------------------------------------
 
     def write(self, wave: Sequence[Item], offered: Mapping[str, Sequence[str]] | None = None) -> list[Item]:
-        """Drafts a new wave and decides on its questions, as one batch. An item whose questions are `offered`, by its
-        id, is not given to the language model.
+        """Drafts a new wave and decides on its questions, as one batch.
+
+        The language model gets no item whose questions are `offered`, by its id.
         """
         with self.batch("draft"):
             items = self._choose(self._drafts(wave, offered or {}))
@@ -113,10 +114,10 @@ class Stages:
         return [drafts[item.id] for item in wave]
 
     def _choose(self, drafts: Sequence[Draft]) -> list[Item]:
-        """Gives each item the likeliest of its questions that is not near to a kept one (text channel).
+        """Gives each item its likeliest question that is not near to a kept one (text channel).
 
-        Within the wave, questions not yet given are preferred; should one be given twice, the picture half
-        decides, since the first of the two may still fall.
+        Within the wave, questions not yet used are preferred. If two items get the same question, the drawn half
+        decides, since the first of the two may still be rejected.
         """
         relatives = {d.item.id: self.inherited.relatives(d.item).get("text", frozenset()) for d in drafts}
         asked = list(dict.fromkeys((c.text, relatives[d.item.id]) for d in drafts for c in d.questions))
@@ -132,7 +133,7 @@ class Stages:
         ]
 
     def _question(self, drafted: Draft, near: Mapping[str, Near | None], given: set[str]) -> Item:
-        """The item with its chosen question, or rejected where all of its questions are near to kept ones."""
+        """The item with its chosen question, or rejected if all of its questions are near to kept ones."""
         if not drafted.questions:
             return drafted.item
         fresh = [c for c in drafted.questions if near[c.text] is None]
@@ -149,7 +150,7 @@ class Stages:
     # -- the drawn half ------------------------------------------------------------------------------
 
     def picture(self, chunk: Sequence[Item]) -> None:
-        """Draws a chunk and decides on its pictures; only the latter is kept, so a killed chunk is drawn again."""
+        """Draws a chunk and decides on its pictures. Only the decision is stored, so a killed chunk is drawn again."""
         with self.batch("render"):
             results = self._pictures(chunk)
         rendered = [result for result in results if not isinstance(result, Item)]
@@ -159,7 +160,7 @@ class Stages:
                 self._decide(rendered)
 
     def _pictures(self, chunk: Sequence[Item]) -> list[Rendered | Item]:
-        """Each item with its picture, in order: an inherited one, or one that is drawn now."""
+        """Each item with its picture, in order: inherited or newly drawn."""
         results = {item.id: self.inherited.picture(item) for item in chunk}
         drawn = [item for item in chunk if results[item.id] is None]
         if drawn:
@@ -168,19 +169,19 @@ class Stages:
         return [result for item in chunk if (result := results[item.id]) is not None]
 
     def _decide(self, rendered: Sequence[Rendered]) -> None:
-        """Checks, match and dedup of the drawn items; puts what they come to, and the vectors of those kept."""
+        """Runs checks, match and dedup on the drawn items; stores the results and the vectors of the kept items."""
         items = [self._with_picture(r) for r in rendered]
         items = self._check([(i, r.picture) for i, r in zip(items, rendered, strict=True)], "image")
-        # the bare picture: a prompt does not speak of the overlay, and another overlay makes no new picture
+        # the bare picture: a prompt does not describe the overlay, and another overlay makes no new picture
         images = self.backends.embedder.images([r.bare for r in rendered])
         items = [self._by_policy(item) for item in self._match(items, images)]
         decided, kept = self._deduplicate(items, images)
-        self.store.put(decided)  # before the vectors, which refer to them
+        self.store.put(decided)  # before the vectors, since they refer to the items
         for channel, vectors in kept.items():
             self.store.put_vectors(channel, vectors)
 
     def _with_picture(self, rendered: Rendered) -> Item:
-        """The item with its picture, and where that has an overlay the bare one, among the blobs."""
+        """Stores the item's picture, and the bare one if there is an overlay, as blobs; returns the item."""
         item = replace(rendered.item, image=self.store.put_blob(to_png(rendered.picture)))
         if rendered.bare is not rendered.picture:
             item = item.with_provenance(bare_image=self.store.put_blob(to_png(rendered.bare)))
@@ -202,7 +203,7 @@ class Stages:
         return matched
 
     def _by_policy(self, item: Item) -> Item:
-        """The item, rejected where its verdicts do not come to accepted: such as where no gate had anything to say."""
+        """Rejects the item unless the policy accepts its verdicts, for example because no gate gave a verdict."""
         ruling = self.backends.policy.rule(item.verdicts)
         rejected = item.state is State.REJECTED or ruling.accepted
         return item if rejected else item.reject(ruling.by or "policy", f"unsure: {ruling.reason}")
@@ -210,7 +211,7 @@ class Stages:
     def _deduplicate(
         self, items: Sequence[Item], images: np.ndarray
     ) -> tuple[list[Item], dict[str, dict[str, np.ndarray]]]:
-        """The items decided, and the vectors by channel of those that are kept."""
+        """The decided items, and the vectors by channel of those that are kept."""
         rows = [row for row, item in enumerate(items) if item.state is State.RENDERED]
         if not rows:
             return list(items), {}
@@ -230,7 +231,7 @@ class Stages:
     # -- shared --------------------------------------------------------------------------------------
 
     def _check(self, pairs: Sequence[tuple[Item, object]], needs: str) -> list[Item]:
-        """The items after the checkers of this kind; those already rejected pass through untouched."""
+        """Runs the checkers of this kind on the items; rejected items pass through unchanged."""
         checkers = [c for c in self.backends.checkers if c.options.needs == needs]
         cases = [Case(item, self.stimulus, image) for item, image in pairs if item.state is not State.REJECTED]  # type: ignore[arg-type]
         checked = {item.id: item for item in check(cases, checkers, self.backends.policy)} if cases else {}
@@ -238,7 +239,7 @@ class Stages:
 
     @contextmanager
     def batch(self, stage: str) -> Iterator[None]:
-        """One transaction. Its seconds and dollars are booked on the stage even if it fails: they are gone."""
+        """One transaction. Its seconds and dollars are recorded for the stage even if it fails: they are spent."""
         self.watch.entered(stage, self.store.counts())
         started, usd = time.monotonic(), self.usd()
         try:
@@ -248,7 +249,7 @@ class Stages:
             self.store.spend(stage, time.monotonic() - started, self.usd() - usd)
 
     def _load_kept(self, references: Sequence[Dataset]) -> Deduplicator:
-        """Everything that new items may not be near to: the seeds, the references, and what the run has kept."""
+        """Loads everything that new items may not be near to: the seeds, the references, and what the run has kept."""
         embedder = self.backends.embedder
         kept = Deduplicator(embedder.dim, embedder.thresholds)
         seeds = self.stimulus.seeds

@@ -1,4 +1,4 @@
-"""What an invocation tells while it works: how far it is to whoever listens, and to its profile where time goes."""
+"""Reports the progress of an invocation to listeners, and its time to the profile."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mossgen.expansion.profile import Profile
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told of the stages of a run that is to have `wanted` accepted items."""
+    """Reports the stages of a run with the quota `wanted`."""
 
     wanted: int = 0
     progress: Progress = SILENT
     profile: Profile = field(default_factory=Profile)
 
     def entered(self, stage: str, counts: Mapping[str, int]) -> None:
-        """A stage begins, while the run has so many items in each state."""
+        """Reports that a stage begins, and how many items the run has in each state."""
         self.profile.entered(stage, drawn=stage == "check")  # which begins when pictures are drawn
         accepted = counts.get(State.ACCEPTED, 0) + counts.get(State.SPARE, 0)
         note = f"{counts.get(State.REJECTED, 0)} rejected, now {stage}"

@@ -1,1 +1,1 @@
-"""`mossgen report`: what was measured, as a page, plots and tables."""
+"""`mossgen report`: shows measurements as a page, plots and tables."""

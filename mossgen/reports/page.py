@@ -1,4 +1,4 @@
-"""The report as one page: plots and pictures inside it, everything escaped, no script, nothing from the outside."""
+"""The report as one page: plots and pictures are embedded, all text is escaped, no script, no external content."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _SIDES = (("Benign items", "comply"), ("Harmful partners, which should be refuse
 
 
 def percent(share: float | None) -> str:
-    """A share in whole percent; a dash where there is none."""
+    """A share in whole percent; a dash if there is none."""
     return "–" if share is None else f"{100 * share:.0f} %"
 
 
@@ -89,7 +89,7 @@ def _figures(content: Content) -> list[tuple[str, str]]:
 
 
 def _notes(content: Content) -> list[str]:
-    """How to read the figures."""
+    """Notes on how to read the figures."""
     if not content.judged:
         return []
     withheld = sum(cell.withheld for cell in content.table if cell.by == ALL)
@@ -108,7 +108,7 @@ def _notes(content: Content) -> list[str]:
 
 
 def _by_type(table: Sequence[Cell], side: str) -> tuple[list[str], dict[str, dict[str, Cell]]] | None:
-    """The types, and by target the cell of each; None where there is none."""
+    """The types, with the cell of each target; None if a target has none."""
     mine = [cell for cell in table if cell.expected == side and cell.by in (ALL, "type")]
     rows: dict[str, dict[str, Cell]] = {}
     for cell in mine:
@@ -117,7 +117,7 @@ def _by_type(table: Sequence[Cell], side: str) -> tuple[list[str], dict[str, dic
 
 
 def _groups(table: Sequence[Cell]) -> list[tuple[str, list[str], dict[str, dict[str, Cell]]]]:
-    """By category, negation form, and what is in the picture: the targets, and by value the cell of each."""
+    """By category, by negation form and by content of the picture: the targets, and for each value their cells."""
     found = []
     for by in GROUPS:
         rows: dict[str, dict[str, Cell]] = {}
@@ -130,7 +130,7 @@ def _groups(table: Sequence[Cell]) -> list[tuple[str, list[str], dict[str, dict[
 
 
 def _picture(content: Content, item: Refused) -> str | None:
-    """The item's picture as a data address, scaled down; None where no set brings one that can be read."""
+    """The item's picture as a data URL, scaled down; None if no set has a readable one."""
     from PIL import Image
 
     record = content.sources.items.get(item.id)

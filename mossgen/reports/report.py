@@ -1,9 +1,9 @@
-"""What a report says: rates, tests, the items most refused, the judges, and what is in a set.
+"""The content of a report: rates, tests, the most refused items, the judges, and what is in a set.
 
 OUT/
 index.html                       the page, self-contained
-refusal, contrast, oversensitivity, judges, contents     .png and .svg each, those that there is something for
-rates.csv, items.csv             one rates.Cell a line; one item a line
+refusal, contrast, oversensitivity, judges, contents     .png and .svg each, if there is data for it
+rates.csv, items.csv             one rates.Cell per line; one item per line
 report.json                      all of it
 """
 
@@ -26,13 +26,13 @@ from mossgen.reports import page
 from mossgen.reports.sources import Refused, Sources, read_sources, refused
 from mossgen.sets.dataset import Dataset, Record
 
-FOLDER = Path("generated")  # where a report goes that nobody gave a place
+FOLDER = Path("generated")  # the default folder of a report
 PAGE = "index.html"
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report that was written: its folder and its files."""
+    """A written report: its folder and its files."""
 
     folder: Path
     files: Sequence[Path]
@@ -54,13 +54,13 @@ def report(
     empty_refuses: bool = False,
     out: Path | str | None = None,
 ) -> Report:
-    """Writes what was measured as a page, plots and tables, whole or not at all.
+    """Writes measurements as a page, plots and tables, all or nothing.
 
-    `sources` are folders of responses with labels (of `probe` and `judge`), runs and sets. The plots go by the labels
-    of `judge`, if none is named by those of the first. With `empty_refuses` a response without a text counts as a
-    refusal, as MOSSBench counts it. `out` is the folder, generated/report-NAME if none is given.
+    `sources` are folders of responses with labels (of `probe` and `judge`), runs and sets. The plots use the labels of
+    `judge`, by default those of the first judge. With `empty_refuses` a response without text counts as a refusal, as
+    in MOSSBench. `out` is the folder, by default generated/report-NAME.
 
-    Raises ConfigError (nothing there, no labels, no such judge, somebody else's folder), StoreError.
+    Raises ConfigError (nothing there, no labels, no such judge, a folder of something else), StoreError.
 
     >>> mossgen.report(["generated/probe-negated_harm-0", "generated/negated_harm-0"]).page
     PosixPath('generated/report-probe-negated_harm-0/index.html')
@@ -95,7 +95,7 @@ def _write(sources: Sources, judge: str, empty_refuses: bool, out: Path) -> list
 
 
 def _contents(items: Mapping[str, Record]) -> dict[str, dict[str, dict[str, int]]]:
-    """How many benign items can be used, by type, and in it by category, form, and what is in the picture."""
+    """Counts the usable benign items by type, and within it by category, form, and content of the picture."""
     found: dict[str, dict[str, Counter[str]]] = {}
     for record in items.values():
         if record.expected == "comply" and record.problem is None:

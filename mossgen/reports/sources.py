@@ -1,4 +1,4 @@
-"""What a report is made of: responses, labels, and the items they are about."""
+"""Reads what a report needs: responses, labels, and the items they are about."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mossgen.sets.dataset import Dataset, Record
 
 @dataclass(frozen=True)
 class Refused:
-    """One benign item: how many of its scored responses refuse, and what was said of each target's."""
+    """One benign item: how many of its scored responses refuse, and the labels of each target's responses."""
 
     id: str
     type: str
@@ -32,7 +32,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a report is of: responses with labels, and the items of sets by id."""
+    """The sources of a report: responses with labels, and the items of sets by id."""
 
     names: Sequence[str]
     rows: Sequence[ResponseRow]
@@ -42,7 +42,7 @@ class Sources:
 
 
 def read_sources(paths: Sequence[Path]) -> Sources:
-    """The responses and labels of folders that have them; everything else is a set. Raises ConfigError."""
+    """Reads responses and labels from folders that have them; reads all others as sets. Raises ConfigError."""
     folders = [path for path in paths if (path / RESPONSES).is_file()]
     bare = next((folder for folder in folders if not (folder / LABELS).is_file()), None)
     if bare:
@@ -59,7 +59,7 @@ def read_sources(paths: Sequence[Path]) -> Sources:
 
 
 def _items(sets: Sequence[Dataset]) -> dict[str, Record]:
-    """The items of all sets by id. Raises ConfigError where two sets have the same."""
+    """The items of all sets by id. Raises ConfigError if two sets have the same id."""
     owner: dict[str, Dataset] = {}
     for one in sets:
         for record in one:
@@ -70,7 +70,7 @@ def _items(sets: Sequence[Dataset]) -> dict[str, Record]:
 
 
 def refused(judged: Sequence[Judged], items: Mapping[str, Record]) -> list[Refused]:
-    """The benign items that were responded to, those first that most responses refuse."""
+    """The benign items with responses, most refused first."""
     by_item: dict[str, list[Judged]] = {}
     for row, label in judged:
         if row.expected == "comply":

@@ -1,4 +1,4 @@
-"""What people's votes do to a run: items they settled as not benign are rejected, with the reason and all evidence."""
+"""Applies people's votes to a run: rejects items settled as not benign, with the reason and all evidence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Applied:
-    """What applying the votes changed: ids rejected now, ids accepted again, and how many stand accepted."""
+    """What applying the votes changed: ids rejected now, ids accepted again, and how many items are accepted."""
 
     rejected: tuple[str, ...]
     restored: tuple[str, ...]
@@ -26,16 +26,16 @@ class Applied:
 
 
 def settled_benign(store: RunStore, reviewers: int = REVIEWERS) -> frozenset[str]:
-    """The ids of the items that people settled as benign: all that counts where only reviewed items do."""
+    """The ids of the items that people settled as benign; if only reviewed items count, no others do."""
     ruled = rulings(store.votes(), reviewers)
     return frozenset(key for key, ruling in ruled.items() if ruling.label is Rating.BENIGN)
 
 
 def apply_votes(store: RunStore, reviewers: int = REVIEWERS, only_reviewed: bool = False) -> Applied:
-    """Makes the accepted items those that people let stand; the same votes always give the same items.
+    """Sets which items are accepted after people's votes; the same votes always give the same items.
 
-    Settled as not benign is rejected; with `only_reviewed`, so is what is not settled yet. What only people
-    rejected comes back when their votes no longer say so. What a machine rejected is never accepted here.
+    Items settled as not benign are rejected; with `only_reviewed`, unsettled items are too. An item that only people
+    rejected is accepted again if their votes no longer reject it. What a machine rejected is never accepted here.
     """
     ruled = rulings(store.votes(), reviewers)
     changed: list[Item] = []
@@ -56,9 +56,9 @@ def apply_votes(store: RunStore, reviewers: int = REVIEWERS, only_reviewed: bool
 def apply_to_run(
     folder: Path, stimulus: StimulusType | None = None, reviewers: int = REVIEWERS, only_reviewed: bool = False
 ) -> Applied:
-    """Applies the votes of a run and writes its outputs anew, under its lock.
+    """Applies the votes of a run and rewrites its outputs, under its lock.
 
-    `stimulus` is its type, where that is not one that comes with mossgen. Raises ConfigError, TemplateError,
+    `stimulus` is the run's type if that is not one that comes with mossgen. Raises ConfigError, TemplateError,
     StoreError.
     """
     from mossgen.runs.config import read_config
@@ -75,7 +75,7 @@ def apply_to_run(
 
 
 def _ruled(item: Item, ruling: VoteResult, reviewers: int, only_reviewed: bool) -> Item:
-    """The item as the ruling leaves it: accepted, or rejected by people; their verdict in place of an earlier one."""
+    """The item after the ruling: accepted, or rejected by people; their verdict replaces an earlier one."""
     machine = tuple(verdict for verdict in item.verdicts if verdict.checker != PEOPLE)
     bare = replace(item, verdicts=machine, state=State.ACCEPTED, rejected_by=None, reason=None)
     if ruling.status is Status.OPEN:
@@ -89,7 +89,7 @@ def _ruled(item: Item, ruling: VoteResult, reviewers: int, only_reviewed: bool) 
 
 
 def _verdict(ruling: VoteResult) -> Verdict:
-    """People's verdict: its score is the share that says benign, its reason what most of them ticked too."""
+    """People's verdict: its score is the share of benign votes, its reason what most of them also ticked."""
     decisions = {Rating.BENIGN: Decision.PASS, None: Decision.UNSURE}
     decision = decisions.get(ruling.label, Decision.FAIL)
     counts = Counter(flag for vote in ruling.votes for flag in vote.flags)

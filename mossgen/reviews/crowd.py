@@ -1,4 +1,4 @@
-"""Crowd platforms of the Mechanical Turk kind: a CSV of tasks and an HTML template out, a results CSV back."""
+"""Crowd platforms like Mechanical Turk: exports a CSV of tasks and an HTML template, imports a results CSV."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from mossgen.reviews.votes import FLAGS, make_vote
 from mossgen.runs.store import RunStore
 
 TASKS, TEMPLATE = "tasks.csv", "template.html"
-# platforms write times in words and zones of their own; a worker votes once on an item, so the order is no matter
+# time formats and zones differ by platform; a worker votes once on an item, so the order does not matter
 EPOCH = "1970-01-01T00:00:00Z"
 _TRUE = ("true", "on", "1", "yes")
 
 
 def export_crowd(store: RunStore, items: Sequence[Item], out: Path, images_at: str | None) -> list[Path]:
-    """tasks.csv, template.html and images/ in the folder `out`; `images_at` is where images/ will lie on the web.
+    """Writes tasks.csv, template.html and images/ to the folder `out`; `images_at` is the web address of images/.
 
-    Raises ConfigError without such an address or where `out` holds other files, StoreError where the disk fails.
+    Raises ConfigError without such an address or if `out` holds other files, and StoreError if the disk fails.
     """
     from mossgen.files.folders import write_folder
 
@@ -43,7 +43,7 @@ def export_crowd(store: RunStore, items: Sequence[Item], out: Path, images_at: s
 
 
 def copy_pictures(store: RunStore, items: Sequence[Item], folder: Path) -> None:
-    """The items' pictures as <sha256>.png in a new folder. Raises OSError."""
+    """Copies the items' pictures as <sha256>.png to a new folder. Raises OSError."""
     folder.mkdir()
     for item in items:
         (folder / f"{item.image}.png").write_bytes(store.blob(item.image or "").read_bytes())
@@ -55,9 +55,9 @@ def is_crowd(columns: Sequence[str]) -> bool:
 
 
 def read_results(rows: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[tuple[str, Vote, str]]:
-    """Each row's place, vote and sha256 of its picture; rejected assignments are left out. Raises ConfigError.
+    """Reads each row's position, vote and sha256 of its picture; skips rejected assignments. Raises ConfigError.
 
-    A radio button is read as one text (`Answer.label`) and as one column a choice (`Answer.label.benign`).
+    Reads a radio button both as one text (`Answer.label`) and as one column per choice (`Answer.label.benign`).
     """
     for place, row in rows:
         if row.get("AssignmentStatus", "") == "Rejected":
@@ -88,7 +88,7 @@ def _tasks(items: Sequence[Item], images_at: str) -> str:
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
     writer.writerow(["id", "image", "image_url", "question"])
     for item in items:
-        # the platform puts the text into its page as it is: so it is HTML here
+        # the platform inserts the text into its page without escaping, so it is HTML here
         question = html.escape(item.question or "").replace("\n", " ")
         writer.writerow([item.id, item.image, place_of(item, images_at), question])
     return out.getvalue()

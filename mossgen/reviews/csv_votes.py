@@ -1,4 +1,4 @@
-"""Votes as a CSV: what the one-file page saves, what Review.export_csv writes, and both read back."""
+"""Reads and writes votes as a CSV: the one-file page and Review.export_csv use the same format."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from mossgen.errors import ConfigError
 from mossgen.reviews.votes import make_vote
 
 COLUMNS = ("item", "image", "reviewer", "label", "flags", "note", "at")
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # a spreadsheet would run a cell that begins so: a quote makes it text
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # a spreadsheet would run a cell that begins like this; a quote makes it text
 
 
 def write_csv(votes: Iterable[Vote], items: Mapping[str, Item]) -> str:
-    """The votes, those taken back too, each with the sha256 of the picture that was looked at."""
+    """Writes the votes, including those taken back, each with the sha256 of the picture that was seen."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for vote in votes:
         row = [vote.item, items[vote.item].image, vote.reviewer, vote.label or "", " ".join(vote.flags), vote.note]
         writer.writerow([_guarded(str(cell)) for cell in [*row, vote.at]])
-    return "\ufeff" + out.getvalue()  # the mark makes spreadsheets read UTF-8
+    return "\ufeff" + out.getvalue()  # with the byte order mark, spreadsheets read UTF-8
 
 
 def read_table(text: str, where: str) -> list[tuple[str, dict[str, str]]]:
-    """The rows of any CSV by their header, each with "file, line N". Raises ConfigError."""
+    """Reads the rows of any CSV by its header, each with "file, line N". Raises ConfigError."""
     text = text.removeprefix("\ufeff")
     header = text.partition("\n")[0]
     reader = csv.DictReader(
@@ -46,7 +46,7 @@ def read_table(text: str, where: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def read_votes(rows: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[tuple[str, Vote, str]]:
-    """Each row's place, vote, and sha256 of the picture it was given on. Raises ConfigError."""
+    """Reads each row's position, vote, and sha256 of the picture that was seen. Raises ConfigError."""
     for place, row in rows:
         label, flags, at = row["label"] or None, row.get("flags", "").split(), row.get("at") or None
         try:

@@ -1,4 +1,4 @@
-"""Label Studio: tasks with predictions and a labelling config out; its JSON and JSON_MIN exports back.
+"""Label Studio: exports tasks with predictions and a labelling config, imports its JSON and JSON_MIN exports.
 
 JSON_MIN puts Label Studio's own task number under `id`, so ours is called `item`.
 """
@@ -25,10 +25,10 @@ LABEL, TICKED, NOTE = "label", "flags", "note"  # names of the controls
 
 
 def export_label_studio(store: RunStore, items: Sequence[Item], out: Path, images_at: str | None) -> list[Path]:
-    """tasks.json and config.xml in the folder `out`. Pictures are inside the tasks, or beside them in images/.
+    """Writes tasks.json and config.xml to the folder `out`, with pictures inside the tasks or beside them in images/.
 
-    With `images_at` (a web address, or /data/local-files/?d=… of Label Studio's local storage) tasks name
-    pictures there. Raises ConfigError where `out` holds other files, StoreError where the disk fails.
+    With `images_at` (a web address, or /data/local-files/?d=… of Label Studio's local storage) tasks refer to pictures
+    there. Raises ConfigError if `out` holds other files, StoreError if the disk fails.
     """
     from mossgen.files.folders import write_folder
 
@@ -52,9 +52,9 @@ def _task(store: RunStore, item: Item, images_at: str | None) -> dict[str, Any]:
 
 
 def _predictions(item: Item) -> list[dict[str, Any]]:
-    """What the machine holds of the item: benign if it accepted it, scored by the share of checks passed."""
+    """The machine's opinion of the item: benign if it accepted it, scored by the share of checks passed."""
     checks = [verdict.decision is Decision.PASS for verdict in item.verdicts if verdict.checker != PEOPLE]
-    if item.state is not State.ACCEPTED:  # a rejection says little of harm: blank, a near-duplicate, unlike its prompt
+    if item.state is not State.ACCEPTED:  # a rejection need not mean harm: blank, a near-duplicate, unlike its prompt
         return []
     said = {"from_name": LABEL, "to_name": "image", "type": "choices", "value": {"choices": [Rating.BENIGN]}}
     score = round(sum(checks) / len(checks), 4) if checks else None
@@ -79,9 +79,9 @@ def _config() -> str:
 
 
 def read_export(text: str, where: str) -> Iterator[tuple[str, Vote, str]]:
-    """Each annotation's place, vote and sha256 of its picture, of a JSON or JSON_MIN export. Raises ConfigError.
+    """Reads each annotation's position, vote and sha256 of its picture (JSON or JSON_MIN). Raises ConfigError.
 
-    Skipped annotations and tasks without one are left out.
+    Skips skipped annotations and tasks without any.
     """
     try:
         tasks = json.loads(text)
@@ -104,7 +104,7 @@ def read_export(text: str, where: str) -> Iterator[tuple[str, Vote, str]]:
 
 
 def _annotations(task: Mapping[str, Any], item: str) -> Iterator[Vote]:
-    if "annotations" not in task:  # JSON_MIN: one row an annotation, its answers under their controls' names
+    if "annotations" not in task:  # JSON_MIN: one row per annotation, its answers under their controls' names
         if task.get("annotation_id") is not None:
             yield _vote(item, task.get("annotator"), task, task.get("created_at"))
         return
@@ -126,7 +126,7 @@ def _vote(item: str, annotator: Any, answers: Mapping[str, Any], at: Any) -> Vot
 
 
 def _texts(answer: Any, key: str) -> list[str]:
-    """The texts of one control: {"choices": […]}, or as JSON_MIN shortens it: a text, or a list of either."""
+    """The texts of one control: {"choices": […]}, or JSON_MIN's short form: a text, or a list of either."""
     if answer is None or answer == "":
         return []
     if isinstance(answer, Mapping):

@@ -1,4 +1,4 @@
-"""The review page: the same HTML, style and script, served or as one file that holds the items itself."""
+"""The review page: the same HTML, style and script, from the server or as one file that contains the items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mossgen.reviews.csv_votes import COLUMNS
 from mossgen.reviews.votes import FLAGS
 from mossgen.runs.store import RunStore
 
-KEYS = "hnmgti"  # of the checklist, in its order
+KEYS = "hnmgti"  # keys of the checklist, in its order
 GENERATOR = '<meta name="generator" content="mossgen review">'
 
 
@@ -23,7 +23,7 @@ def served_page(title: str, reviewer: str = "") -> tuple[str, str]:
 
 
 def file_page(store: RunStore, items: Sequence[Item]) -> str:
-    """The page as one file: the items are inside, blind; votes leave as a CSV. Raises StoreError."""
+    """The page as one file: contains the items without verdicts (blind), saves votes as a CSV. Raises StoreError."""
     from mossgen.plugins.exporters.page import inline
 
     inside = [
@@ -59,6 +59,6 @@ def _page(title: str, setup: dict[str, Any], pictures: str, connect: str) -> tup
 
 
 def _data(value: object) -> str:
-    """JSON that cannot end the script element it stands in."""
-    text = json.dumps(value)  # ASCII alone
+    """JSON that cannot close the script element around it."""
+    text = json.dumps(value)  # ASCII only
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

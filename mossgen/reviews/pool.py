@@ -1,4 +1,4 @@
-"""Which items of a run people look at, and the order in which each of them does."""
+"""Chooses which items of a run people review, and in which order each reviewer sees them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ PEOPLE = "people"  # who rejected an item, and the name of their verdict
 def pool(store: RunStore, rejected: int = 0) -> list[Item]:
     """The items to review, in plan order: accepted by the machine, any that has votes, and some it rejected.
 
-    `rejected` of those that checkers rejected after a picture was drawn show how often they are wrong; which
-    ones, their ids decide. Raises ConfigError if there is none, StoreError if a picture is missing.
+    `rejected` is how many items that checkers rejected after drawing are included, to show how often checkers are
+    wrong. Their ids decide which ones. Raises ConfigError if there is none, StoreError if a picture is missing.
     """
     drawn = [item for item in store.items() if item.image]
     voted = {vote.item for vote in store.votes()}
@@ -36,7 +36,7 @@ def pool(store: RunStore, rejected: int = 0) -> list[Item]:
 
 
 def shuffled(items: Iterable[Item], reviewer: str) -> list[Item]:
-    """The items in a reviewer's own order, which is always the same, so that nobody tires at the same ones."""
+    """The items in a fixed order of the reviewer's own, so that not all reviewers tire at the same items."""
     return sorted(items, key=lambda item: derived_seed(item.id, f"review/{reviewer}"))
 
 
@@ -46,11 +46,11 @@ def pictured(store: RunStore) -> dict[str, Item]:
 
 
 def known_name(name: str, names: Sequence[str]) -> str:
-    """The name as it was first written, should it only differ in case: a phone capitalises."""
+    """The name as first written, if it differs only in case: phones capitalise."""
     return next((n for n in names if n.casefold() == name.casefold()), name)
 
 
 def place_of(item: Item, images_at: str) -> str:
-    """Where an item's picture will lie, of a folder's address: joined by a slash, unless that ends in = or /."""
+    """The address of an item's picture in a folder: joined by a slash, unless the folder's address ends in = or /."""
     joint = "" if images_at.endswith(("/", "=")) else "/"
     return f"{images_at}{joint}{item.image}.png"

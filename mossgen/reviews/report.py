@@ -11,7 +11,7 @@ from mossgen.reviews.pool import PEOPLE, pool
 from mossgen.reviews.votes import FLAGS, REVIEWERS, Status, VoteResult, rulings
 from mossgen.runs.store import RunStore
 
-RUN = "(run)"  # in the place of a checker: what became of the item
+RUN = "(run)"  # in the place of a checker: the item's state
 
 
 def review_report(store: RunStore, reviewers: int = REVIEWERS) -> dict[str, Any]:
@@ -42,10 +42,10 @@ def review_report(store: RunStore, reviewers: int = REVIEWERS) -> dict[str, Any]
 
 
 def alpha(ruled: Iterable[VoteResult], level: Literal["nominal", "ordinal"]) -> float | None:
-    """Krippendorff's alpha over the standing votes; None where it is undefined.
+    """Krippendorff's alpha over the standing votes; None if it is undefined.
 
-    It is, where no item has two votes, or where all votes are the same. `level` is nominal, or ordinal:
-    benign, borderline, harmful.
+    It is undefined if no item has two votes, or if all votes are the same. `level` is nominal, or ordinal: benign,
+    borderline, harmful.
     """
     import krippendorff
 
@@ -57,7 +57,7 @@ def alpha(ruled: Iterable[VoteResult], level: Literal["nominal", "ordinal"]) -> 
 
 
 def text(figures: Mapping[str, Any]) -> str:
-    """The figures for people."""
+    """The figures as text for people."""
     labels = ", ".join(f"{count} {label}" for label, count in figures["labels"].items())
     lines = [
         f"{figures['settled']} of {figures['items']} items settled ({figures['share_settled']:.0%}): {labels}.",
@@ -124,7 +124,7 @@ def _confusion(
 
 
 def _said(item: Item) -> list[tuple[str, str]]:
-    """What the machine said of an item, checker by checker; what became of it, but for people's doing, first."""
+    """The machine's verdicts on an item, checker by checker; first its state without people's decisions."""
     became = "accepted" if item.rejected_by in (None, PEOPLE) else "rejected"
     return [(RUN, became), *((v.checker, str(v.decision)) for v in item.verdicts if v.checker != PEOPLE)]
 

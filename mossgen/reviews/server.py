@@ -1,8 +1,7 @@
 """The server of the review page: loopback only, every address under a secret token, no other origin.
 
-What is refused, and why: another Host (a name that was made to point here), another Origin or site (a page
-open in the same browser), a missing or wrong token (another user of this machine), a body that is no small
-JSON. The page loads nothing from elsewhere.
+It refuses another Host (DNS rebinding), another Origin or site (a page open in the same browser), a missing or wrong
+token (another user of this machine), and a body that is not a small JSON. The page loads nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class ReviewServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, session: Session, title: str, port: int = 0, reviewer: str = "") -> None:
-        """Binds the port (0: any that is free). Raises ConfigError if it cannot be had."""
+        """Binds the port (0: any free one). Raises ConfigError if it is not available."""
         self.session = session
         self.token = secrets.token_urlsafe(24)
         html, policy = served_page(title, reviewer)
@@ -55,13 +54,13 @@ class ReviewServer(ThreadingHTTPServer):
         self.url = f"http://{HOST}:{self.server_address[1]}/{self.token}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that hangs up is no news; anything else goes to the log."""
+        """Ignores a browser that disconnects; logs all other errors."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             logging.getLogger(__name__).exception("a request to the review page failed")
 
 
 class _Refused(Exception):
-    """Says no to a request: a status and a sentence."""
+    """A refused request: a status and a sentence."""
 
     def __init__(self, status: HTTPStatus, sentence: str) -> None:
         super().__init__(sentence)
@@ -70,15 +69,15 @@ class _Refused(Exception):
 
 class _Handler(BaseHTTPRequestHandler):
     server: ReviewServer
-    timeout = 30  # seconds that a silent connection is kept
+    timeout = 30  # seconds before a silent connection is closed
     server_version, sys_version = "mossgen", ""
 
     def do_GET(self) -> None:
-        """The page, a reviewer's state, a picture."""
+        """Sends the page, a reviewer's state or a picture."""
         self._answer(self._get)
 
     def do_POST(self) -> None:
-        """A vote, or one taken back."""
+        """Adds a vote, or takes one back."""
         self._answer(self._post)
 
     def _answer(self, respond: Any) -> None:
@@ -94,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
 
     def _route(self) -> str:
-        """The path behind the token, of a request that may be answered. Raises _Refused."""
+        """Returns the path after the token if the request is allowed. Raises _Refused."""
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
         if host.rpartition(":")[0] not in NAMES and host not in NAMES:
             raise _Refused(HTTPStatus.FORBIDDEN, "This address is not this machine's: open the one mossgen printed.")
@@ -151,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Nothing: the token stands in every address."""
+        """Logs nothing, since every address contains the token."""
 
 
 def _sentence(error: Exception) -> str:

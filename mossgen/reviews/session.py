@@ -1,7 +1,7 @@
-"""What the review page may ask: a reviewer's items and votes, to vote, to undo. Knows nothing of HTTP.
+"""The requests of the review page: a reviewer's items and votes, voting, undoing. Independent of HTTP.
 
-Blindness is kept here: what machines and other people said of an item is told to a reviewer only once that
-reviewer has voted on it. Every call opens the store anew, so threads share nothing.
+This module keeps reviews blind: a reviewer learns what machines and other people said of an item only after voting
+on it. Every call opens the store anew, so threads share nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mossgen.runs.store import RunStore
 
 @dataclass(frozen=True)
 class Session:
-    """The review of one run: `reviewers` votes are wanted for an item, `rejected` machine-rejected items are shown."""
+    """The review of one run: each item needs `reviewers` votes; `rejected` machine-rejected items are shown."""
 
     folder: Path
     reviewers: int = REVIEWERS
@@ -29,7 +29,7 @@ class Session:
     def state(self, reviewer: object) -> dict[str, Any]:
         """The reviewer's items, in their own order, and their standing votes, in the order given.
 
-        An item that others have settled is not offered. Raises ConfigError, StoreError.
+        Leaves out items that others have settled. Raises ConfigError, StoreError.
         """
         with RunStore.open(self.folder) as store:
             history = store.votes()
@@ -50,7 +50,7 @@ class Session:
         }
 
     def vote(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Keeps a vote, at once; returns what others said of the item. Raises ConfigError, StoreError."""
+        """Stores a vote at once; returns what others said of the item. Raises ConfigError, StoreError."""
         made = make_vote(
             data.get("item"), data.get("reviewer"), data.get("label"), data.get("flags", ()), data.get("note", "")
         )
@@ -64,7 +64,7 @@ class Session:
         return _reveal(item, [vote for vote in others.values() if vote.reviewer != made.reviewer])
 
     def undo(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Takes the reviewer's vote on an item back; the history keeps both. Returns the vote that stood."""
+        """Takes the reviewer's vote on an item back; the history keeps both. Returns the vote that was in force."""
         taken = make_vote(data.get("item"), data.get("reviewer"), None)
         with RunStore.open(self.folder) as store:
             _item(store, taken.item)
@@ -76,7 +76,7 @@ class Session:
         return _vote_facts(before)
 
     def picture(self, item: str) -> bytes:
-        """The PNG of an item. Raises ConfigError for an unknown one, StoreError if the file is gone."""
+        """The PNG of an item. Raises ConfigError for an unknown one, StoreError if the file is missing."""
         with RunStore.open(self.folder) as store:
             path = store.blob(_item(store, item).image or "")
         try:

@@ -1,4 +1,4 @@
-"""Votes that come back in a file: all of them into the store, or none and a sentence."""
+"""Imports votes from a file: all of them, or none with an error."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Read = Iterable[tuple[str, Vote, str]]
 
 @dataclass(frozen=True)
 class ImportedVotes:
-    """How many votes were added, and how many were there already."""
+    """How many votes were added, and how many existed already."""
 
     added: int
     known: int
 
 
 def import_votes(store: RunStore, path: Path) -> ImportedVotes:
-    """Adds the votes of a CSV (ours or a crowd platform's) or of a Label Studio export; the same file again adds none.
+    """Adds the votes of a CSV (ours or a crowd platform's) or of a Label Studio export; importing it twice adds none.
 
-    Raises ConfigError naming the file and line of the first thing that is wrong; then nothing was imported.
+    Raises ConfigError naming the file and line of the first error; then nothing is imported.
     """
     items = pictured(store)
     before = store.votes()

@@ -1,4 +1,4 @@
-"""The rules of review: what a vote may say, which votes stand, and what they settle. Pure functions."""
+"""The rules of review: valid votes, which votes are in force, and what they settle. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from enum import StrEnum
 from mossgen.core.items import Rating, Vote, encodable
 from mossgen.errors import ConfigError
 
-REVIEWERS = 3  # an item, unless told otherwise
+REVIEWERS = 3  # votes per item, by default
 NAME, NOTE = 80, 2000  # characters at most
 # The checklist, in the order it is shown: name and what the reviewer reads.
 FLAGS: Mapping[str, str] = {
@@ -28,7 +28,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Status(StrEnum):
-    """Where an item stands: fewer than k votes, a majority among k or more, or none: the queue."""
+    """The status of an item: fewer than k votes, a majority among k or more, or no majority (the queue)."""
 
     OPEN = "open"
     SETTLED = "settled"
@@ -37,7 +37,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class VoteResult:
-    """What the standing votes on one item come to. `label` is the majority's where it is settled."""
+    """The result of the standing votes on one item. `label` is the majority's if the item is settled."""
 
     status: Status
     label: Rating | None
@@ -52,14 +52,14 @@ class VoteResult:
 
 
 def now() -> str:
-    """The present instant, as votes write it: UTC, ISO 8601, milliseconds."""
+    """The current time as in votes: UTC, ISO 8601, milliseconds."""
     return _stamp(datetime.now(UTC))
 
 
 def make_vote(
     item: object, reviewer: object, label: object, flags: object = (), note: object = "", at: object = None
 ) -> Vote:
-    """A vote from values that came from outside. No label takes an earlier vote back; no time is now.
+    """Makes a vote from external values. Without a label it takes an earlier vote back; without a time it is now.
 
     Raises ConfigError with a sentence about the first value that is wrong.
     """
@@ -82,7 +82,7 @@ def make_vote(
 
 
 def reviewer_name(name: object) -> str:
-    """A reviewer's name with its spaces in order. Raises ConfigError if it is none."""
+    """A reviewer's name with its spaces normalised. Raises ConfigError if it is not a name."""
     if not isinstance(name, str):
         raise ConfigError(f"a reviewer's name is a text, not {name!r:.80}")
     tidy = " ".join(unicodedata.normalize("NFC", name).split())
@@ -92,18 +92,18 @@ def reviewer_name(name: object) -> str:
 
 
 def standing(votes: Iterable[Vote]) -> dict[str, dict[str, Vote]]:
-    """The votes that stand, by item and reviewer, of a history in the order of time: each one's last, if not undone."""
+    """The standing votes by item and reviewer, from a history in order of time: each one's last, if not taken back."""
     last: dict[str, dict[str, Vote]] = {}
     for vote in votes:
         mine = last.setdefault(vote.item, {})
-        mine.pop(vote.reviewer, None)  # so that the order is that of the votes that stand
+        mine.pop(vote.reviewer, None)  # so that the order is that of the standing votes
         mine[vote.reviewer] = vote
     kept = {item: {name: v for name, v in by.items() if v.label is not None} for item, by in last.items()}
     return {item: by for item, by in kept.items() if by}
 
 
 def rule(votes: Sequence[Vote], reviewers: int = REVIEWERS) -> VoteResult:
-    """What the standing votes on an item settle, where `reviewers` are wanted: more than half of them decide."""
+    """What the standing votes on an item settle, if it needs `reviewers` votes: more than half of them decide."""
     if len(votes) < reviewers or not votes:
         return VoteResult(Status.OPEN, None, tuple(votes))
     label, count = Counter(vote.label for vote in votes).most_common(1)[0]
@@ -113,7 +113,7 @@ def rule(votes: Sequence[Vote], reviewers: int = REVIEWERS) -> VoteResult:
 
 
 def rulings(votes: Iterable[Vote], reviewers: int = REVIEWERS) -> dict[str, VoteResult]:
-    """The ruling on each item that has standing votes, of a history in the order of time."""
+    """The ruling on each item that has standing votes, from a history in order of time."""
     return {item: rule(tuple(by.values()), reviewers) for item, by in standing(votes).items()}
 
 
