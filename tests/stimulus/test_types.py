@@ -116,7 +116,7 @@ BROKEN: dict[str, tuple[str, str, str | None]] = {
         + "\n".join(f"b{i}: &{chr(98 + i)} [{', '.join(['*' + chr(97 + i)] * 10)}]" for i in range(9)),
         "line 7: not valid YAML: this stands for more than",
     ),
-    "alias without an end": ("title: Tiny", "title: &a [*a, *a]", "has no end"),
+    "alias without an end": ("title: Tiny", "title: &a [*a, *a]", "contains itself"),
     "merge bomb": (
         "title: Tiny",
         "title: &a {k: v}\n"
