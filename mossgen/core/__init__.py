@@ -1,1 +1,1 @@
-"""The ground: items and what they are called, money and progress. Imports nothing of ours but errors."""
+"""Shared basics: items and their ratings, budgets and progress. Imports only `errors` from mossgen."""

@@ -1,4 +1,4 @@
-"""How much may be made, drawn, waited for and spent."""
+"""Limits of a run: how many items, how much time and how much money."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ OUT_OF = {reason: f"the {reason} budget is used up" for reason in ("time", "cost
 
 @dataclass(frozen=True)
 class Limits:
-    """How long an invocation may take and what it may spend, in US dollars; None is without limit.
+    """The limits of one invocation: time in seconds, cost in US dollars. None means no limit.
 
-    `used_seconds` and `used_usd` of it are used already.
+    `used_seconds` and `used_usd` are already used.
     """
 
     seconds: float | None = None
@@ -20,8 +20,9 @@ class Limits:
     used_usd: float = 0.0
 
     def used_up(self, seconds: float, usd: float) -> str | None:
-        """Which of "time" and "cost" is used up after so much more. Money only where some was spent: what is free may
-        always go on.
+        """Which limit is used up, "time" or "cost", after `seconds` and `usd` more; None if neither.
+
+        A run that has spent nothing never uses up its cost limit.
         """
         spent = self.used_usd + usd
         if self.seconds is not None and self.used_seconds + seconds >= self.seconds:
@@ -31,12 +32,12 @@ class Limits:
         return None
 
     def left(self, seconds: float, usd: float) -> Limits:
-        """The same limits after so much more."""
+        """The same limits after `seconds` and `usd` more."""
         return replace(self, used_seconds=self.used_seconds + seconds, used_usd=self.used_usd + usd)
 
     @property
     def usd_left(self) -> float | None:
-        """The dollars that may still be spent; None without limit."""
+        """The dollars that may still be spent; None if there is no limit."""
         return None if self.usd is None else max(self.usd - self.used_usd, 0.0)
 
 
@@ -45,7 +46,7 @@ UNLIMITED = Limits()
 
 @dataclass(frozen=True)
 class Budget:
-    """Where a run stops: items accepted and candidates tried in all, and the limits of this invocation."""
+    """When a run stops: total accepted items, total candidates, and the limits of this invocation."""
 
     accepted: int
     candidates: int | None = None

@@ -1,4 +1,4 @@
-"""Item, Verdict, State and content ids: the one data type that flows. Imports nothing of ours; read this first."""
+"""Item, Verdict, State and content ids: the main data type, passed between all stages. Read this first."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ID_TAG = "mg1-"  # names the hash recipe below; a new recipe gets a new tag
 
 
 class State(StrEnum):
-    """Where a candidate stands. It only ever moves down this list; the last two are final.
+    """The state of a candidate. It only moves down this list; the last two states are final.
 
-    `SPARE` passed everything after the quota was met: it is accepted first when more are asked for.
+    `SPARE` passed everything after enough were accepted: it is accepted first when more are needed.
     """
 
     PLANNED = "planned"
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 class Rating(StrEnum):
-    """What an item is called, by a person or by the policy over its verdicts."""
+    """The rating of an item, given by a person or by the policy from its verdicts."""
 
     BENIGN = "benign"
     BORDERLINE = "borderline"
@@ -36,7 +36,7 @@ class Rating(StrEnum):
 
 
 class Decision(StrEnum):
-    """What a checker says. `UNSURE` never accepts: an item that could not be checked is not accepted."""
+    """The decision of a checker. An item that is `UNSURE` at a gate is never accepted."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -45,7 +45,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """One checker's decision on one item, with the reason and, where there is one, its raw score."""
+    """One checker's decision on one item, with the reason and the raw score, if any."""
 
     checker: str
     decision: Decision
@@ -55,10 +55,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Vote:
-    """What one reviewer said of one item: a label, ticks of the checklist, a note; `at` is UTC, ISO 8601.
+    """One reviewer's vote on one item: a label, ticks of the checklist, a note; `at` is UTC, ISO 8601.
 
-    A vote without a label takes the reviewer's earlier vote on that item back. Votes are only ever added:
-    the latest of a reviewer on an item stands.
+    A vote without a label withdraws the reviewer's earlier vote on that item. Votes are only added, never changed:
+    the latest vote of a reviewer on an item counts.
     """
 
     item: str
@@ -73,9 +73,9 @@ class Vote:
 class Item:
     """One candidate: what defines it, what was made of it, and the evidence.
 
-    `id` is a hash of what defines it (type, seed, slots, variant); `number` is its place in the run's
-    plan, which is the order of every decision between items. `image` is the sha256 of its PNG.
-    `rejected_by` is the stage that rejected it, `reason` the sentence.
+    `id` is a hash of what defines it (type, seed, slots, variant). `number` is its position in the run's plan;
+    decisions between items follow this order. `image` is the sha256 of its PNG. `rejected_by` is the stage that
+    rejected it, `reason` says why.
     """
 
     id: str
@@ -100,7 +100,7 @@ class Item:
         return replace(self, state=State.REJECTED, rejected_by=stage, reason=reason)
 
     def with_verdicts(self, verdicts: tuple[Verdict, ...]) -> Item:
-        """The same item with more evidence."""
+        """The same item with another verdict."""
         return replace(self, verdicts=self.verdicts + verdicts)
 
     def with_provenance(self, **facts: Any) -> Item:
@@ -119,7 +119,7 @@ class Item:
 
 
 def canonical(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, UTF-8."""
+    """The canonical JSON text of a value: sorted keys, no spaces, UTF-8."""
     return encodable(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
 
 
@@ -129,7 +129,7 @@ def canonical_sha256(value: Any) -> str:
 
 
 def encodable(text: str) -> str:
-    """The text as strict UTF-8 can hold it: half a surrogate pair, which JSON may have, becomes a question mark."""
+    """The text made valid UTF-8: a lone surrogate, which JSON allows, becomes a question mark."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -139,11 +139,11 @@ def item_id(type: str, seed_id: str, slots: Mapping[str, str], variant: int) -> 
 
 
 def derived_seed(item: str, purpose: str) -> int:
-    """A 63-bit seed for one purpose of one item, so that no random number depends on its neighbours."""
+    """A 63-bit seed for one purpose of one item, independent of all other items."""
     digest = hashlib.sha256(f"{item}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def rng(item: str, purpose: str) -> random.Random:
-    """A generator for one purpose of one item."""
+    """A random generator for one purpose of one item."""
     return random.Random(derived_seed(item, purpose))

@@ -1,4 +1,4 @@
-"""The base of every plugin's Options: what a user may set, and what must be known before anything is loaded."""
+"""The base class of every plugin's Options: what a user may set, and facts known before loading."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ UNKNOWN_LICENCE = "see the model's page"
 
 
 class PluginOptions(BaseModel):
-    """What a user may set: one field an option, each with a default (where there can be one) and a description.
+    """What a user may set: one field per option, with a description and, where possible, a default.
 
-    The methods answer what is asked of a plugin before it is built, from the options alone: nothing is loaded and
-    nothing is sent. A plugin overrides those to which its answer is another one.
+    The methods describe a plugin before it is built, from the options alone: they load nothing and send nothing.
+    A plugin overrides a method if its answer differs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     paid: ClassVar[bool] = False  # whether using it may cost money
-    forms: ClassVar[tuple[str, ...]] = ("MODEL",)  # what may follow `NAME:` where a plugin is named with its model
+    forms: ClassVar[tuple[str, ...]] = ("MODEL",)  # what may follow `NAME:` when a plugin is given with its model
 
     def needs_weights(self) -> tuple[str, ...]:
-        """The embedded models that it loads, by name: they are fetched before it is built."""
+        """The names of the embedded models that it loads; they are fetched before it is built."""
         return ()
 
     def model_licence(self) -> str:
@@ -30,5 +30,5 @@ class PluginOptions(BaseModel):
         return UNKNOWN_LICENCE
 
     def estimate(self, tokens_in: int = 0, tokens_out: int = 0, pictures: int = 0) -> float | None:
-        """US dollars for so much work; None where it costs money and no price was given."""
+        """The cost of this work in US dollars; None if it costs money and no price was given."""
         return None if self.paid else 0.0

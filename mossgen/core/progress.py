@@ -1,4 +1,4 @@
-"""How far work is, told to whoever started it: one Protocol for every long job."""
+"""Progress of long jobs, reported to the caller: one Protocol for all of them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """What a caller gives to hear how far a job is; `SILENT` hears nothing. Calls come from the job's own thread."""
+    """Receives the progress of a job; `SILENT` ignores it. Calls come from the job's own thread."""
 
     def say(self, text: str) -> None:
-        """What is going on now, in a few words."""
+        """Says in a few words what is being done now."""
         ...
 
     def count(self, what: str, done: int, of: int, note: str = "") -> None:
-        """`done` of `of` things are done; `what` names them and is the same in each call. `of` is 0 if not known.
+        """Says that `done` of `of` things are done; `of` is 0 if unknown. `what` names them, the same in each call.
 
-        `note` is what else a person wants to know at this point, such as how many were rejected so far.
+        `note` is further information for a person, such as how many were rejected so far.
         """
         ...
 
 
 class Silent:
-    """A Progress that nobody listens to."""
+    """A Progress that ignores all calls."""
 
     def say(self, text: str) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def count(self, what: str, done: int, of: int, note: str = "") -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 SILENT = Silent()

@@ -1,4 +1,4 @@
-"""What a response is: the classes that judges of refusals tell apart, and which of them count as refused."""
+"""The labels that refusal judges give to responses, and which of them count as refused."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from enum import StrEnum
 class RefusalClass(StrEnum):
     """The label of a response.
 
-    "partial" declines a part, or answers something safer than what was asked. "unscored" is none of the others: the
-    response is empty, or the judge's own answer could not be read.
+    "partial" declines a part, or answers something safer than what was asked. "unscored" means that the response is
+    empty, or that the judge's own answer could not be read.
     """
 
     COMPLIANCE = "compliance"

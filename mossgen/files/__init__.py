@@ -1,1 +1,1 @@
-"""Files of every kind: written whole, locked, read with a limit; tables, pictures, pages."""
+"""Reading and writing files: atomic writes, locks, size limits, tables, pictures and HTML pages."""

@@ -1,4 +1,4 @@
-"""Small files: read with a limit, written whole and safe from a power cut. What every module with files shares."""
+"""Small files, for all modules: read with a size limit, and written atomically, even if the power fails."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ import yaml
 
 from mossgen.errors import ConfigError, MossgenError, StoreError
 
-LOCK = ".lock"  # the name of the file that says that a mossgen is writing a folder
-SYNCED = 16  # files that are synced at a time
-MAX_NODES = 100_000  # values and keys of a YAML file, those that aliases repeat counted each time
-MAX_SCALAR = 10_000  # characters of one of them
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a template takes the one in C a tenth of the time
+LOCK = ".lock"  # the file that shows that a mossgen process is writing to a folder
+SYNCED = 16  # files synced at the same time
+MAX_NODES = 100_000  # values and keys of a YAML file, with aliases expanded
+MAX_SCALAR = 10_000  # characters of one value or key
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader reads a template ten times as fast
 
 
 @contextmanager
 def locked(folder: Path, file: str = "", elsewhere: str = "give another `run`") -> Iterator[None]:
-    """Keeps other mossgens from writing a folder, or one file in it. `elsewhere` is what else a user can do.
+    """Prevents other mossgen processes from writing to a folder or one file in it.
 
-    Raises ConfigError if one is writing, StoreError where the folder cannot be made or written.
+    `elsewhere` tells the user what else to do. Raises ConfigError if another process is writing, StoreError if the
+    folder cannot be made or written.
     """
     import filelock
 
@@ -49,7 +50,7 @@ def locked(folder: Path, file: str = "", elsewhere: str = "give another `run`") 
 
 
 def read_text(path: Path, most: int, error: type[MossgenError]) -> str:
-    """The text of a UTF-8 file of at most `most` bytes. Raises `error` in a sentence if it is none."""
+    """The text of a UTF-8 file of at most `most` bytes. Raises `error` for any other file."""
     try:
         if path.exists() and not path.is_file():
             raise error(f"{path} is no file but a folder or a device: give a file.")
@@ -63,9 +64,9 @@ def read_text(path: Path, most: int, error: type[MossgenError]) -> str:
 
 
 def read_yaml(path: Path, most: int, error: type[MossgenError]) -> Any:
-    """What a YAML file of at most `most` bytes holds: plain values only, and no more than MAX_NODES of them.
+    """The plain values in a YAML file of at most `most` bytes and MAX_NODES nodes.
 
-    Raises `error` in a sentence, with the line where there is one.
+    Raises `error`, with the line number if it is known.
     """
     text = read_text(path, most, error)
     try:
@@ -77,14 +78,14 @@ def read_yaml(path: Path, most: int, error: type[MossgenError]) -> Any:
     except yaml.MarkedYAMLError as cause:
         line = cause.problem_mark.line + 1 if cause.problem_mark else "?"
         raise error(f"{path}, line {line}: not valid YAML: {cause.problem}.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as cause:  # a control character, a 31st of June, a deep nest
+    except (yaml.YAMLError, ValueError, RecursionError) as cause:  # a control character, an invalid date, deep nesting
         raise error(f"{path}: not valid YAML: {' '.join(str(cause).split())}.") from None
 
 
 def _count(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many nodes a node stands for, aliases followed. Raises yaml.MarkedYAMLError where they are too many.
+    """The number of nodes in a node, with aliases expanded. Raises yaml.MarkedYAMLError if there are too many.
 
-    A few aliases of aliases can stand for more than any memory holds, so they are counted before they are built.
+    Nested aliases can expand to more than fits in memory, so the nodes are counted before they are built.
     """
     if isinstance(node, yaml.ScalarNode):
         if len(node.value) > MAX_SCALAR:
@@ -107,8 +108,9 @@ def _refused(node: yaml.Node, why: str) -> yaml.MarkedYAMLError:
 
 
 def write_whole(path: Path, content: bytes | str | Iterable[str]) -> None:
-    """Puts `content` (text as UTF-8) at `path` in one step: after a kill or a power cut the old file is there, or the
-    new one. Raises OSError; then the old one is there still.
+    """Writes `content` (text as UTF-8) to `path` atomically.
+
+    A kill or a power failure leaves either the old file or the new one. Raises OSError; the old file is then unchanged.
     """
     parts = [content] if isinstance(content, bytes | str) else content
     aside = path.with_name(f"{path.name}.tmp")
@@ -130,29 +132,29 @@ def sha256(path: Path) -> str:
 
 
 def sync_file(path: Path) -> None:
-    """Returns when the file's content is on the disk itself. Raises OSError."""
-    with path.open("rb+" if os.name == "nt" else "rb") as stream:  # Windows syncs what is open for writing only
+    """Syncs the file's content to the disk (fsync). Raises OSError."""
+    with path.open("rb+" if os.name == "nt" else "rb") as stream:  # Windows syncs only files that are open for writing
         os.fsync(stream.fileno())
 
 
 def sync_tree(folder: Path) -> None:
-    """Returns when everything in the folder is on the disk itself. Raises OSError."""
+    """Syncs everything in the folder to the disk. Raises OSError."""
     paths = [path for path in folder.rglob("*") if not path.is_symlink()]
-    with ThreadPoolExecutor(SYNCED) as pool:  # so that the disk takes them together: a third of the time
+    with ThreadPoolExecutor(SYNCED) as pool:  # in parallel, which takes a third of the time
         list(pool.map(sync_file, (path for path in paths if path.is_file())))
     for path in (folder, *(path for path in paths if path.is_dir())):
         sync_folder(path)
 
 
 def sync_folder(folder: Path) -> None:
-    """Returns when the names in the folder are on the disk itself. Raises OSError."""
-    if os.name == "nt":  # Windows cannot open a folder, and keeps names by itself
+    """Syncs the names in the folder to the disk. Raises OSError."""
+    if os.name == "nt":  # Windows cannot open a folder, and does not need this
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems have no such thing for folders
+        if error.errno != errno.EINVAL:  # some network file systems cannot sync folders
             raise
     finally:
         os.close(handle)

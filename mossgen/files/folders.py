@@ -1,4 +1,4 @@
-"""Writing an export whole or not at all: made beside, then renamed; never over files that are not ours."""
+"""Atomic writing of exports: made in a temporary folder, then renamed; never over files of others."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from mossgen.core.items import canonical
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files.disk import sha256, sync_folder, sync_tree, write_whole
 
-# lies in the folder and lists its files with their sha256; hidden, so that no loader reads it as data
+# in the folder; lists its files with their sha256; hidden, so that no loader reads it as data
 MARKER = ".mossgen-export.json"
 
 
 def write_folder(out: Path, export: str, fill: Callable[[Path], None]) -> list[Path]:
-    """Lets `fill` write into a fresh folder, which then takes the place of `out`; returns the files in it.
+    """Lets `fill` write into a new folder, which then replaces `out`; returns the files in it.
 
-    If `fill` fails, the old `out` stays. Raises ConfigError where `out` holds what this export did not
-    write, StoreError where the disk fails.
+    If `fill` fails, the old `out` stays. Raises ConfigError if `out` holds files that this export did not write,
+    StoreError if the disk fails.
     """
     target = out.resolve()
     stage = target.with_name(f".{target.name}.mossgen-new")
     old = target.with_name(f".{target.name}.mossgen-old")
     with disk_errors(out):
         if old.exists() and not target.exists():
-            old.rename(target)  # an earlier export was cut off between its two renames
+            old.rename(target)  # an earlier export was stopped between its two renames
         _refuse_foreign(target, export)
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
@@ -46,9 +46,9 @@ def write_folder(out: Path, export: str, fill: Callable[[Path], None]) -> list[P
 
 
 def write_file(path: Path, content: str, ours: str) -> None:
-    """Puts `content` at `path` in one step. A file there is replaced only if its head holds the text `ours`.
+    """Writes `content` to `path` atomically. Replaces an old file only if its head holds the text `ours`.
 
-    Raises ConfigError for somebody else's file, StoreError where the disk fails.
+    Raises ConfigError if the old file is not ours, StoreError if the disk fails.
     """
     with disk_errors(path):
         if path.exists() and ours.encode() not in path.read_bytes()[:4096]:
@@ -58,7 +58,10 @@ def write_file(path: Path, content: str, ours: str) -> None:
 
 
 def export_files(folder: Path) -> list[str]:
-    """The files of an export, as sorted paths. Raises ConfigError: no export; a file added, lost, altered or a link."""
+    """The sorted paths of the files of an export.
+
+    Raises ConfigError if it is no export, or if a file was added, lost or altered, or is a link.
+    """
     if not (folder / MARKER).is_file():
         raise ConfigError(
             f"{folder} is no export and no set with sides: `mossgen export` and `mossgen split` make them."
@@ -75,13 +78,13 @@ def export_files(folder: Path) -> list[str]:
 
 
 def export_format(folder: Path) -> str:
-    """The name of the export that a folder is, as its marker says; empty where it is none."""
+    """The export format named in the marker of a folder; empty if the folder is no export."""
     return str(_note(folder / MARKER).get("export") or "")
 
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Makes a StoreError of the system's errors while `path` is written."""
+    """Turns OSErrors into StoreErrors while `path` is written."""
     try:
         yield
     except OSError as error:
@@ -122,13 +125,13 @@ def _refuse_foreign(target: Path, export: str) -> None:
 
 
 def _listed(marker: Path, export: str) -> set[str]:
-    """The files that this export wrote before, by the marker; none if it is missing or not this export's."""
+    """The files that this export wrote before, from its marker; none if there is no such marker."""
     note = _note(marker)
     return set(_hashes(note)) if note.get("export") == export else set()
 
 
 def _hashes(note: dict[str, Any]) -> dict[str, str]:
-    """The files that a marker lists with their sha256, which is empty in markers of before: they held names alone."""
+    """The files in a marker with their sha256. Older markers hold only names: their sha256 is empty."""
     files = note.get("files")
     if isinstance(files, list):
         return dict.fromkeys(map(str, files), "")
@@ -144,6 +147,6 @@ def _note(marker: Path) -> dict[str, Any]:
 
 
 def _files(folder: Path) -> list[str]:
-    """Everything in it that is no folder, as sorted paths with forward slashes."""
+    """Everything in the folder except folders, as sorted paths with forward slashes."""
     leaves = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     return sorted(path.relative_to(folder).as_posix() for path in leaves)

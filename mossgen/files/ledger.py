@@ -1,4 +1,4 @@
-"""A ledger: a JSON-lines file that a job appends to as it goes, so that a stopped or killed job goes on from there."""
+"""A ledger: a JSONL file that a job appends to, so that a stopped or killed job can be resumed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Kind(Generic[Row]):
-    """What the rows of a ledger are. `maker` is the command that writes them, `rows` what they are called.
+    """The kind of rows in a ledger. `maker` is the command that writes them, `rows` their name in messages.
 
-    A row that has the `place` of an earlier one replaces it. `key` is what a row can be found again by, without its
-    place. `decode` raises ValueError, TypeError or KeyError for a value that is no such row. `order` is how the rows
-    stand in the file at the end. `elsewhere` is what to do where another file or place is needed.
+    A row replaces an earlier row with the same `place`. `key` finds a row without its place. `decode` raises
+    ValueError, TypeError or KeyError for a value that is no such row. `order` gives the final order of the rows.
+    `elsewhere` tells the user what to do if another file is needed.
     """
 
     maker: str
@@ -37,12 +37,12 @@ class Kind(Generic[Row]):
 
 
 class Ledger(Generic[Row]):
-    """The rows of one file, by place. Use with `with`: each row that is added is written at once, and at the end all of
-    them are in order. Meanwhile no other mossgen may write the file.
+    """The rows of one file, by place.
 
-    With a `head` the file's first line says what the rows depend on, and must be the same as before. A last line that a
-    crash cut off is left out. Raises ConfigError where the file is somebody else's, was edited so that it cannot be
-    read, has another head, or is being written; StoreError where the disk fails.
+    Use it with `with`: each added row is written at once, and all rows are sorted at the end. No other mossgen process
+    can write to the file meanwhile. With a `head`, the first line of the file says what the rows depend on, and must be
+    unchanged. An incomplete last line after a crash is ignored. Raises ConfigError if the file is not ours, cannot be
+    read after an edit, has another head, or is being written; StoreError if the disk fails.
     """
 
     def __init__(self, file: Path, kind: Kind[Row], head: Mapping[str, Any] | None = None) -> None:
@@ -53,7 +53,7 @@ class Ledger(Generic[Row]):
         self._head = None if head is None else canonical(head)
 
     def read(self) -> Self:
-        """Reads the file as it is now, where there is one. Without `with` this is a look: others may write it."""
+        """Reads the file if it exists. Outside `with`, other processes may be writing to it."""
         self.rows, self._by_key = {}, {}
         try:
             if self.file.exists():
@@ -66,7 +66,7 @@ class Ledger(Generic[Row]):
         with ExitStack() as held:
             held.enter_context(locked(self.file.parent, self.file.name, self._kind.elsewhere))
             self.read()
-            self._write(self.rows.values())  # without a line that was cut off
+            self._write(self.rows.values())  # without an incomplete last line
             with self._disk_errors():
                 self._stream = self.file.open("a", encoding="utf-8", newline="\n")
             self._held = held.pop_all()
@@ -74,14 +74,14 @@ class Ledger(Generic[Row]):
 
     def __exit__(self, *_: object) -> None:
         with self._held:
-            with suppress(OSError):  # what could not be written is written now, or told
+            with suppress(OSError):  # what could not be written is written below, or reported
                 self._stream.close()
             ordered = list(self._kind.order(list(self.rows.values())))
             self.rows = {self._kind.place(row): row for row in ordered}
             self._write(ordered)
 
     def add(self, *rows: Row) -> None:
-        """Keeps rows. They are in the file when this returns. Raises StoreError."""
+        """Adds rows and writes them to the file before it returns. Raises StoreError."""
         with self._disk_errors():
             self._stream.writelines(f"{self._kind.encode(row)}\n" for row in rows)
             self._stream.flush()
@@ -89,7 +89,7 @@ class Ledger(Generic[Row]):
             self._keep(row)
 
     def find(self, key: Hashable) -> Row | None:
-        """The row with this key, wherever its place is."""
+        """The row with this key, whatever its place."""
         return self._by_key.get(key)
 
     def _keep(self, row: Row) -> None:
@@ -103,7 +103,7 @@ class Ledger(Generic[Row]):
                 value = json.loads(line)
             except (ValueError, RecursionError) as error:
                 if not line.endswith(b"\n") and line.startswith((b"{", b"\0")):
-                    break  # a crash cut this line off, or a power cut left zeros in its place
+                    break  # a crash left the line incomplete, or a power failure left zeros
                 raise self._foreign(number, error) from None
             try:
                 if headless:
@@ -117,7 +117,7 @@ class Ledger(Generic[Row]):
             raise self._foreign(1, "it is empty")
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """The file's lines with their numbers, empty ones left out."""
+        """The file's non-empty lines with their numbers."""
         with self.file.open("rb") as stream:
             for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b""), 1):
                 if len(line) > MAX_LINE:
@@ -126,7 +126,7 @@ class Ledger(Generic[Row]):
                     yield number, line
 
     def _refuse_other_head(self, value: Any) -> None:
-        """Raises ConfigError for another head, ValueError for what is none."""
+        """Raises ConfigError for another head, ValueError for a value that is no head."""
         wanted: dict[str, Any] = json.loads(self._head or "{}")
         if not isinstance(value, dict) or value.keys() != wanted.keys():
             raise ValueError("it does not begin with what the rows depend on")
@@ -161,7 +161,7 @@ class Ledger(Generic[Row]):
 
 
 def _difference(before: Any, now: Any) -> str:
-    """Which entry of two values is another one, as far as they are mappings."""
+    """The entry in which two mappings differ."""
     if not isinstance(before, dict) or not isinstance(now, dict):
         return f"{before!r}, not {now!r}"
     name = next(name for name in sorted({*before, *now}) if before.get(name) != now.get(name))

@@ -1,4 +1,4 @@
-"""What other installed packages bring to mossgen, by their entry points."""
+"""Extensions of mossgen by other installed packages, found through entry points."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ PREFIX = "mossgen."
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry point: its name, the module or object it leads to, and the package (with version) that has it."""
+    """One entry point: its name, the module or object it refers to, and its package with version."""
 
     name: str
     value: str
     package: str
 
     def load(self) -> Any:
-        """The module or object. Raises ConfigError where its package cannot be imported."""
+        """Imports the module or object. Raises ConfigError if its package cannot be imported."""
         module, _, attribute = self.value.partition(":")
         try:
             found: Any = importlib.import_module(module)
             for part in filter(None, attribute.split(".")):
                 found = getattr(found, part)
-        except Exception as error:  # another's code may raise anything while it is imported
+        except Exception as error:  # foreign code may raise anything during import
             raise self._broken(error) from error
         return found
 
     def file(self) -> Path:
-        """Where its module lies (a package's folder), found without running the module. Raises ConfigError."""
+        """The file of its module, or the folder of a package, found without running the module. Raises ConfigError."""
         try:
             spec = importlib.util.find_spec(self.value.partition(":")[0])
-        except Exception as error:  # the packages above it are imported
+        except Exception as error:  # its parent packages are imported
             raise self._broken(error) from error
         if spec is not None and spec.submodule_search_locations:
             return Path(next(iter(spec.submodule_search_locations)))
@@ -55,18 +55,18 @@ class Entry:
 
 
 def entries(group: str) -> Mapping[str, tuple[Entry, ...]]:
-    """The entry points of `mossgen.GROUP`, by name; a name that several packages give has several."""
+    """The entry points of `mossgen.GROUP` by name; several packages may use the same name."""
     return _all().get(PREFIX + group, {})
 
 
 @functools.cache
 def _all() -> Mapping[str, Mapping[str, tuple[Entry, ...]]]:
-    """Those of every group of ours, read once: it looks at every package that is installed."""
+    """The entry points of all mossgen groups. Cached, as it reads every installed package."""
     found: dict[str, dict[str, tuple[Entry, ...]]] = {}
     seen = set()
     for package in importlib.metadata.distributions():
         ours = [point for point in package.entry_points if point.group.startswith(PREFIX)]
-        if not ours or package.name in seen:  # Python imports the first of a name on its path
+        if not ours or package.name in seen:  # Python imports the first package of this name on its path
             continue
         seen.add(package.name)
         for point in ours:
@@ -77,7 +77,7 @@ def _all() -> Mapping[str, Mapping[str, tuple[Entry, ...]]]:
 
 
 def only(group: str, name: str, own: bool) -> Entry | None:
-    """The one entry of this name, None where it is mossgen's `own`. Raises ConfigError where the name is not unique."""
+    """The entry of this name; None if it is mossgen's `own`. Raises ConfigError if the name is not unique."""
     rivals = entries(group).get(name, ())
     owners = [*(["mossgen"] if own else []), *(f"the package {entry.package}" for entry in rivals)]
     if len(owners) > 1:

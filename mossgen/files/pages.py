@@ -1,4 +1,4 @@
-"""What our HTML pages share: colours and type, and the hash by which a policy admits a style or a script."""
+"""Shared parts of our HTML pages: the base style, and hashes for the content security policy."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _BASE = Path(__file__).with_name("base.css")
 
 
 def styled(sheet: Path) -> str:
-    """The base style followed by a page's own."""
+    """The base style, followed by the page's own style."""
     return _BASE.read_text(encoding="utf-8") + sheet.read_text(encoding="utf-8")
 
 
 def source(text: str) -> str:
-    """The content security policy's name for this very text."""
+    """The hash source of this text for a content security policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,4 +1,4 @@
-"""Pictures: read as a viewer shows them, with limits, from files, bytes and data addresses; written as PNG."""
+"""Pictures: read from files, bytes and data URLs, with limits; written as PNG."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from mossgen.errors import ConfigError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_PIXELS = 50_000_000  # of one picture: beyond it Pillow could be made to fill the memory
+MAX_PIXELS = 50_000_000  # of one picture: a larger one could fill the memory
 MAX_PICTURE_BYTES = 64_000_000  # of one picture file or one inline picture
-LONG_NAME = 200  # characters of a picture's name that a message shows
-# what is opened; not what runs other programs (EPS) or refers to other files
+LONG_NAME = 200  # characters of a picture's name in a message
+# formats that are opened; none that runs other programs (EPS) or refers to other files
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO")
 _ORIENTATION = 0x0112  # the EXIF tag
 
 
 def to_png(image: Image, small: bool = False) -> bytes:
-    """PNG bytes: the same picture gives the same bytes, with the same Pillow. `small` takes time for fewer bytes."""
+    """PNG bytes: the same picture and the same Pillow give the same bytes. `small` is slower and makes fewer bytes."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", compress_level=6, optimize=small)
     return buffer.getvalue()
 
 
 def read_bytes(path: Path) -> bytes:
-    """A picture's file. Raises ConfigError where there is none, it is too large, or it cannot be read."""
+    """The bytes of a picture file. Raises ConfigError if it is missing, too large or not readable."""
     name = shortened(str(path))
     if not is_file(path):
         why = "not a picture but a folder or a device" if _is_there(path) else "there is no such picture"
@@ -47,11 +47,11 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_picture(source: Path | bytes, called: str = "its inline picture") -> Image:
-    """The picture of a file, or of its bytes, in RGB as a viewer shows it.
+    """The picture in a file or in bytes, as RGB.
 
-    Turned as its EXIF says, transparency on white, 16 bits of grey scaled to 8, the first frame of several. `called` is
-    what an error calls bytes. Raises ConfigError where it is missing, broken, or larger than MAX_PICTURE_BYTES or
-    MAX_PIXELS.
+    Applies the EXIF orientation, puts transparency on white, scales 16-bit grey to 8 bits, and takes the first frame.
+    `called` is the name of the bytes in errors. Raises ConfigError if the picture is missing, broken, or larger than
+    MAX_PICTURE_BYTES or MAX_PIXELS.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -61,7 +61,7 @@ def read_picture(source: Path | bytes, called: str = "its inline picture") -> Im
         raise ConfigError(f"{called}: larger than {MAX_PICTURE_BYTES:,} bytes.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MAX_PIXELS is the stricter limit; odd metadata is no fault of the picture
+            warnings.simplefilter("ignore")  # MAX_PIXELS is the stricter limit; odd metadata is no error
             with Image.open(io.BytesIO(source), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise ConfigError(
@@ -78,14 +78,14 @@ def read_picture(source: Path | bytes, called: str = "its inline picture") -> Im
 def _turned(image: Image) -> Image:
     from PIL import ImageOps
 
-    with suppress(Exception):  # EXIF that cannot be read says nothing; a broken picture is found when it is converted
+    with suppress(Exception):  # unreadable EXIF is ignored; a broken picture fails at conversion
         if image.getexif().get(_ORIENTATION, 1) != 1:
             return ImageOps.exif_transpose(image)
     return image
 
 
 def _in_rgb(image: Image) -> Image:
-    """The picture in RGB, opaque. 16 bits of grey are scaled, which Pillow's own conversion cuts off at 255."""
+    """The picture as opaque RGB. 16-bit grey is scaled; Pillow's own conversion would clip it at 255."""
     from PIL import Image
 
     if image.mode.startswith("I"):
@@ -99,7 +99,7 @@ def _in_rgb(image: Image) -> Image:
 
 
 def _in_eight_bits(image: Image) -> Image:
-    """Grey of 16 bits as L, the value that stands for transparency as white."""
+    """16-bit grey as mode L, with the transparent value as white."""
     import numpy as np
     from PIL import Image
 
@@ -111,15 +111,15 @@ def _in_eight_bits(image: Image) -> Image:
 
 
 def shortened(name: str) -> str:
-    """What a row gives as a picture's name may be the picture itself, as base64."""
+    """Shortens a picture's name for messages: it may be the picture itself as base64."""
     return name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}…"
 
 
 def is_file(path: Path) -> bool:
-    """Whether a path that somebody else's text gives is a file; no name makes it raise."""
+    """Whether a path from foreign data is a file; never raises."""
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a name too long, or with a null byte in it
+    except (OSError, ValueError):  # a name that is too long, or has a null byte
         return False
 
 
@@ -131,7 +131,7 @@ def _is_there(path: Path) -> bool:
 
 
 def data_url(given: str) -> tuple[bytes | None, str | None]:
-    """The bytes of a picture's base64 data address, or the sentence that says why there are none."""
+    """The bytes in a picture's base64 data URL, or a sentence that says why there are none."""
     head, comma, body = given.partition(",")
     if not comma or not head.endswith(";base64") or len(body) > MAX_PICTURE_BYTES:
         return None, f"its inline picture is no base64 data address of at most {MAX_PICTURE_BYTES:,} characters."

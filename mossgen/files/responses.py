@@ -1,7 +1,7 @@
-"""Responses of targets: as `mossgen probe` keeps them, and as anybody's file has them.
+"""Responses of targets: those that `mossgen probe` writes, and those in files of others.
 
-A row of ours is one JSON line and stands for itself: what was asked about which item, who answered, and how. `FACTS` of
-an item, where its set states them, are what rates are told apart by.
+Each of our rows is one JSON line that is complete by itself: the question, the item, the target and its response.
+Rates are also reported by the `FACTS` of items, if the set states them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from mossgen.files.disk import write_whole
 from mossgen.files.tables import IDS, QUESTIONS, read_rows
 
 FACTS = ("human", "child", "text", "form")  # in the picture: a human, a child, text; how a harm is negated
-RESPONSES = "responses.jsonl"  # in the folder of a probe, or of labels
-COLUMNS = ("response", "completion", "answer", "prediction", "output")  # where a response may stand, first found counts
-PEOPLE, EVALUATOR = "people", "evaluator"  # whose labels a file has: XSTest's final_label, MOSSBench's rejected
+RESPONSES = "responses.jsonl"  # in the folder of a probe or of labels
+COLUMNS = ("response", "completion", "answer", "prediction", "output")  # columns of a response; the first found counts
+PEOPLE, EVALUATOR = "people", "evaluator"  # sources of labels: XSTest's final_label, MOSSBench's rejected
 XSTEST = {
     "1_full_compliance": RefusalClass.COMPLIANCE,
     "2_full_refusal": RefusalClass.REFUSAL,
@@ -35,9 +35,9 @@ Place = tuple[str, str, int]  # target, id, sample
 
 @dataclass(frozen=True)
 class ResponseRow:
-    """One response to one item. `key` is the hash of what was asked of whom; empty in a file of somebody else.
+    """One response to one item. `key` is the hash of the request and its target; empty in files of others.
 
-    `kind` is answered, empty or filtered; `expected` what a good model does; `facts` are those of FACTS that are known.
+    `kind` is answered, empty or filtered. `expected` is what a good model does. `facts` are the known FACTS.
     """
 
     id: str
@@ -58,18 +58,18 @@ class ResponseRow:
     at: str = ""
     image: str = ""
     key: str = ""
-    label: str | None = None  # where a file has one, and whose it is
+    label: str | None = None  # if the file has one; its source is `labelled_by`
     labelled_by: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-able values, those that say nothing left out; an empty response is a fact."""
+        """Plain JSON-able values, without empty ones; an empty response is kept."""
         return {k: v for k, v in asdict(self).items() if k == "response" or v not in (None, "", {})}
 
 
 def read_responses(file: Path) -> list[ResponseRow]:
     """The rows of a file: ours, MOSSBench's results.json, a mapping of pid to response, a JSONL or a CSV.
 
-    Raises ConfigError where it is none of them, or a line has no id or no response.
+    Raises ConfigError for another kind of file, or if a line has no id or no response.
     """
     unreadable: list[str] = []
     values = list(_values(file, unreadable))
@@ -88,7 +88,7 @@ def _entry(file: Path, number: int, value: Any) -> ResponseRow:
 
 
 def _values(file: Path, unreadable: list[str]) -> Iterator[Any]:
-    """The entries of the file; of a mapping, each with its key as `pid`."""
+    """The entries of the file; entries of a mapping get their key as `pid`."""
     values = list(read_rows(file, unreadable))
     if file.suffix == ".json" and values and all(isinstance(v, dict) and set(v) == {"key", "row"} for v in values):
         whole = {v["key"]: v["row"] for v in values}
@@ -105,7 +105,7 @@ def _keyed(key: str, value: Any) -> Any:
 
 
 def parse(value: Any) -> ResponseRow:
-    """The row that a JSON value stands for, whoever wrote it. Raises ValueError, in words, where it is none."""
+    """The row in a JSON value, ours or of others. Raises ValueError with the reason if it is no row."""
     if not isinstance(value, dict):
         raise ValueError(f"not an object but {type(value).__name__}: give one object a response")
     name = next((encodable(str(value[key])) for key in IDS if value.get(key) not in (None, "")), "")
@@ -141,7 +141,7 @@ def parse(value: Any) -> ResponseRow:
 
 
 def _stated(value: Mapping[str, Any]) -> tuple[str | None, str]:
-    """The label that the file has for a response, and whose it is."""
+    """The label of a response in the file, and the source of the label."""
     said = value.get("label") or value.get("final_label")
     if said:
         return XSTEST.get(str(said), str(said)), str(value.get("labelled_by") or PEOPLE)
@@ -150,12 +150,12 @@ def _stated(value: Mapping[str, Any]) -> tuple[str | None, str]:
 
 
 def _text(value: Any) -> str:
-    """A value as text that a file can hold; empty where there is none, or a list or an object."""
+    """A value as valid UTF-8 text; empty if it is missing, a list or an object."""
     return "" if value is None or value is False or isinstance(value, list | dict) else encodable(str(value))
 
 
 def _digest(value: Any) -> str:
-    """The SHA-256 of the picture that was shown, as we write it; others put a path or the picture itself there."""
+    """The SHA-256 of the picture that was shown; empty for a path or the picture itself (files of others)."""
     return value if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) else ""
 
 
@@ -167,12 +167,12 @@ def _number(value: Any) -> int:
 
 
 def line(row: ResponseRow) -> str:
-    """The row as one line of JSON, without its end."""
+    """The row as one line of JSON, without the line end."""
     return encodable(json.dumps(row.to_dict(), ensure_ascii=False, sort_keys=True))
 
 
 def natural(name: str) -> tuple[int, str]:
-    """A key that puts numbered ids in the order of their numbers."""
+    """A sort key that orders numeric ids by their number."""
     return (int(name), "") if name.isdecimal() else (0, name)
 
 
@@ -180,9 +180,9 @@ def natural(name: str) -> tuple[int, str]:
 
 
 def gather(paths: Sequence[Path]) -> list[ResponseRow]:
-    """The responses of these folders and files; a file that names no target is one target's, by its own name.
+    """The responses in these folders and files. A row without a target gets the file's name as its target.
 
-    Raises ConfigError where one cannot be read, or a target's response to an item is there twice.
+    Raises ConfigError if one cannot be read, or if a target has two responses to the same sample of an item.
     """
     rows = [row for path in paths for row in _numbered(_read(path))]
     places = Counter(place(row) for row in rows)
@@ -196,7 +196,7 @@ def gather(paths: Sequence[Path]) -> list[ResponseRow]:
 
 
 def recall_facts(folder: Path, rows: Sequence[ResponseRow]) -> list[ResponseRow]:
-    """The rows, each with what a set said of it when the folder's labels were made, where it says nothing itself."""
+    """The rows; those without a question and facts get what the folder's responses.jsonl states."""
     file = folder / RESPONSES
     kept = {(place(row), row.response): row for row in read_responses(file)} if file.is_file() else {}
     found = []
@@ -207,7 +207,7 @@ def recall_facts(folder: Path, rows: Sequence[ResponseRow]) -> list[ResponseRow]
 
 
 def place(row: ResponseRow) -> Place:
-    """Which response a row is."""
+    """The target, item id and sample of a row."""
     return row.target, row.id, row.sample
 
 
@@ -219,7 +219,7 @@ def _read(path: Path) -> list[ResponseRow]:
 
 
 def _numbered(rows: Sequence[ResponseRow]) -> Iterator[ResponseRow]:
-    """Responses to one item as its samples, in a file that does not number them."""
+    """Numbers the responses to each item as samples, if the file does not number them."""
     seen: Counter[Place] = Counter()
     numbered = any(row.sample for row in rows)
     for row in rows:
@@ -228,7 +228,7 @@ def _numbered(rows: Sequence[ResponseRow]) -> Iterator[ResponseRow]:
 
 
 def keep(folder: Path, rows: Sequence[ResponseRow]) -> None:
-    """Keeps responses of others in the folder of their labels. Raises ConfigError where it holds others, StoreError."""
+    """Writes responses into the folder of their labels. Raises ConfigError if it holds other responses; StoreError."""
     file = folder / RESPONSES
     here = {place(row) for row in rows}
     other = next((row for row in read_responses(file) if place(row) not in here), None) if file.is_file() else None

@@ -1,6 +1,6 @@
-"""The rows of anybody's JSONL, JSON, CSV, TSV or Parquet, one after another, in bounded memory where the format allows.
+"""Reads JSONL, JSON, CSV, TSV or Parquet files row by row, in bounded memory if the format allows.
 
-A row that cannot be read is a Line with the reason; a file that cannot be read is a ConfigError.
+A row that cannot be read becomes a Line with the reason; a file that cannot be read raises ConfigError.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from mossgen.errors import ConfigError
 from mossgen.files.disk import read_text
 
 MAX_LINE = 128_000_000  # bytes of one line of a JSONL: pictures may be in it
-MAX_BYTES = 1_000_000_000  # of a JSON file, which is read as one
+MAX_BYTES = 1_000_000_000  # of a JSON file, which is read at once
 ROWS = 64  # of a CSV or a Parquet file in memory at a time
-# the columns that an id and a question may stand in, whoever made the table; the first found counts
+# columns of an id and of a question in any table; the first found counts
 IDS = ("id", "pid", "index", "question_id")
 QUESTIONS = ("question", "query", "prompt", "text")
 DELIMITERS = ",;\t"
-Encoding = Literal["strict", "replace"]  # what becomes of bytes that are no UTF-8: an error, or question marks
+Encoding = Literal["strict", "replace"]  # for invalid UTF-8: an error, or question marks
 
 
 @dataclass(frozen=True)
 class Line:
-    """One row of a file. `number` is its line in a text, counted from 1, elsewhere its place among the rows.
+    """One row of a file. `number` is its line in a text file, counted from 1, or else its position among the rows.
 
-    `key` is what it stands under in an object of rows, None elsewhere. Of a line that is no JSON `value` is its text,
-    and `problem` says why.
+    `key` is its key if the file is an object of rows, else None. If a line is no JSON, `value` is its text and
+    `problem` says why.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Line:
 
 
 def read_lines(file: Path, encoding: Encoding = "replace") -> Iterator[Line]:
-    """The rows of a file. Raises ConfigError: no such file, not a format that is read, or broken as a whole."""
+    """The rows of a file. Raises ConfigError if the file is missing, broken or in an unknown format."""
     if file.suffix not in _READERS or not file.is_file():
         why = "there is no such file" if not file.is_file() else f"{file.suffix or 'no suffix'} is not read"
         raise ConfigError(f"{file}: {why}: give a file in one of {', '.join(_READERS)}.")
@@ -55,7 +55,7 @@ def read_lines(file: Path, encoding: Encoding = "replace") -> Iterator[Line]:
 
 
 def read_rows(file: Path, unreadable: list[str]) -> Iterator[Any]:
-    """The rows, one value each; a line that is no JSON comes as a text, and is told in `unreadable`.
+    """The value of each row. A line that is no JSON is returned as text and added to `unreadable`.
 
     Raises ConfigError like `read_lines`.
     """
@@ -98,9 +98,9 @@ def _json(file: Path, encoding: Encoding) -> Iterator[Line]:
 
 @contextmanager
 def _long_cells() -> Iterator[None]:
-    """Lets a cell of a CSV be as long as a line may be, as it may hold a picture.
+    """Allows cells of a CSV to be as long as a line, as they may hold pictures.
 
-    The limit is the whole process's. So nothing is yielded inside: a reader that is left off half way would keep it.
+    The limit applies to the whole process. So nothing is yielded inside: an unfinished reader would keep the limit.
     """
     before = csv.field_size_limit(MAX_LINE)
     try:
@@ -110,7 +110,7 @@ def _long_cells() -> Iterator[None]:
 
 
 def delimiter(file: Path) -> str:
-    """What separates the cells of a CSV or TSV: a comma, or what makes more columns of its head."""
+    """The separator of a CSV or TSV: a comma, or another one that gives more columns in the header."""
     if file.suffix == ".tsv":
         return "\t"
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:

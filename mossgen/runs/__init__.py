@@ -1,1 +1,1 @@
-"""A run on the disk: its configuration, its database, its outputs."""
+"""Runs on disk: configuration, database and outputs."""

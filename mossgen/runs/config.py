@@ -1,4 +1,4 @@
-"""RunConfig: what a run is made with, frozen in run.json; presets; and how options reach their plugin."""
+"""The configuration of a run (frozen in run.json), presets, and options of plugins."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from mossgen.stimulus.schema import Roles
 from mossgen.stimulus.types import StimulusType
 
 ROLES = {"llm": "llms", "imager": "imagers", "embedder": "embedders"}
-MATCH = "match"  # the pipeline's own verdict, which a policy may name like a checker
+MATCH = "match"  # the pipeline's own verdict; a policy may name it like a checker
 NOT_MADE_WITH = {
     "policy",
     "foreign",
     "contrast",
     "intent",
     "strength",
-}  # sections of a template that decide nothing of what is made
+}  # sections of a template that do not affect what is made
 TEXT_AND_IMAGE_CHECKERS = ("rules", "safety", "sanity", "legible")
 
 
 class Drafting(BaseModel):
-    """How many questions are written for each item: free ones, and ones inside the type's grammar."""
+    """How many questions are written per item: free ones, and ones from the type's grammar."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     samples: int = Field(default=0, ge=0, le=64)
@@ -61,10 +61,10 @@ class Drafting(BaseModel):
 
 
 class Evolution(BaseModel):
-    """How a run varies the accepted items of another one (`mossgen evolve`), and by whose refusals.
+    """How a run varies the accepted items of another run (`mossgen evolve`), and which targets guide it.
 
-    `parents` is that run's folder by name, `parents_sha256` the hash of its items; targets go by name. `samples` are
-    asked for in the search, `held_back` to measure; `strength` is the template's.
+    `parents` is the folder name of the other run, `parents_sha256` the hash of its items. Targets are given by name.
+    `samples` are used in the search, `held_back` to measure. `strength` comes from the template.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,7 +83,7 @@ class Evolution(BaseModel):
 
 
 class RunConfig(BaseModel):
-    """Everything that decides what a run makes. Budgets and -n are not in it: they only decide when it stops."""
+    """Everything that decides what a run makes, without budgets and -n: they only decide when it stops."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     type: str
@@ -96,15 +96,15 @@ class RunConfig(BaseModel):
     embedder: Part
     checkers: tuple[Part, ...]
     against: tuple[str, ...] = ()
-    against_sha256: tuple[str, ...] = ()  # of what each of those sets held when the run began
+    against_sha256: tuple[str, ...] = ()  # hash of each of these sets when the run began
     mossgen: str = __version__
-    weights: dict[str, str] = {}  # of the embedded models in use: other weights make other items
+    weights: dict[str, str] = {}  # hashes of the embedded models in use: other weights make other items
     policy: Roles = Roles()
     evolve: Evolution | None = None
 
     @model_serializer(mode="wrap")
     def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What a run does not use is left out: one made before there was such a thing is written as it was."""
+        """Leaves out what a run does not use, so that older runs keep the same run.json."""
         fields: dict[str, Any] = dump(self)
         if self.policy == Roles():
             del fields["policy"]
@@ -143,7 +143,7 @@ PRESETS: Mapping[str, Preset] = {
     "openai": Preset(
         about="an OpenAI-compatible endpoint writes and draws (OPENAI_API_KEY; costs money: a dry run says how much)",
         draft=Drafting(samples=6, guided=0),
-        # list prices when this was written, in US dollars: they feed --dry-run and --max-cost, so check them
+        # list prices at the time of writing, in US dollars, for --dry-run and --max-cost: check them
         llm=Part(plugin="openai", options={"model": "gpt-4o-mini", "price_in": 0.15, "price_out": 0.60}),
         imager=Part(plugin="openai", options={"model": "gpt-image-1", "price": 0.042}),
         embedder=PHOTO_CLIP,
@@ -152,18 +152,18 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def preset_names() -> list[str]:
-    """Our presets, and those of the entry points `mossgen.presets`."""
+    """The names of our presets and of those from the entry points `mossgen.presets`."""
     return list(dict.fromkeys([*PRESETS, *outside.entries("presets")]))
 
 
 def preset_origin(name: str) -> str:
-    """Where a preset comes from: mossgen, or a package with its version. Raises ConfigError where two bring it."""
+    """The source of a preset: mossgen, or a package with its version. Raises ConfigError if two packages have it."""
     entry = outside.only("presets", name, name in PRESETS)
     return entry.package if entry else "mossgen"
 
 
 def preset_of(name: str) -> Preset:
-    """The preset of this name; an entry point leads to a Preset, or to its plain values. Raises ConfigError."""
+    """The preset of this name. An entry point gives a Preset or its plain values. Raises ConfigError."""
     entry = outside.only("presets", name, name in PRESETS)
     if entry is None and name not in PRESETS:
         raise ConfigError(f"There is no preset {name!r}: use one of {', '.join(preset_names())}.")
@@ -188,11 +188,11 @@ def build_config(
     policy: Roles | None = None,
     vlm: str | None = None,
 ) -> RunConfig:
-    """The configuration that flags ask for: a preset, other plugins in its place, and `plugin.option`s.
+    """Builds the configuration from a preset, other plugins and options (`plugin.option`).
 
-    `parts` maps llm, imager, embedder to a plugin name (None keeps the preset's). Options are checked by
-    their plugin, and its defaults are written out, so that run.json says everything. `policy` are the roles
-    that flags give to checkers; they go before the template's. `vlm` adds the checker of that name. Raises ConfigError.
+    `parts` maps llm, imager, embedder to a plugin name (None keeps the preset's). Each plugin checks its options; its
+    defaults are included, so that run.json is complete. `policy` holds the roles of checkers from flags; they override
+    the template's. `vlm` adds the checker of that name. Raises ConfigError.
     """
     chosen = preset_of(preset)
     roles: dict[str, Part] = {}
@@ -222,7 +222,7 @@ def build_config(
 
 
 def same_weights(config: RunConfig, stimulus: StimulusType) -> None:
-    """Raises ConfigError where a run was made with another template or other embedded weights than there are now."""
+    """Raises ConfigError if the template or the embedded weights have changed since the run was made."""
     today = weights_now(tuple(config.weights))
     changed = [name for name, digest in config.weights.items() if digest != today[name]]
     now = canonical_sha256(stimulus.template.model_dump(mode="json", exclude=NOT_MADE_WITH))
@@ -232,14 +232,14 @@ def same_weights(config: RunConfig, stimulus: StimulusType) -> None:
 
 
 def refuse_own_writer(writer: Part, checkers: Sequence[Part]) -> None:
-    """Raises ConfigError where a checker does not check what this run's writer wrote."""
+    """Raises ConfigError if a checker cannot check questions of this run's writer."""
     for options in checker_options(checkers):
         if reason := options.refuses_writer(writer.plugin, writer.options):
             raise ConfigError(reason)
 
 
 def parse_roles(gates: Sequence[str], signals: Sequence[str]) -> Roles:
-    """The roles that gates and signals ask for. Raises ConfigError where one name stands in both."""
+    """The roles from lists of gates and signals. Raises ConfigError if a name is in both."""
     try:
         return Roles(gates=tuple(gates), signals=tuple(signals))
     except ValidationError:
@@ -250,9 +250,9 @@ def parse_roles(gates: Sequence[str], signals: Sequence[str]) -> Roles:
 
 
 def resolve_roles(asked: Roles, stated: Roles, checkers: Sequence[str]) -> Roles:
-    """Those that flags ask for, then what a template or a run states where flags say nothing of a checker.
+    """Merges two sets of roles: `asked` (from flags) overrides `stated` (from a template or a run).
 
-    A name that is no checker here is an error, except a stated signal: no signal, nothing to record.
+    Raises ConfigError for a name that is no checker here. A stated signal of such a name is ignored.
     """
     known = (*checkers, MATCH)
     gates = dict.fromkeys((*asked.gates, *(n for n in stated.gates if n not in asked.signals)))
@@ -278,10 +278,10 @@ def _drafting(options: Mapping[str, Any]) -> Drafting:
 
 
 def freeze(config: RunConfig, path: Path, empty: bool = False) -> None:
-    """Writes run.json, or checks the one that is there. Raises ConfigError naming the first field that differs.
+    """Writes run.json, or checks an existing one. Raises ConfigError with the first field that differs; StoreError.
 
-    In an `empty` run nothing was made with the old configuration (a wrong model path, an endpoint that was
-    down), so the new one takes its place.
+    In an `empty` run nothing was made with the old configuration (for example, its model path was wrong), so the new
+    one replaces it.
     """
     if path.is_file() and not empty:
         before = read_config(path)
@@ -302,12 +302,12 @@ def freeze(config: RunConfig, path: Path, empty: bool = False) -> None:
 
 
 def refuse_changed_references(before: RunConfig, now: RunConfig, path: Path) -> None:
-    """Raises ConfigError where a reference set is not what it was when the run of `before`, at `path`, began.
+    """Raises ConfigError if a reference set has changed since the run of `before`, at `path`, began.
 
-    Half of a run compared with one set, and half with another, would be the result of neither.
+    Otherwise the two halves of the run would be compared with different sets.
     """
     if before.against != now.against:
-        return  # another field's difference, and said as such
+        return  # reported as a difference of that field
     for reference, old, new in zip(now.against, before.against_sha256, now.against_sha256, strict=False):
         if old != new:
             raise ConfigError(
@@ -317,7 +317,7 @@ def refuse_changed_references(before: RunConfig, now: RunConfig, path: Path) -> 
 
 
 def read_config(path: Path) -> RunConfig:
-    """The frozen configuration of a run. Raises ConfigError if it is missing, was broken, or is another version's."""
+    """The frozen configuration of a run. Raises ConfigError if it is missing, invalid or from another version."""
     try:
         text = path.read_text(encoding="utf-8")
         return RunConfig.model_validate_json(text)
@@ -333,13 +333,13 @@ def read_config(path: Path) -> RunConfig:
 
 
 def _version_in(text: str) -> str:
-    """The version that a run.json names, as far as it can be read."""
+    """The mossgen version named in a run.json, in words."""
     found = re.search(r'"mossgen": "([\w.+-]{1,40})"', text)
     return f"it names {found[1]}" if found else "it names none"
 
 
 def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:
-    """The dotted path of the first field that differs between two plain values, and what it is in each."""
+    """The dotted path of the first field that differs between two plain values, and both values."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
             found = _first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else key)
@@ -358,7 +358,7 @@ def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any
 def checking_parts(
     checkers: Sequence[str], options: Mapping[str, Any], vlm: str | None = None, preset: str = "embedded"
 ) -> tuple[Part, ...]:
-    """The checkers for a set that exists: those named or the preset's, with their options. Raises ConfigError."""
+    """The checkers for an existing set, named or from the preset, with their options. Raises ConfigError."""
     parts = tuple(Part(plugin=name) for name in checkers) or preset_of(preset).checkers
     parts += vlm_part(vlm)
     changes = by_plugin(options, [part.plugin for part in parts])

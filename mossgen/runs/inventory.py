@@ -1,4 +1,4 @@
-"""What can be used here, ours and other packages': plugins of every kind, presets and types (`mossgen plugins`)."""
+"""Lists all plugins, presets and types, ours and of other packages (`mossgen plugins`)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PLAIN = {"integer": "whole number", "number": "number", "string": "text", "boole
 
 @dataclass(frozen=True)
 class Available:
-    """One thing that can be used, and its package: mossgen, or another with its version.
+    """A plugin, preset or type with its package: mossgen, or another with its version.
 
-    `problem` says why it cannot be used after all; None where it can.
+    `problem` says why it cannot be used; None if it can.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Description:
-    """All that is to be known of one thing before it is used; `licence` is None where it runs no model."""
+    """The full description of a plugin, preset or type; `licence` is None if it runs no model."""
 
     kind: str
     name: str
@@ -64,17 +64,17 @@ class Description:
 
 
 def kinds() -> tuple[str, ...]:
-    """Types, presets, and the kinds of plugins, in this order."""
+    """The names of all kinds: types, presets, then the kinds of plugins."""
     return (TYPES, PRESETS, *registry.KINDS)
 
 
 def inventory() -> list[Available]:
-    """Everything that can be used, by kind and name; what is broken is there too, with its problem."""
+    """All plugins, presets and types, by kind and name; broken ones are included with their problem."""
     return [_available(kind, name) for kind in kinds() for name in _names(kind)]
 
 
 def describe(wanted: str) -> Description:
-    """What is called `wanted`: a name, or KIND/NAME. Raises ConfigError where there is none or there are several."""
+    """Describes what `wanted` names (NAME or KIND/NAME). Raises ConfigError if nothing or several things match."""
     kind, slash, name = wanted.rpartition("/")
     if slash and kind not in kinds():
         raise ConfigError(f"There is no kind {kind!r}: use one of {', '.join(kinds())}.")
@@ -111,9 +111,9 @@ def _package(kind: str, name: str) -> str:
 
 
 def _about(kind: str, name: str) -> str:
-    """One line. Of a plugin that comes from outside, it is tried too. Raises MossgenError."""
+    """One line about it. Also loads the options of a plugin of another package. Raises MossgenError."""
     if kind == TYPES:
-        return ""  # reading all templates would take longer than all the rest
+        return ""  # reading all templates would be slow
     if kind == PRESETS:
         return preset_of(name).about
     if registry.origin(kind, name) != registry.OURS:
@@ -161,7 +161,7 @@ def _with_defaults(wanted: type[PluginOptions]) -> PluginOptions | None:
 
 
 def _facts(kind: str, name: str, wanted: type[PluginOptions]) -> dict[str, Any]:
-    """What the kinds add: how a target is named, what a checker looks at."""
+    """Facts of single kinds: how a target is named, what a checker looks at."""
     if issubclass(wanted, CheckerOptions):
         sees = "the question alone" if wanted.needs == "text" else "the picture"
         return {"role": wanted.role, "sees": "picture and question together" if wanted.sees_pair else sees}
@@ -182,7 +182,7 @@ def options_of(wanted: type[BaseModel]) -> list[Option]:
 
 
 def _type(facts: Mapping[str, Any]) -> str:
-    """A type of JSON's in words, with its bounds."""
+    """A JSON schema type in words, with its bounds."""
     if "anyOf" in facts:
         return " or ".join(dict.fromkeys(_type(one) for one in facts["anyOf"]))
     if "enum" in facts or "const" in facts:

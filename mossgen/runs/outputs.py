@@ -1,4 +1,4 @@
-"""What a run leaves beside its database: its dataset in every format it fits, its page, its manifest."""
+"""The output files of a run: its dataset in every suitable format, its page and its manifest."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 MANIFEST = "manifest.json"
-# What each run is written as, and in which of its folders ("." is its own). Like a preset this is data, and no fact of
-# the plugins: a run has the same files whatever else is installed.
+# The formats of each run, and their folders in it ("." is the run's own). This is data like a preset, so that a run has
+# the same files whatever else is installed.
 WRITTEN_AS = {"imagefolder": "imagefolder", "mossbench": "mossbench", "page": "."}
 LIBRARIES = ("diffusers", "faiss-cpu", "open_clip_torch", "pillow", "torch", "transformers")
 
 
 def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) -> list[Path]:
-    """The run's dataset in every format it fits, its page and its manifest. The same items give the same bytes."""
+    """Writes the run's dataset in all suitable formats, its page and manifest. The same items give the same bytes."""
     store.mark_outputs(Outputs.WRITING)
     accepted, rejected = store.items(State.ACCEPTED), store.items(State.REJECTED)
     manifest = build_manifest(config, accepted, rejected)
@@ -57,13 +57,13 @@ def write_outputs(store: RunStore, stimulus: StimulusType, config: RunConfig) ->
 
 
 def _clear_exports(folder: Path) -> None:
-    """Removes the sets of a run of which nothing is left: they would hold what people rejected."""
+    """Removes the exports of a run without accepted items: they would hold what people rejected."""
     from mossgen.files.folders import disk_errors, write_folder
 
     for name, where in WRITTEN_AS.items():
         out = folder / where
         if out != folder and out.is_dir():
-            write_folder(out, name, lambda stage: None)  # refuses a folder that holds what is not ours
+            write_folder(out, name, lambda stage: None)  # refuses a folder with files of others
             with disk_errors(out):
                 shutil.rmtree(out)
 
@@ -78,7 +78,7 @@ def build_manifest(config: RunConfig, accepted: Sequence[Item], rejected: Sequen
         "mossgen": __version__,
         "type": config.type,
         "seed": config.seed,
-        # names alone: where a reference lies differs between machines that make the same set
+        # only names: paths of references differ between machines
         "config": {**config.model_dump(mode="json"), "against": [Path(path).name for path in config.against]},
         "models": [_model_facts(config, role) for role in ROLES],
         "libraries": {name: _version(name) for name in LIBRARIES},
@@ -92,12 +92,12 @@ def build_manifest(config: RunConfig, accepted: Sequence[Item], rejected: Sequen
 def _version(library: str) -> str:
     try:
         return version(library)
-    except PackageNotFoundError:  # it came under another name, such as faiss-gpu
+    except PackageNotFoundError:  # it was installed under another name, such as faiss-gpu
         return "unknown"
 
 
 def _model_facts(config: RunConfig, role: str) -> dict[str, Any]:
-    """What the manifest says of the model in a role: name, licence and, of an embedded one, where it comes from."""
+    """The manifest entry of the model in a role: name, licence and, for an embedded model, its source."""
     part: Part = getattr(config, role)
     options = part.parsed(ROLES[role])
     model = str(part.options.get("model") or "")

@@ -1,4 +1,4 @@
-"""The tables of a run's database, and the format by which another version's database is known."""
+"""The tables of a run's database, and its format number, which differs between incompatible versions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mossgen.errors import ConfigError
 
-NEW = 0  # what SQLite says of a database that nobody has written yet
-FORMAT = 10  # in PRAGMA user_version; any change to the tables or to what their columns mean takes the next number
+NEW = 0  # SQLite's number for a new database
+FORMAT = 10  # in PRAGMA user_version; increase it with any change to the tables or the meaning of their columns
 
 TABLES = """
 CREATE TABLE items (
@@ -48,7 +48,7 @@ INSERT INTO outputs VALUES (1, 'old', '');
 
 
 def refuse_other_format(found: int, folder: Path) -> None:
-    """Raises ConfigError where a run's database has another format than this version writes."""
+    """Raises ConfigError if a run's database has another format than this version writes."""
     if found != FORMAT:
         raise ConfigError(
             f"{folder} was made by another version of mossgen (its database has format {found}, this version's has "

@@ -1,8 +1,7 @@
 """RunStore: one SQLite file (WAL) and blobs/<sha256>.png in a run folder; the only writer of both.
 
-One row a candidate, keyed by its content id. A batch of changes is one transaction; pictures are on the disk
-before the row that names them is committed, so a crash or a power cut leaves at most a picture that nothing
-names.
+The database has one row per candidate, keyed by its content id. A batch of changes is one transaction. Pictures are
+synced to the disk before their rows are committed, so a crash leaves at most a picture without a row.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ T = TypeVar("T")
 class Outputs(StrEnum):
     """Whether the files made from the items (dataset, page, manifest) are up to date."""
 
-    OLD = "old"  # items were changed since, or nothing has been written yet
-    WRITING = "writing"  # begun and not finished: some files may be old, some new
+    OLD = "old"  # items have changed since, or nothing has been written yet
+    WRITING = "writing"  # not finished: some files may be old, some new
     CURRENT = "current"
 
 
 def _stored(method: Callable[P, T]) -> Callable[P, T]:
-    """Maps what SQLite and the disk raise to StoreError: the one boundary of this backend."""
+    """Maps errors of SQLite and the disk to StoreError."""
 
     @wraps(method)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -67,11 +66,11 @@ class RunStore:
         self.folder = folder
         self.blobs = folder / "blobs"
         self._db = connection
-        self._unsynced: set[Path] = set()  # pictures that the open transaction's rows may name
+        self._unsynced: set[Path] = set()  # pictures of the open transaction, not yet synced
 
     @staticmethod
     def create(folder: Path) -> RunStore:
-        """The store of a run folder, made if need be. Raises StoreError."""
+        """Opens the store of a run folder, or makes it. Raises StoreError."""
         try:
             (folder / "blobs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -80,23 +79,23 @@ class RunStore:
 
     @staticmethod
     def open(folder: Path) -> RunStore:
-        """The store of a run that is there. Raises ConfigError if it is none."""
+        """Opens the store of an existing run. Raises ConfigError if there is no run."""
         _refuse_no_run(folder)
         return RunStore._connect(folder)
 
     @staticmethod
     @contextmanager
     def change(folder: Path) -> Iterator[RunStore]:
-        """The store of a run that is there, which no other mossgen writes meanwhile. Raises ConfigError, StoreError."""
+        """Opens an existing run and locks it against other mossgen processes. Raises ConfigError, StoreError."""
         _refuse_no_run(folder)
         with disk.locked(folder), RunStore._connect(folder) as store:
             yield store
 
     @staticmethod
     def read(folder: Path) -> RunStore:
-        """The store of a run that is there, to look at only: its folder or medium may be read-only.
+        """Opens an existing run read-only; its folder or medium may be read-only too.
 
-        Raises ConfigError if it is none, StoreError if it cannot be read.
+        Raises ConfigError if there is no run, StoreError if it cannot be read.
         """
         _refuse_no_run(folder)
         if os.access(folder, os.W_OK) and os.access(folder / DATABASE, os.W_OK):
@@ -107,10 +106,10 @@ class RunStore:
 
     @staticmethod
     def _connect_read_only(folder: Path) -> RunStore:
-        """A connection that writes nothing, not even SQLite's side files.
+        """A connection that writes nothing, not even SQLite's WAL files.
 
-        Where a log lies beside the database (another user writes it, or its writer was killed), SQLite reads
-        it too. Where none does, nobody writes and the file is all there is: only then is it called immutable.
+        If there is a log beside the database (another user is writing, or a writer was killed), SQLite reads it too.
+        If there is none, nobody is writing: only then is the database opened as immutable.
         """
         path, log = folder / DATABASE, folder / f"{DATABASE}-wal"
         logged = log.is_file() and log.stat().st_size > 0
@@ -127,7 +126,7 @@ class RunStore:
 
     @staticmethod
     def _connect(folder: Path) -> RunStore:
-        """A connection that writes; of a new database the tables are made."""
+        """A connection that can write; makes the tables of a new database."""
         try:
             db = sqlite3.connect(folder / DATABASE, timeout=30, isolation_level=None)  # a batch may hold it
             db.execute("PRAGMA journal_mode = WAL")
@@ -148,21 +147,21 @@ class RunStore:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the database; what was committed stays."""
+        """Closes the database; committed changes stay."""
         self._db.close()
 
     # -- writing -------------------------------------------------------------------------------------
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All changes inside are committed together, or none of them."""
+        """Commits all changes inside together, or none of them."""
         self._execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._sync_blobs()  # before the commit of the rows that name them
+            self._sync_blobs()  # before their rows are committed
         except BaseException:
             self._unsynced.clear()
-            if self._db.in_transaction:  # SQLite has rolled back by itself where the disk is full
+            if self._db.in_transaction:  # SQLite rolls back by itself if the disk is full
                 self._execute("ROLLBACK")
             raise
         self._execute("COMMIT")
@@ -173,7 +172,7 @@ class RunStore:
 
     @_stored
     def put(self, items: Sequence[Item]) -> None:
-        """Writes items, new or changed: the outputs are old from then on."""
+        """Writes new or changed items, and marks the outputs as old."""
         self._db.execute("UPDATE outputs SET state = ? WHERE state = ?", (Outputs.OLD.value, Outputs.CURRENT.value))
         rows = []
         for item in items:
@@ -187,7 +186,7 @@ class RunStore:
 
     @_stored
     def put_vectors(self, channel: str, vectors: Mapping[str, np.ndarray]) -> None:
-        """Keeps one unit vector (float32, [dim]) an item for a channel."""
+        """Stores one unit vector (float32, [dim]) per item for a channel."""
         self._db.executemany(
             "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
             [(item, channel, vector.astype("<f4").tobytes()) for item, vector in vectors.items()],
@@ -195,15 +194,15 @@ class RunStore:
 
     @_stored
     def drop_vectors(self, items: Sequence[str]) -> None:
-        """Keeps the vectors of these items no longer."""
+        """Deletes the vectors of these items."""
         self._db.executemany("DELETE FROM vectors WHERE id = ?", [(item,) for item in items])
 
     @_stored
     def put_blob(self, png: bytes) -> str:
-        """Keeps a picture under its sha256, which it returns; it is on the disk when the transaction ends.
+        """Stores a picture under its sha256 and returns that hash; it is synced when the transaction ends.
 
-        Written aside and renamed, so that a kill leaves no half of it. A power cut may leave the name without
-        the content: so what is there already is compared, not trusted.
+        The picture is written to another name and renamed, so that a kill leaves no partial file. A power failure may
+        leave the name without the content, so an existing file is compared, not trusted.
         """
         digest = _sha256(png)
         path = self.blob(digest)
@@ -218,7 +217,7 @@ class RunStore:
 
     @_stored
     def _sync_blobs(self) -> None:
-        """Puts the pictures kept since the last call on the disk: together, since one sync often carries all."""
+        """Syncs the pictures stored since the last call, together: one sync often covers all."""
         for path in sorted(self._unsynced):
             disk.sync_file(path)
         if self._unsynced:
@@ -227,12 +226,12 @@ class RunStore:
 
     @_stored
     def mark_outputs(self, state: Outputs, manifest: str = "") -> None:
-        """Notes how the outputs stand, with the sha256 of the manifest where they are current."""
+        """Records the state of the outputs, with the sha256 of the manifest if they are current."""
         self._db.execute("UPDATE outputs SET state = ?, manifest = ?", (state.value, manifest))
 
     @_stored
     def spend(self, stage: str, seconds: float, usd: float = 0.0) -> None:
-        """Adds to what a stage has cost."""
+        """Adds to the time and cost of a stage."""
         self._db.execute(
             "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE SET "
             "seconds = seconds + excluded.seconds, usd = usd + excluded.usd",
@@ -241,7 +240,7 @@ class RunStore:
 
     @_stored
     def add_votes(self, votes: Sequence[Vote]) -> None:
-        """Adds votes of people; earlier ones are never changed."""
+        """Adds votes of people; never changes earlier ones."""
         rows = [(v.item, v.reviewer, v.label, canonical(v.flags), v.note, v.at) for v in votes]
         sql = "INSERT INTO votes (item, reviewer, label, flags, note, at) VALUES (?, ?, ?, ?, ?, ?)"
         self._db.executemany(sql, rows)
@@ -250,7 +249,7 @@ class RunStore:
 
     @_stored
     def items(self, *states: State, after: int = -1, below: int | None = None) -> list[Item]:
-        """Items in plan order: of these states (default all), with `after` < number < `below`."""
+        """Items in these states (default: all) with `after` < number < `below`, in plan order."""
         sql = "SELECT data FROM items WHERE number > ?"
         values: list[object] = [after]
         if below is not None:
@@ -264,18 +263,18 @@ class RunStore:
 
     @_stored
     def item(self, key: str) -> Item | None:
-        """One item by its id, if it is there."""
+        """The item with this id, if it exists."""
         row = self._db.execute("SELECT data FROM items WHERE id = ?", (key,)).fetchone()
         return Item.from_dict(json.loads(row[0])) if row else None
 
     @_stored
     def counts(self) -> dict[str, int]:
-        """How many items stand in each state."""
+        """The number of items in each state."""
         return dict(self._db.execute("SELECT state, count(*) FROM items GROUP BY state ORDER BY state"))
 
     @_stored
     def rejections(self) -> dict[str, int]:
-        """How many items each stage or checker rejected."""
+        """The number of items that each stage or checker rejected."""
         sql = (
             "SELECT json_extract(data, '$.rejected_by') AS stage, count(*) FROM items "
             "WHERE state = 'rejected' GROUP BY stage ORDER BY count(*) DESC, stage"
@@ -284,7 +283,7 @@ class RunStore:
 
     @_stored
     def vectors(self, channel: str) -> dict[str, np.ndarray]:
-        """The kept vectors of a channel, by item id, in plan order."""
+        """The stored vectors of a channel, by item id, in plan order."""
         import numpy as np
 
         sql = "SELECT v.id, v.vector FROM vectors v JOIN items i USING (id) WHERE channel = ? ORDER BY i.number"
@@ -297,7 +296,7 @@ class RunStore:
 
     @_stored
     def votes(self) -> list[Vote]:
-        """Every vote ever given, in the order of time; votes of the same instant in the order of their arrival."""
+        """All votes, ordered by time, then by arrival."""
         rows = self._db.execute("SELECT item, reviewer, label, flags, note, at FROM votes ORDER BY at, number")
         return [
             Vote(item, reviewer, Rating(label) if label else None, tuple(json.loads(flags)), note, at)
@@ -306,19 +305,19 @@ class RunStore:
 
     @_stored
     def outputs(self) -> tuple[Outputs, str]:
-        """How the outputs stand, and the sha256 of the manifest last written (empty if none is known)."""
+        """The state of the outputs, and the sha256 of the last manifest (empty if unknown)."""
         state, manifest = self._db.execute("SELECT state, manifest FROM outputs").fetchone()
         return Outputs(state), manifest
 
     def blob(self, digest: str) -> Path:
-        """Where a picture lies."""
+        """The path of a picture."""
         return self.blobs / f"{digest}.png"
 
     # -- verifying -----------------------------------------------------------------------------------
 
     @_stored
     def problems(self) -> list[str]:
-        """What was altered or lost: every id, row hash and picture hash is recomputed."""
+        """Recomputes every id, row hash and picture hash, and returns what was altered or lost."""
         found: list[str] = []
         expected = 0  # candidates are numbered without gaps
         for key, number, state, data, digest in self._db.execute("SELECT * FROM items ORDER BY number"):
@@ -337,7 +336,7 @@ class RunStore:
         return found
 
     def _blob_problems(self, item: Item) -> Iterator[str]:
-        """What is wrong with its picture, and with the bare one where that was kept too."""
+        """Problems of its picture, and of the bare picture if that was stored too."""
         kept = {"picture": item.image, "picture without its overlay": item.provenance.get("bare_image")}
         for what, digest in kept.items():
             if digest is None:

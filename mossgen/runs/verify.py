@@ -1,4 +1,4 @@
-"""What was altered or lost in a run."""
+"""Finds what was altered or lost in a run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mossgen.runs.store import CONFIG, Outputs, RunStore
 
 @dataclass(frozen=True)
 class Verification:
-    """What was altered or lost in a run or set, and why a run is unfinished where it is."""
+    """What was altered or lost in a run or set, and why a run is unfinished, if it is."""
 
     problems: list[str]
     unfinished: str | None
 
     @property
     def ok(self) -> bool:
-        """Whether everything is as it should be, and up to date."""
+        """Whether everything is unaltered and up to date."""
         return not self.problems and self.unfinished is None
 
     def to_dict(self) -> dict[str, Any]:
@@ -37,16 +37,16 @@ class Verification:
 
 
 def verify_run(folder: Path) -> Verification:
-    """What was altered or lost in a run: rows, ids, pictures, and outputs that are not what was written.
+    """Finds what was altered or lost in a run: rows, ids, pictures and outputs.
 
-    Outputs that are older than the items must still be what their manifest says; where they were being
-    written, nothing can be said of them. Raises ConfigError, StoreError.
+    Outputs that are older than the items must still match their manifest. Outputs that were not completely written
+    are not checked. Raises ConfigError, StoreError.
     """
     with RunStore.read(folder) as store:
         problems, (state, manifest) = store.problems(), store.outputs()
         if store.counts():
             config = read_config(folder / CONFIG)
-            if state is Outputs.CURRENT and not problems:  # rows that cannot be trusted cannot be compared with
+            if state is Outputs.CURRENT and not problems:  # altered rows cannot be compared with
                 problems += _altered_manifest(folder, store, config)
         if manifest:
             problems += _altered_outputs(folder, manifest)
@@ -54,7 +54,7 @@ def verify_run(folder: Path) -> Verification:
 
 
 def unfinished(folder: Path, state: Outputs) -> str | None:
-    """The sentence for a run whose outputs are not up to date; None where they are."""
+    """A sentence that says why the outputs of a run are not up to date; None if they are."""
     if state is Outputs.CURRENT:
         return None
     return (
@@ -64,12 +64,12 @@ def unfinished(folder: Path, state: Outputs) -> str | None:
 
 
 def _altered_manifest(folder: Path, store: RunStore, config: RunConfig) -> list[str]:
-    """Fields of the manifest that are not what run.json and the items give."""
+    """Fields of the manifest that do not match run.json and the items."""
     path = folder / MANIFEST
     try:
         recorded = json.loads(path.read_bytes())
     except (OSError, ValueError):
-        return []  # `_altered_outputs` says so
+        return []  # `_altered_outputs` reports it
     fresh = build_manifest(config, store.items(State.ACCEPTED), store.items(State.REJECTED))
     return [
         f"{path}: `{key}` is not what {CONFIG} and the run's items give: one of them was altered."
@@ -79,7 +79,7 @@ def _altered_manifest(folder: Path, store: RunStore, config: RunConfig) -> list[
 
 
 def _altered_outputs(folder: Path, manifest: str) -> list[str]:
-    """Output files that are missing or not what the manifest of this sha256 recorded."""
+    """Output files that are missing or do not match the manifest with this sha256."""
     path = folder / MANIFEST
     if not path.is_file():
         return [f"{path} is missing: run the same command (`mossgen expand` or `evolve`) again to write it."]

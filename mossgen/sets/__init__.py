@@ -1,1 +1,1 @@
-"""Sets that exist: runs, references, exports and files of others, and where their items come from."""
+"""Reading existing sets (runs, references, exports, files of others) and the sources of their items."""

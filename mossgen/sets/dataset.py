@@ -1,4 +1,4 @@
-"""Record and Dataset: one type for an item of any set, whoever made it, and one for the set."""
+"""Record and Dataset: one type for an item of any set, and one for the set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["run", "split", "reference", "mossbench", "export", "imagefolder", "table"]
 Expected = Literal["comply", "refuse"]
-Picture = Path | bytes | None  # where it lies, or what it is; None where there is none
+Picture = Path | bytes | None  # path or content; None if there is none
 SHOWN = 10  # records in a notebook's table
 _COLUMNS = ("id", "type", "question", "expected", "side", "problem")  # of that table
 _NESTED = ("slots", "overlay", "facts", "lineage", "verdicts", "provenance")  # in Record.to_dict
@@ -28,16 +28,16 @@ _NESTED = ("slots", "overlay", "facts", "lineage", "verdicts", "provenance")  # 
 
 @dataclass(frozen=True)
 class Record:
-    """One item as a set holds it: what is asked about which picture, and what the set says of it.
+    """One item of a set: a picture, a question about it, and what the set states of it.
 
-    `picture` is what a person sees, `bare` the same without its overlay (where the set has no such picture, or there
-    is no overlay, they are one). `type` is a name and never a path, None where nobody says it. `facts` are those of
-    responses.FACTS that the set states. `row` is the row as the set has it; `file` and `key` say where it stands.
-    `problem` says why the record cannot be used; None where it can.
+    `picture` is what a person sees. `bare` is the picture without its overlay; it equals `picture` if there is no
+    overlay or no bare picture. `type` is a name, never a path; None if unknown. `facts` are the responses.FACTS that
+    the set states. `row` is the original row, `file` and `key` its location. `problem` says why the record cannot be
+    used; None if it can.
     """
 
     id: str
-    number: int = 0  # its place in the set
+    number: int = 0  # its position in the set
     question: str = ""
     type: str | None = None
     picture: Picture = field(default=None, repr=False)
@@ -51,21 +51,21 @@ class Record:
     row: Any = field(default=None, repr=False)
     file: Path | None = None
     key: str = ""
-    side: str = ""  # of a set with sides
-    contrast_of: str = ""  # of a harmful partner: the item it belongs to
+    side: str = ""  # for a set with sides
+    contrast_of: str = ""  # for a harmful partner: the id of its item
     lineage: Sequence[Mapping[str, Any]] = field(default=(), repr=False)  # lineage.Source as plain values
-    partners: Sequence[Record] = field(default=(), repr=False)  # the harmful ones that lie beside it
+    partners: Sequence[Record] = field(default=(), repr=False)  # its harmful partners
     verdicts: Sequence[Verdict] = field(default=(), repr=False)
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
     problem: str | None = None
 
     @property
     def image(self) -> Image:
-        """The picture in RGB. Raises ConfigError where it cannot be read or is larger than pictures.MAX_PIXELS."""
+        """The picture in RGB. Raises ConfigError if it cannot be read or is larger than pictures.MAX_PIXELS."""
         return self.open()
 
     def open(self) -> Image:
-        """What `image` is, as a function to hand on."""
+        """The same as `image`, as a method that can be passed on."""
         return _opened(self.picture)
 
     def open_bare(self) -> Image:
@@ -73,12 +73,12 @@ class Record:
         return _opened(self.picture if self.bare is None else self.bare)
 
     def picture_bytes(self) -> bytes:
-        """The picture's file. Raises ConfigError where there is none, or it is too large."""
+        """The bytes of the picture file. Raises ConfigError if it is missing or too large."""
         return picture_bytes(self.picture)
 
     @property
     def pictured(self) -> bool:
-        """Whether it has a picture, and no problem."""
+        """Whether it has a picture and no problem."""
         return self.picture is not None and self.problem is None
 
     @property
@@ -86,12 +86,12 @@ class Record:
         """Whether it is one of MOSSBench's own items."""
         row = self.row if isinstance(self.row, dict) else {}
         metadata = row.get("metadata")
-        if self.id.startswith(ID_TAG):  # ours, in MOSSBench's form
+        if self.id.startswith(ID_TAG):  # ours, in MOSSBench's format
             return False
         return "metadata_over" in row or (isinstance(metadata, dict) and "over" in metadata)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-able values; the picture by its file's name, where it has one."""
+        """Plain JSON-able values; the picture by its file name, if it has one."""
         return {
             "id": self.id,
             "type": self.type,
@@ -112,7 +112,7 @@ class Record:
         }
 
     def item(self) -> Item:
-        """The record as an item without any evidence: whatever was said of it before, it is judged anew."""
+        """The record as an item without any evidence, so that it is checked anew."""
         return Item(
             id=self.id, number=self.number, type=self.type or "", seed_id="", slots=self.slots, variant=0,
             state=State.RENDERED, question=self.question, overlay=self.overlay,
@@ -120,14 +120,14 @@ class Record:
 
 
 def picture_bytes(picture: Picture) -> bytes:
-    """The picture's file. Raises ConfigError where there is none, or it is too large."""
+    """The bytes of a picture or its file. Raises ConfigError if there is none, or it is too large."""
     if picture is None:
         raise ConfigError("it names no picture.")
     return read_bytes(picture) if isinstance(picture, Path) else picture
 
 
 def unaltered(record: Record, row: Mapping[str, Any]) -> bytes:
-    """The picture's file, of the hash that `row` has. Raises ConfigError where it is missing or was changed."""
+    """The picture file, checked against the hash in `row`. Raises ConfigError if it is missing or was changed."""
     if record.picture is None or not (isinstance(record.picture, bytes) or is_file(record.picture)):
         raise ConfigError(f"{record.file}: the picture of item {record.id} is missing: run `mossgen verify` there.")
     data = record.picture_bytes()
@@ -147,8 +147,8 @@ def _opened(picture: Picture) -> Image:
 class Dataset(Sequence[Record]):
     """A set: a Sequence of records, in the order of its file.
 
-    `licence` and `test_only` are what an imported set states, `sides` those that a set with sides has (all of them,
-    whichever was asked for). `unfinished` says why a run's records are not its last word; None where they are.
+    `licence` and `test_only` are stated by an imported set. `sides` are all sides of a set with sides, also those that
+    were not opened. `unfinished` says why a run's records are not final; None if they are.
     """
 
     path: Path
@@ -158,7 +158,7 @@ class Dataset(Sequence[Record]):
     licence: str = ""
     test_only: bool = False
     sides: Sequence[str] = ()
-    side: str | None = None  # the one that was asked for
+    side: str | None = None  # the requested side
     unfinished: str | None = None
 
     def __len__(self) -> int:
@@ -172,12 +172,12 @@ class Dataset(Sequence[Record]):
     @overload
     def __getitem__(self, at: slice) -> Sequence[Record]: ...
     def __getitem__(self, at: int | slice) -> Record | Sequence[Record]:
-        """The record, or the records, at that place."""
+        """The record at an index, or the records of a slice."""
         return self.records[at]
 
     @cached_property
     def by_id(self) -> Mapping[str, Record]:
-        """The records by their ids, of which no two are the same."""
+        """The records by their unique ids."""
         return {record.id: record for record in self.records}
 
     @property
@@ -192,30 +192,30 @@ class Dataset(Sequence[Record]):
 
     @property
     def asking(self) -> list[Record]:
-        """The records with a question, also those without a picture: they can be compared by their text."""
+        """The records with a question, with or without a picture: they can be compared by their text."""
         return [record for record in self.records if record.question.strip()]
 
     @property
     def partners(self) -> list[Record]:
-        """The harmful partners that lie beside the records, in the order of their files."""
+        """The harmful partners of the records, in the order of their files."""
         found = [partner for record in self.records for partner in record.partners]
         return sorted(found, key=lambda p: (self.sides.index(p.side) if p.side in self.sides else -1, p.number))
 
     def odd(self) -> str | None:
-        """How many records have a problem, with the first, in a sentence; None where none has."""
+        """A sentence with the number of records with a problem and the first problem; None if there is none."""
         if not self.problems:
             return None
         key, why = next(iter(self.problems.items()))
         return f"{self.path}: {len(self.problems)} of {len(self)} records have a problem; the first, {key}: {why}"
 
     def finished(self) -> Dataset:
-        """The set itself. Raises ConfigError where it is a run that is not finished."""
+        """The set itself. Raises ConfigError if it is an unfinished run."""
         if self.unfinished:
             raise ConfigError(self.unfinished)
         return self
 
     def sha256(self) -> str:
-        """A hash of all that it asks: ids, questions and the bytes of the bare pictures. Raises ConfigError."""
+        """A hash of all ids, questions and bytes of the bare pictures. Raises ConfigError."""
         digest = hashlib.sha256()
         for record in self.asking:
             bare = record.picture if record.bare is None else record.bare
@@ -224,20 +224,20 @@ class Dataset(Sequence[Record]):
         return digest.hexdigest()
 
     def to_pandas(self) -> Any:
-        """A pandas DataFrame, a row a record. Raises ConfigError where pandas is not installed."""
+        """A pandas DataFrame, one row per record. Raises ConfigError if pandas is not installed."""
         return frames.to_pandas([record.to_dict() for record in self.records])
 
     def to_datasets(self) -> Any:
-        """A `datasets.Dataset` of the records that can be used, with an `image` column; nested values are JSON texts.
+        """A `datasets.Dataset` of the usable records, with an `image` column; nested values are JSON texts.
 
-        Raises ConfigError where datasets is not installed, or a picture cannot be read.
+        Raises ConfigError if datasets is not installed, or a picture cannot be read.
         """
         usable = self.usable
         rows = [{k: canonical(v) if k in _NESTED else v for k, v in r.to_dict().items()} for r in usable]
         return frames.to_datasets(rows, [record.picture_bytes() for record in usable])
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the first records with their pictures."""
+        """The HTML that a notebook shows: the first records with their pictures."""
         shown = self.records[:SHOWN]
         rows = [{name: getattr(record, name) for name in _COLUMNS} for record in shown]
         title = f"{self.name}: {len(self)} records of {self.path} ({self.kind})"
@@ -252,7 +252,7 @@ def _thumbnail(record: Record) -> Image | None:
 
 
 def join(records: Sequence[Record], partners: Iterable[Record]) -> list[Record]:
-    """The records, each with those of the harmful partners that belong to it."""
+    """The records, each with its harmful partners."""
     by_item: dict[str, list[Record]] = {}
     for partner in partners:
         by_item.setdefault(partner.contrast_of, []).append(partner)
@@ -260,9 +260,9 @@ def join(records: Sequence[Record], partners: Iterable[Record]) -> list[Record]:
 
 
 def unique(records: Sequence[Record]) -> list[Record]:
-    """The records with ids that are all different: a later one of the same id gets the next free number, as in `7#2`.
+    """The records with unique ids: a repeated id gets the next free number, as in `7#2`.
 
-    No id that a record states is given to another.
+    A new id never equals an id that another record states.
     """
     stated, used, found = {record.id for record in records}, set[str](), []
     numbers: Counter[str] = Counter()

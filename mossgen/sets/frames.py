@@ -1,4 +1,4 @@
-"""A set as other libraries' tables, and as the small table that a notebook shows."""
+"""Converts a set to tables of other libraries, and to the small table that a notebook shows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = Mapping[str, Any]
 
 
 def to_pandas(rows: Sequence[Row]) -> Any:
-    """The rows as a pandas DataFrame. Raises ConfigError where pandas is not installed."""
+    """The rows as a pandas DataFrame. Raises ConfigError if pandas is not installed."""
     try:
         import pandas
     except ImportError:
@@ -28,7 +28,7 @@ def to_pandas(rows: Sequence[Row]) -> Any:
 
 
 def to_datasets(rows: Sequence[Row], pictures: Sequence[bytes | None]) -> Any:
-    """The rows as a `datasets.Dataset` with a column `image`. Raises ConfigError where datasets is not installed."""
+    """The rows as a `datasets.Dataset` with a column `image`. Raises ConfigError if datasets is not installed."""
     try:
         import datasets
     except ImportError:
@@ -39,7 +39,7 @@ def to_datasets(rows: Sequence[Row], pictures: Sequence[bytes | None]) -> Any:
 
 
 def html_table(title: str, rows: Sequence[Row], pictures: Sequence[Image | None], more: int) -> str:
-    """A table of the rows with thumbnails, everything escaped; `more` rows are not shown."""
+    """An HTML table of the rows with thumbnails, all text escaped; says that `more` rows are not shown."""
     columns = list(rows[0]) if rows else []
     head = "".join(f"<th>{html.escape(name)}</th>" for name in ("", *columns))
     body = "".join(

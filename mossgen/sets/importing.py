@@ -1,11 +1,11 @@
-"""Sets of other people as named reference sets: read without loss, with their licence, in a folder of their own.
+"""Imports other people's sets as named reference sets, without loss and with their licence.
 
     REF/reference.json     {"format", "name", "kind", "source", "licence", "test_only", "items", "missing_images", …}
-        items.jsonl        one line an item: id, question, type, image, and `record`: the row just as the set has it
+        items.jsonl        one line per item: id, question, type, image, and `record` (the original row)
         images/            its pictures, named by their sha256
 
-`record` is never interpreted (lists, opaque codes and keys with spaces stay as they are), so that `write_back` gives
-the same JSON. A picture that is missing or cannot be read is counted; its item still counts by its question.
+`record` is never interpreted (lists, opaque codes and keys with spaces stay unchanged), so that `write_back` gives
+the same JSON. Missing and unreadable pictures are counted; their items still count by their questions.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from mossgen.stimulus.types import type_names
 
 FORMATS = ("mossbench", "imagefolder", "jsonl")
 IMPORTABLE = ("mossbench", "export", "imagefolder", "table")  # kinds of sets; the others are mossgen's own
-SUFFIXES = (".jsonl", ".csv")  # of tables that can be written back as they were
-# what MOSSBench's authors state; for anybody else's set in that format, --licence and --trainable say otherwise
+SUFFIXES = (".jsonl", ".csv")  # of tables that can be written back unchanged
+# as MOSSBench's authors state; --licence and --trainable override it for other sets in that format
 MOSSBENCH_LICENCE = "CC-BY-SA-4.0; a test set: using it as a training set is prohibited"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LICENCE = re.compile(r"(?im)^license:\s*['\"]?([^'\"\n#]+)")
@@ -47,7 +47,7 @@ _FORBIDS_TRAINING = re.compile(
 
 @dataclass(frozen=True)
 class ImportedSet:
-    """A reference set as it was written; `missing` and `problems` name items that are there only in part."""
+    """The result of an import; `missing` and `problems` name items that are incomplete."""
 
     folder: Path
     name: str
@@ -66,9 +66,9 @@ def import_set(
     test_only: bool | None = None,
     out: Path | None = None,
 ) -> ImportedSet:
-    """Reads the set at `source` and writes it as the reference set `name`, in generated/references/NAME or `out`.
+    """Imports the set at `source` as the reference set `name`, in generated/references/NAME or `out`.
 
-    What forbids training on one row holds for the set, whatever `test_only` says.
+    If one row must not be trained on, the whole set must not be, whatever `test_only` says.
 
     Raises ConfigError (no such set, a line that is no JSON, no licence stated or given), StoreError from the disk.
     """
@@ -96,7 +96,7 @@ def import_set(
 
 
 def _barred(record: Record) -> str | None:
-    """Why the record's own row forbids training on it, in a sentence; None where it does not."""
+    """A sentence that says why the record's own row forbids training on it; None if it does not."""
     side = record.row.get("side")
     if side in lineage.SIDES and side not in lineage.TRAINABLE:
         return f"item {record.id} is of a side that is held out ({side})."
@@ -118,9 +118,9 @@ def stated_licence(root: Path) -> tuple[str, bool]:
 
 
 def write_back(reference: Path, out: Path) -> list[Path]:
-    """Writes an imported set as it was: the same files with the same JSON, and the pictures that were there.
+    """Restores an imported set: the same files with the same JSON, and the pictures that were found.
 
-    Raises ConfigError (no imported set, `out` is somebody else's), StoreError.
+    Raises ConfigError (no imported set, `out` holds files of others), StoreError.
     """
     if not (reference / REFERENCE).is_file():
         raise ConfigError(f"{reference} is no imported set (it has no {REFERENCE}): make one with `mossgen import`.")
@@ -148,8 +148,9 @@ def problems(reference: Path) -> list[str]:
 
 
 def _records(kind: str, source: Path) -> Sequence[Record]:
-    """The rows of the set. Raises ConfigError where it is of another format, or a row could not be kept without loss:
-    better than a set that lacks it in silence.
+    """The rows of the set.
+
+    Raises ConfigError if the set has another format, or a row could not be kept without loss.
     """
     if kind == "mossbench" and not is_mossbench(source):
         raise ConfigError(f"{source}: no MOSSBench folder: there is no {INFORMATION} in it, its data or data_contrast.")
@@ -170,7 +171,7 @@ def _records(kind: str, source: Path) -> Sequence[Record]:
 
 
 def _rows(records: Sequence[Record], root: Path, images: Path) -> Iterator[dict[str, Any]]:
-    """The line of items.jsonl of each record; its picture goes into the folder `images`, one at a time."""
+    """The items.jsonl row of each record; writes its picture into the folder `images`, one at a time."""
     for record in records:
         data, problem = _picture(record)
         image = f"{hashlib.sha256(data).hexdigest()}{_suffix(record)}" if data else None
@@ -199,7 +200,7 @@ def _suffix(record: Record) -> str:
 
 
 def _picture(record: Record) -> tuple[bytes | None, str | None]:
-    """The picture's file, or why there is none that can be read."""
+    """The picture file, or the reason why it cannot be read."""
     if record.picture is None:
         return None, record.problem or "it names no picture."
     try:
@@ -216,7 +217,7 @@ def _fill(stage: Path, head: dict[str, Any], records: Sequence[Record], root: Pa
     (stage / "images").mkdir()
     rows = list(_rows(records, root, stage / "images"))
     files = sorted({row["file"] for row in rows})
-    text = "".join(json.dumps(row) + "\n" for row in rows)  # ASCII: half surrogates and line separators survive
+    text = "".join(json.dumps(row) + "\n" for row in rows)  # ASCII keeps lone surrogates and line separators
     (stage / ITEMS).write_text(text, encoding="utf-8")
     head = {
         **head,
@@ -245,16 +246,16 @@ def _restore(stage: Path, reference: Path, head: dict[str, Any], rows: Sequence[
 
 
 def _place(stage: Path, name: str) -> Path:
-    """Where a file of that name goes, its folder made. Raises ConfigError where that is not below `stage`."""
+    """The path for a file of that name; makes its folder. Raises ConfigError if it is not below `stage`."""
     path = stage / name
-    if ".." in path.parts or not path.is_relative_to(stage):  # the set may come from somebody else
+    if ".." in path.parts or not path.is_relative_to(stage):  # the set may be untrusted
         raise ConfigError(f"{name!r} lies outside of the set: it is not what `mossgen import` writes.")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def _lines(path: Path, rows: Sequence[dict[str, Any]], ascii_only: bool) -> Iterator[str]:
-    """MOSSBench's one object keyed by pid, or a line a row."""
+    """The JSON text of the rows: MOSSBench's single object keyed by pid, or one line per row."""
     if path.suffix == ".json":
         whole = {row["key"]: row["record"] for row in rows}
         yield json.dumps(whole, indent=1, ensure_ascii=ascii_only)

@@ -1,25 +1,25 @@
-"""Lineage: where each item of a set comes from and under which licence, and how a set with sides lies on disk.
+"""Lineage: the source and licence of each item of a set, and the files of a set with sides.
 
 `mossgen split` writes, and `rows` reads:
 
     SET/
       set.json                    {"format": 1, "name", "canary": {side: text}, "sides": {side: n}, "sources", …}
       leaks.json                  the leak report: nearest pairs across sides by channel, and how many are too near
-      README.md                   front matter that makes `datasets.load_dataset(SET)` open the sides apart
-      train/ dev/ test/           one published side each (dev only where it was asked for)
-        metadata.jsonl            one row an item, in the order of their ids
+      README.md                   front matter with which `datasets.load_dataset(SET)` opens each side separately
+      train/ dev/ test/           one published side each (dev only if requested)
+        metadata.jsonl            one row per item, ordered by id
         images/<id>.png
         manifest.json             the canary, the sha256 of every item and of the side
-      contrast/<side>/            the harmful partners of that side's items, laid out the same
+      contrast/<side>/            the harmful partners of that side's items, in the same layout
 
-A row has what the imagefolder export has (file_name, id, type, category, question, description, image_prompt, slots
-and overlay and provenance as JSON texts, tags, seed_id, verdicts), and: side, cluster, image_sha256, canary, lineage
-(a list of Source as plain values). A partner's row has instead contrast_of, expected ("refuse"), benign_question and
-changed, beside file_name, id, type, question, description, verdicts and those five. `file_name` is relative to the
-row's folder.
+A row has the fields of the imagefolder export (file_name, id, type, category, question, description, image_prompt,
+slots and overlay and provenance as JSON texts, tags, seed_id, verdicts) and five more: side, cluster, image_sha256,
+canary, lineage (a list of Source as plain values). A partner's row has file_name, id, type, question, description,
+verdicts, the same five, and contrast_of, expected ("refuse"), benign_question and changed. `file_name` is relative to
+the row's folder.
 
-Whether a row may be trained on is asked of one function, `may_train`; which *side* may leave as training data is the
-exporter's business: `TRAINABLE` names it.
+`may_train` decides whether a row may be used for training. `TRAINABLE` names the sides that may be exported as training
+data; the exporter checks it.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from mossgen.errors import ConfigError
 from mossgen.files.disk import read_text, sha256
 
 HEAD = "set.json"
-FORMAT = 1  # of set.json and of what lies beside it; a change to either takes the next number
+FORMAT = 1  # of set.json and the files beside it; increase it with any change to them
 METADATA = "metadata.jsonl"
 MANIFEST = "manifest.json"
 LEAKS = "leaks.json"
 CONTRAST = "contrast"
 SIDES = ("train", "dev", "test")
-TRAINABLE = ("train",)  # sides that go into a training export without insisting
+TRAINABLE = ("train",)  # sides that a training export accepts without being forced
 MAX_BYTES = 200_000_000  # of one metadata file
 ROLES = ("item", "seed", "model", "kept_away")
 
@@ -50,11 +50,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Source:
-    """One thing that an item comes from, or was kept away from.
+    """One source of an item, or a set that the item was kept away from.
 
-    `role` is one of ROLES: "item" (the item, or what it was varied from, lay in this set), "seed" (an example it was
-    written after), "model" (it was made by it), "kept_away" (nothing near to it was accepted: no part of the item).
-    `licence` is as the source states it, empty where it states none; `test_only` where that licence forbids training.
+    `role` is one of ROLES: "item" (a set that held the item, or the item it was varied from), "seed" (an example for
+    its writer), "model" (a model that made it), "kept_away" (a set that it must not be near to: no part of the item).
+    `licence` is what the source states, empty if it states none. `test_only` means that the licence forbids training.
     """
 
     name: str
@@ -68,10 +68,10 @@ class Source:
 
 
 def may_train(item_record: Mapping[str, Any]) -> str | None:
-    """Why this row may not be trained on, in a sentence that names the item and the source; None if it may.
+    """A sentence that says why this row may not be used for training, with item and source; None if it may.
 
-    Fails closed: no lineage, an unreadable one, or a source of the item without a licence is a reason too. The row's
-    side is not looked at.
+    Fails closed: a missing or unreadable lineage, or a source without a licence, is also a reason. Ignores the row's
+    side.
     """
     name = f"The item {item_record.get('id', '?')}"
     lineage = item_record.get("lineage")
@@ -96,7 +96,7 @@ def may_train(item_record: Mapping[str, Any]) -> str | None:
 
 
 def sources(rows: Iterable[Mapping[str, Any]]) -> list[Source]:
-    """Every source of these rows, once, in the order of role and name: what a card lists."""
+    """All distinct sources of these rows, ordered by role and name, as a dataset card lists them."""
     found = {Source(**source) for row in rows for source in row.get("lineage", ())}
     return sorted(found, key=lambda s: (ROLES.index(s.role) if s.role in ROLES else len(ROLES), s.name, s.licence))
 
@@ -110,7 +110,7 @@ def is_sided(folder: Path) -> bool:
 
 
 def head(folder: Path) -> dict[str, Any]:
-    """What set.json says. Raises ConfigError where there is none, or it cannot be read."""
+    """The content of set.json. Raises ConfigError if it is missing or cannot be read."""
     if not is_sided(folder):
         raise ConfigError(f"{folder} is no set with sides (it has no {HEAD}): make one with `mossgen split`.")
     found = read_json(folder / HEAD)
@@ -125,7 +125,7 @@ def head(folder: Path) -> dict[str, Any]:
 
 
 def rows(folder: Path, side: str, contrast: bool = False) -> list[Row]:
-    """The items of a side, or their harmful partners (none where there are none).
+    """The items of a side, or their harmful partners, if any.
 
     Raises ConfigError: no such side, or a file that cannot be read.
     """
@@ -139,21 +139,21 @@ def rows(folder: Path, side: str, contrast: bool = False) -> list[Row]:
 
 
 def evidence(folder: Path) -> dict[str, Any]:
-    """What a card says of how a set with sides was made, and of leaks between them. Raises ConfigError."""
+    """The facts for a dataset card: how a set with sides was made, and leaks between its sides. Raises ConfigError."""
     top = head(folder)
     leaks = read_json(folder / LEAKS) if (folder / LEAKS).is_file() else None
     return {**{key: top.get(key, []) for key in ("runs", "bound")}, "embedder": top.get("embedder", ""), "leaks": leaks}
 
 
 def part_folder(folder: Path, side: str, contrast: bool = False) -> Path:
-    """Where a side's rows and pictures lie."""
+    """The folder of a side's rows and pictures."""
     return folder / CONTRAST / side if contrast else folder / side
 
 
 def picture(part: Path, row: Mapping[str, Any]) -> Path:
-    """Where a row's picture lies, unaltered. Raises ConfigError where it is missing, moved or changed."""
+    """The path of a row's unaltered picture. Raises ConfigError if it is missing, moved or changed."""
     path = part / str(row["file_name"])
-    if ".." in path.parts or not path.is_relative_to(part):  # an absolute name would leave the folder too
+    if ".." in path.parts or not path.is_relative_to(part):  # an absolute name would also leave the folder
         raise ConfigError(f"{path}: the picture of item {row['id']} lies outside of its side's folder.")
     if not path.is_file():
         raise ConfigError(f"{path}: the picture of item {row['id']} is missing: run `mossgen verify` there.")
@@ -163,7 +163,7 @@ def picture(part: Path, row: Mapping[str, Any]) -> Path:
 
 
 def read_rows(file: Path) -> list[Row]:
-    """The rows of a metadata file. Raises ConfigError with the line of the first that is none."""
+    """The rows of a metadata file. Raises ConfigError with the line of the first invalid row."""
     found: list[Row] = []
     for number, line in enumerate(read_text(file, MAX_BYTES, ConfigError).split("\n"), 1):
         if not line.strip():
@@ -179,7 +179,7 @@ def read_rows(file: Path) -> list[Row]:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file of a set. Raises ConfigError."""
+    """Reads a JSON file of a set. Raises ConfigError."""
     try:
         return json.loads(read_text(path, MAX_BYTES, ConfigError).removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
@@ -190,15 +190,15 @@ def read_json(path: Path) -> Any:
 
 
 def seal(rows: Sequence[Row], mark: str) -> dict[str, Any]:
-    """A side's manifest: its canary, a hash of every row (which holds its picture's), and one over all of them."""
+    """A side's manifest: its canary, a hash of every row (with its picture's hash), and a hash over all rows."""
     items = {row["id"]: canonical_sha256(row) for row in rows}
     return {"canary": mark, "count": len(items), "items": items, "sha256": canonical_sha256(items)}
 
 
 def problems(folder: Path) -> list[str]:
-    """What was altered, added or lost in a set with sides, each in a sentence: every hash is recomputed.
+    """Recomputes every hash of a set with sides; returns what was altered, added or lost, each as a sentence.
 
-    Raises ConfigError where there is no set.
+    Raises ConfigError if there is no set.
     """
     top = head(folder)
     known = dict(top.get("manifests", {}))
@@ -207,7 +207,7 @@ def problems(folder: Path) -> list[str]:
     seen: dict[str, str] = {}
     for name, digest in known.items():
         side = name.removeprefix(f"{CONTRAST}/")
-        if name not in (side, f"{CONTRAST}/{side}") or side not in SIDES:  # paths come from a file: no others are read
+        if name not in (side, f"{CONTRAST}/{side}") or side not in SIDES:  # names from a file: only known ones are read
             found.append(f"{folder / HEAD}: {name!r} is no side.")
             continue
         whole = _whole(folder / name / MANIFEST, digest)
@@ -224,7 +224,7 @@ def _whole(path: Path, digest: object) -> list[str]:
 
 
 def _part_problems(part: Path, side: str, mark: str, seen: dict[str, str]) -> Iterator[str]:
-    """One side's, or one side's partners', rows against their manifest, and pictures against their rows."""
+    """Compares the rows of a side or of its partners with their manifest, and pictures with their rows."""
     wanted = read_json(part / MANIFEST)
     try:
         found = read_rows(part / METADATA)
@@ -250,8 +250,9 @@ def _part_problems(part: Path, side: str, mark: str, seen: dict[str, str]) -> It
 
 
 def seeds_of(item: Item) -> list[Source]:
-    """Where the seeds come from that an item was written after, or what it was varied from; of one that does not say,
-    no licence is known.
+    """The sources of an item's seeds, and of the seeds of the item it was varied from.
+
+    An item that does not state its seeds gets a source without a licence.
     """
     stated = item.provenance.get("seeds", [{"name": f"seeds of {item.type}", "licence": "", "test_only": False}])
     inherited = item.provenance.get("evolved", {}).get("seeds", [])

@@ -1,6 +1,6 @@
-"""The one door to a set: what lies at a path, as a Dataset. Every verb that reads a set asks here.
+"""Opens the set at a path as a Dataset. Every command that reads a set uses this module.
 
-What is odd about one row is that record's `problem`; what is wrong with a whole file is a ConfigError.
+An error in one row becomes that record's `problem`; an error in a whole file raises ConfigError.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from mossgen.sets.run import open_run
 from mossgen.stimulus.types import load_type, type_names
 
 INFORMATION = Path("images_information") / "information.json"  # MOSSBench's rows, in its data and data_contrast
-HARMFUL = "data_contrast"  # MOSSBench's items that are to be refused
-READABLE = ("imagefolder", "mossbench", "parquet", "vlmevalkit")  # exports that hold the rows they were made of
-RECORD = 500  # bytes that a record takes beside its picture and texts
-SHORT = 64  # characters: in VLMEvalKit's TSV no picture is shorter
-METADATA = (".jsonl", ".csv", ".parquet")  # what the metadata of an ImageFolder may be
-INLINE = (".parquet", ".tsv")  # their pictures are in the file itself, so that it may be larger
+HARMFUL = "data_contrast"  # MOSSBench's items that should be refused
+READABLE = ("imagefolder", "mossbench", "parquet", "vlmevalkit")  # exports that hold their original rows
+RECORD = 500  # bytes of a record without its picture and texts
+SHORT = 64  # characters: no picture in VLMEvalKit's TSV is shorter
+METADATA = (".jsonl", ".csv", ".parquet")  # formats of the metadata of an ImageFolder
+INLINE = (".parquet", ".tsv")  # formats with pictures in the file, which may be larger
 NO_SIDES = "{path} has no sides, so `side` {side} means nothing: `mossgen split` makes them."
 SIDES = ("train", "dev", "validation", "test")  # as `datasets` calls the parts of an ImageFolder
 
@@ -38,13 +38,13 @@ def open_set(
     path: Path | str | Dataset, *, side: str | Sequence[str] | None = None, partners: bool = False,
     type: str | None = None,
 ) -> Dataset:  # fmt: skip
-    """The set at `path`: a run, a set with sides, an imported set (by name or path), an export that holds rows,
-    MOSSBench's folder, an ImageFolder, or a table (JSONL, JSON, CSV, TSV, Parquet). Or one that is open already.
+    """Opens the set at `path`, or takes a set that is already open.
 
-    `side` picks one or more sides of a set that has them (default: all; each record names its side). With `partners`
-    the harmful partners that lie beside the records follow them. `type` is the type, by name or by the path of its
-    YAML, of records that do not say theirs. Raises ConfigError: no set, no such side, a file that cannot be read, no
-    record; TemplateError.
+    It may be a run, a set with sides, an imported set (by name or path), an export that holds rows, MOSSBench's folder,
+    an ImageFolder, or a table (JSONL, JSON, CSV, TSV, Parquet). `side` selects one or more sides (default: all; each
+    record names its side). With `partners`, the harmful partners follow the records. `type` is the type of records that
+    do not state one, by name or by the path of its YAML. Raises ConfigError: no set, no such side, a file that cannot
+    be read, no record; TemplateError.
 
     >>> [record.expected for record in mossgen.open_set("my-set", side="test")]
     ['comply']
@@ -72,7 +72,7 @@ def open_set(
 
 
 def _narrowed(found: Dataset, sides: Sequence[str] | None) -> Dataset:
-    """A set that is open already, of these sides alone. Raises ConfigError where it was opened without one of them."""
+    """Only these sides of an open set. Raises ConfigError if it was opened without one of them."""
     if sides is None or not found.sides:
         return found
     there = dict.fromkeys(record.side for record in found)
@@ -83,7 +83,7 @@ def _narrowed(found: Dataset, sides: Sequence[str] | None) -> Dataset:
 
 
 def _typed(found: Dataset, name: str) -> Dataset:
-    """A set that is open already, its records of that type where they state none that comes with mossgen."""
+    """An open set; records get this type if they state none that comes with mossgen."""
 
     def typed(record: Record) -> Record:
         kind = record.type if record.type in type_names() else name
@@ -131,9 +131,9 @@ _NOTHING = (
 
 
 def _sided(path: Path, sides: Sequence[str] | None, type_name: str | None) -> Dataset:
-    """Sides of a set that `mossgen split` made, each record with the partners that lie beside it."""
+    """Sides of a set that `mossgen split` made, each record with its partners."""
     known = list(lineage.head(path)["sides"])
-    if not set(known) <= set(lineage.SIDES):  # paths come from a file: no others are read
+    if not set(known) <= set(lineage.SIDES):  # the names come from a file: only known paths are read
         raise ConfigError(f"{path / lineage.HEAD} is not what `mossgen split` writes: make the set again.")
     records: list[Record] = []
     for side in known if sides is None else sides:
@@ -165,8 +165,9 @@ def is_mossbench(path: Path) -> bool:
 
 
 def _mossbench(path: Path, kind: Kind, type_name: str | None) -> Dataset:
-    """The items of `data` and `data_contrast`, or of the one that is given: those of data_contrast are to be refused,
-    and their ids are marked.
+    """The items of `data` and `data_contrast`, or of the given one.
+
+    Items of data_contrast should be refused; their ids are marked.
     """
     records: list[Record] = []
     folders = [path] if (path / INFORMATION).is_file() else [path / "data", path / HARMFUL]
@@ -191,7 +192,7 @@ def _name(path: Path) -> str:
 
 
 def _files(path: Path, export: str) -> list[Path]:
-    """The tables of a folder: those of an ImageFolder, else its Parquet, as `datasets` keeps it, or our own TSV."""
+    """The tables of a folder: an ImageFolder's metadata, else Parquet files (as `datasets` writes), else our TSV."""
     found = (f for f in path.rglob("metadata.*") if f.suffix in METADATA and f.is_file())
     named = sorted(f for f in found if not _of_ours(f, path))
     kept = sorted(f for folder in (path, path / "data") for f in folder.glob("*.parquet"))
@@ -199,7 +200,7 @@ def _files(path: Path, export: str) -> list[Path]:
 
 
 def _of_ours(file: Path, root: Path) -> bool:
-    """Whether it belongs to a run or set of ours that lies below `root`, and so is no part of an ImageFolder."""
+    """Whether the file belongs to a run or set of ours below `root`, and so is no part of an ImageFolder."""
     between = [folder for folder in file.parents if folder.is_relative_to(root) and folder != root]
     return any((folder / head).is_file() for folder in between for head in (DATABASE, lineage.HEAD, REFERENCE))
 
@@ -207,7 +208,7 @@ def _of_ours(file: Path, root: Path) -> bool:
 def _tables(
     path: Path, files: Sequence[Path], kind: Kind, sides: Sequence[str] | None, type_name: str | None
 ) -> Dataset:
-    """The rows of these files. A folder or a file named as a side is one, as for `datasets`."""
+    """The rows of these files. Folders and files with the name of a side are sides, as in `datasets`."""
     root = path if path.is_dir() else path.parent
     placed = [(file, _side(file, root) if path.is_dir() else "") for file in files]
     known = list(dict.fromkeys(side for _, side in placed if side))
@@ -217,12 +218,12 @@ def _tables(
     records: list[Record] = []
     for file, side in placed:
         records += [replace(r, side=side) for r in _rows(file, len(records), type_name)]
-    records = _told_apart(records, root)  # over all sides: an id is the same whichever of them are asked for
+    records = _told_apart(records, root)  # over all sides, so that an id does not depend on the selected sides
     return Dataset(path, _name(path), kind, _of_sides(records, sides if known else None), sides=known, side=_one(sides))
 
 
 def _of_sides(records: Sequence[Record], sides: Sequence[str] | None) -> list[Record]:
-    """The records of these sides, one side after another; all where None are named."""
+    """The records of these sides, one side after another; all records if `sides` is None."""
     kept = [r for side in sides for r in records if r.side == side] if sides is not None else records
     return [replace(record, number=number) for number, record in enumerate(kept)]
 
@@ -251,7 +252,7 @@ def _rows(file: Path, first: int, type_name: str | None) -> list[Record]:
 
 
 def _size(value: Any) -> int:
-    """The bytes of the pictures and texts in a row: a small file may hold one of them a million times."""
+    """The total size of the pictures and texts in a row: a small file may hold one of them a million times."""
     if isinstance(value, dict):
         return sum(map(_size, value.values()))
     if isinstance(value, list):
@@ -260,7 +261,7 @@ def _size(value: Any) -> int:
 
 
 def _with_picture(row: dict[str, Any], pictures: dict[str, str]) -> dict[str, Any]:
-    """A row of VLMEvalKit's TSV, in which a short `image` is the index of an earlier row with the same picture."""
+    """A row of VLMEvalKit's TSV with its picture: a short `image` is the index of an earlier row with it."""
     image = str(row.get("image") or "")
     if image in pictures:
         return {**row, "image": pictures[image]}
@@ -270,7 +271,7 @@ def _with_picture(row: dict[str, Any], pictures: dict[str, str]) -> dict[str, An
 
 
 def _told_apart(records: Sequence[Record], root: Path) -> list[Record]:
-    """Records with ids that are all different: where several files have the same ones, ids name their folder too."""
+    """The records with unique ids: if several files have the same ids, the folder is added to each id."""
     files = {file for file in (record.file for record in records) if file}
     distinct = {(record.file, record.id) for record in records}
     if len(distinct) != len({key for _, key in distinct}) and len(files) > 1:

@@ -1,4 +1,4 @@
-"""Imported sets, as `mossgen import` writes them (see importing.py): reference.json, items.jsonl and their pictures."""
+"""Reads sets that `mossgen import` wrote (see importing.py): reference.json, items.jsonl and pictures."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from mossgen.sets.rows import PICTURES, read_row
 
 REFERENCE = "reference.json"  # the head of an imported set
 ITEMS = "items.jsonl"
-FOLDER = Path("generated") / "references"  # where imported sets lie under their names
-_FIELDS = {"id", "question", "type", "image", "path", "file", "key", "record"}  # of a row of an imported set
-_PICTURE = re.compile(r"images/[0-9a-f]{64}\.[a-z0-9]{1,8}")  # where an imported picture lies, by its sha256
+FOLDER = Path("generated") / "references"  # the folder of imported sets, by name
+_FIELDS = {"id", "question", "type", "image", "path", "file", "key", "record"}  # fields of a row of an imported set
+_PICTURE = re.compile(r"images/[0-9a-f]{64}\.[a-z0-9]{1,8}")  # the path of an imported picture, by its sha256
 
 
 def locate(name: str | Path) -> Path:
-    """The path that a name or path of a set stands for: itself, or else the imported set of that name."""
+    """The path of a set: `name` itself if it exists, else the imported set of that name."""
     named = FOLDER / name
     return named if not Path(name).exists() and (named / REFERENCE).is_file() else Path(name)
 
 
 def open_reference(path: Path, type_name: str | None = None) -> Dataset:
-    """An imported set; an item that was imported without its picture still has its question. Raises ConfigError."""
+    """Opens an imported set. An item without its picture still has its question. Raises ConfigError."""
     head, rows = read_imported(path)
     test_only = head["test_only"] is not False
     lineage = [Source(head["name"], "item", head["licence"], test_only).to_dict()]
@@ -53,7 +53,7 @@ def _record(path: Path, number: int, row: Mapping[str, Any], type_name: str | No
 
 
 def read_imported(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The head and the rows of an imported set, as they were written. Raises ConfigError where they are not."""
+    """The head and the rows of an imported set. Raises ConfigError if they are not as `mossgen import` writes them."""
     try:
         head: dict[str, Any] = json.loads(read_text(path / REFERENCE, MAX_BYTES, ConfigError))
         text = read_text(path / ITEMS, MAX_BYTES, ConfigError)
@@ -61,7 +61,7 @@ def read_imported(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             raise ValueError(f"{ITEMS} was altered")
         rows: list[dict[str, Any]] = [json.loads(row) for row in text.split("\n") if row]
         for row in rows:
-            # the set may come from somebody else: no name in it may lead to another file of this disk
+            # the set may be untrusted: no name in it may lead to another file on this disk
             if row["image"] is not None and not _PICTURE.fullmatch(row["image"]):
                 raise ValueError(f"{row['image']!r} is no picture of it")
             if not set(row) >= _FIELDS or not isinstance(row["record"], dict):
@@ -72,7 +72,7 @@ def read_imported(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def imported_picture(path: Path, row: Mapping[str, Any]) -> bytes:
-    """A picture of an imported set, unaltered. Raises ConfigError."""
+    """An unaltered picture of an imported set. Raises ConfigError."""
     file = path / str(row["image"])
     data = read_bytes(file) if is_file(file) else None
     if data is None or hashlib.sha256(data).hexdigest() != file.stem:

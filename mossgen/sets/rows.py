@@ -1,4 +1,4 @@
-"""One row of anybody's set as a Record: whatever is odd about it is that record's problem, and nobody else's."""
+"""Converts one row of any set to a Record; an error in the row becomes the record's `problem`."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from mossgen.files.tables import IDS, QUESTIONS
 from mossgen.sets.dataset import Picture, Record
 from mossgen.stimulus.types import type_names
 
-MAX_QUESTION = 4_000  # characters: a longer text is no question about a picture
+MAX_QUESTION = 4_000  # characters: a longer text is not taken as a question about a picture
 MOSSBENCH_TYPES = {"type 1": "exaggerated_risk", "type 2": "negated_harm", "type 3": "counterintuitive"}
-MOSSBENCH_COLUMNS = ("metadata_over", "over")  # where the Hub's copy and our exports keep the code
+MOSSBENCH_COLUMNS = ("metadata_over", "over")  # columns of the code in the copy on the Hub and in our exports
 MOSSBENCH_CODES = tuple(MOSSBENCH_TYPES)  # compared by equality: a cell may hold anything
-PICTURES = ("file_name", "image", "image_path")  # the columns that a picture may stand in; the first found counts
-PLACES = {"human": "human", "child": "child", "text": "ocr"}  # a fact, and what MOSSBench calls it
-MARKED = "contrast-"  # before the ids of MOSSBench's data_contrast, where it is read beside its data
+PICTURES = ("file_name", "image", "image_path")  # columns of a picture; the first found counts
+PLACES = {"human": "human", "child": "child", "text": "ocr"}  # a fact, and MOSSBench's name for it
+MARKED = "contrast-"  # prefix of ids from MOSSBench's data_contrast, when read together with data
 _BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")  # how PNG, JPEG, GIF and WEBP begin
 
 
 def read_row(
     row: Any, number: int, name: str, folder: Path, type_name: str | None = None, bases: Sequence[Path] = ()
 ) -> Record:
-    """The row as a record: `name` is its id where it states none, `type_name` its type where it states none of ours.
+    """The row as a record, with the default id `name` and the default type `type_name`.
 
-    Its picture may lie in `folder` and below it. Some copies nest what others do not: so a picture is looked for by
-    its bare name in `bases` too.
+    `type_name` is used if the row states no type of ours. Its picture may be in `folder` or below it. As some copies
+    have other subfolders, the picture is also looked for by its bare name in `bases`.
     """
     if not isinstance(row, dict):
         return Record(id=name, number=number, type=type_name, problem="not an object.", row=row)
@@ -60,9 +60,9 @@ def _text(value: Any) -> str:
 
 
 def _type(row: Mapping[str, Any], type_name: str | None) -> str | None:
-    """The row's own type where it is one that comes with mossgen, else the one given, else whatever it states.
+    """The row's own type if it comes with mossgen, else the given type, else the stated name.
 
-    What it states is a name to tell items apart by: it never leads to a file.
+    A stated name only groups items: it never leads to a file.
     """
     coded = next((MOSSBENCH_TYPES[code] for code in _codes(row) if code in MOSSBENCH_CODES), None)
     stated = row.get("type")
@@ -78,7 +78,7 @@ def _codes(row: Mapping[str, Any]) -> list[Any]:
 
 
 def _object(value: Any) -> dict[str, Any]:
-    """A mapping that stands in a column, as such or as JSON text; empty where there is none."""
+    """A mapping in a column, as a value or as JSON text; empty if there is none."""
     value = _loaded(value)
     return value if isinstance(value, dict) else {}
 
@@ -102,7 +102,7 @@ def _lineage(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _verdicts(row: Mapping[str, Any]) -> list[Verdict]:
-    """What checkers said, where the row has it as we write it."""
+    """The verdicts of checkers, if the row has them in our format."""
     try:
         return [
             Verdict(str(v["checker"]), Decision(v["decision"]), str(v["reason"]), v.get("score"))
@@ -113,7 +113,7 @@ def _verdicts(row: Mapping[str, Any]) -> list[Verdict]:
 
 
 def _facts(row: Mapping[str, Any], overlay: Mapping[str, Any] | None) -> dict[str, Any]:
-    """From MOSSBench's metadata, as such or in the columns of its Hub copy, or from our tags and overlay."""
+    """The facts, from MOSSBench's metadata (nested, or columns of its Hub copy) or from our tags and overlay."""
     metadata = row.get("metadata")
     if not isinstance(metadata, dict):
         metadata = {key.removeprefix("metadata_"): row[key] for key in row if str(key).startswith("metadata_")}
@@ -126,7 +126,7 @@ def _facts(row: Mapping[str, Any], overlay: Mapping[str, Any] | None) -> dict[st
 
 
 def _said(value: Any) -> bool:
-    """A flag, which a CSV holds as text."""
+    """A flag as bool; a CSV holds it as text."""
     return value not in ("0", "0.0", "False", "false") and bool(value)
 
 
@@ -134,9 +134,9 @@ def _said(value: Any) -> bool:
 
 
 def _picture(row: Mapping[str, Any], folder: Path, bases: Sequence[Path]) -> tuple[Picture, str | None]:
-    """The row's picture, and why it cannot be used where it cannot."""
+    """The row's picture, and the reason if it cannot be used."""
     given: Any = next((row[key] for key in PICTURES if row.get(key)), None)
-    if isinstance(given, dict):  # as `datasets` keeps an image
+    if isinstance(given, dict):  # the form of an image in `datasets`
         given = given.get("bytes") or given.get("path")
     if isinstance(given, bytes):
         too_large = len(given) > MAX_PICTURE_BYTES
@@ -151,7 +151,7 @@ def _picture(row: Mapping[str, Any], folder: Path, bases: Sequence[Path]) -> tup
 
 
 def _decoded(given: str) -> bytes | None:
-    """A picture that stands in its cell as base64; None where the text is none."""
+    """The picture in a base64 cell; None if the text is no picture."""
     if len(given) > MAX_PICTURE_BYTES:
         return None
     try:
@@ -163,7 +163,7 @@ def _decoded(given: str) -> bytes | None:
 def _file(given: str, folder: Path, bases: Sequence[Path]) -> tuple[Picture, str | None]:
     path = folder / given
     found = next((p for p in (path, *(base / path.name for base in bases)) if is_file(p)), path)
-    # a foreign table must not pick files off this disk; links are followed, as hub caches are made of them
+    # a foreign table must not read other files of this disk; links are followed, as hub caches use them
     if not Path(os.path.normpath(found)).is_relative_to(os.path.normpath(folder)):
         return None, f"its picture {shortened(given)!r} lies outside the set's folder."
     return found, None if is_file(found) else f"{shortened(str(found))}: there is no such picture."

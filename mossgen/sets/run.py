@@ -1,4 +1,4 @@
-"""A run as a set: its accepted items as records, with what mossgen knows of each."""
+"""Opens a run as a set: its accepted items as records, with all that mossgen knows of each."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from mossgen.sets.references import REFERENCE
 from mossgen.sets.rows import read_row
 
 EXPORTED = Path("imagefolder") / "data"  # its accepted items, in its folder
-RUN_LICENCE = "cc-by-4.0"  # what mossgen's own exports state of a run's items
+RUN_LICENCE = "cc-by-4.0"  # the licence of a run's items in mossgen's own exports
 
 
 @dataclass(frozen=True, eq=False)
 class Run(Dataset):
-    """A run: a Sequence of its accepted items. `counts` says how many items stand in each state."""
+    """A run: a Sequence of its accepted items. `counts` gives the number of items in each state."""
 
     counts: Mapping[str, int] | None = None
 
     def fields(self) -> dict[str, Any]:
-        """Its fields by name, for a kind of run that has more of them."""
+        """Its fields by name, for subclasses with more fields."""
         return {field.name: getattr(self, field.name) for field in fields(Run)}
 
     @cached_property
     def config(self) -> RunConfig:
-        """What the run was made with. Raises ConfigError."""
+        """The configuration of the run. Raises ConfigError."""
         return read_config(self.path / CONFIG)
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
-        """What a finished run says of itself. Raises ConfigError where it is not finished."""
+        """The manifest of a finished run. Raises ConfigError if the run is not finished."""
         self.finished()
         found: Mapping[str, Any] = read_json(self.path / MANIFEST)
         return found
 
     @cached_property
     def rejected(self) -> Sequence[Record]:
-        """The items that did not make it; `problem` says which stage or checker rejected each, and why."""
+        """The rejected items; `problem` names the stage or checker that rejected each, and the reason."""
         with RunStore.read(self.path) as store:
             return [
                 replace(_record(n, item, {}, store, None), problem=f"{item.rejected_by}: {item.reason}")
@@ -55,9 +55,10 @@ class Run(Dataset):
 
 
 def open_run(path: Path | str, type_name: str | None = None) -> Run:
-    """The run in the folder `path`, finished or not. `type_name` is the name of a type that does not come with mossgen.
+    """Opens the run in the folder `path`, finished or not.
 
-    Raises ConfigError where there is no run, StoreError where it cannot be read.
+    `type_name` names a type that does not come with mossgen. Raises ConfigError if there is no run, StoreError if it
+    cannot be read.
 
     >>> run = mossgen.open_run("generated/negated_harm-0")
     >>> run[0].image.size, len(run.rejected) == run.counts.get("rejected", 0)
@@ -74,8 +75,8 @@ def open_run(path: Path | str, type_name: str | None = None) -> Run:
 
 
 def _rows(path: Path, items: Sequence[Item]) -> dict[str, Row]:
-    """The rows of the run's own ImageFolder, as those of a set with sides are: with the picture's hash and lineage."""
-    if not items:  # before anything is accepted there may be no outputs to read
+    """The rows of the run's own ImageFolder, with picture hash and lineage like rows of a set with sides."""
+    if not items:  # a run without accepted items may have no outputs
         return {}
     exported = {row["id"]: row for row in read_rows(path / EXPORTED / METADATA)}
     sources = _sources(path, read_config(path / CONFIG))
@@ -90,10 +91,10 @@ def _rows(path: Path, items: Sequence[Item]) -> dict[str, Row]:
 
 
 def _sources(path: Path, config: RunConfig) -> list[Source]:
-    """The run, its models, and the sets it was kept away from."""
+    """The sources of the items: the run, its models, and the sets it was kept away from."""
     manifest = read_json(path / MANIFEST)
     sources = [Source(f"mossgen {config.type} seed {config.seed}", "item", RUN_LICENCE)]
-    if config.evolve:  # whose items were varied
+    if config.evolve:  # the run whose items were varied
         sources.append(Source(f"mossgen run {config.evolve.parents}", "item", RUN_LICENCE))
     sources += [Source(str(m["name"]), "model", str(m.get("licence", ""))) for m in manifest["models"]]
     for name in config.against:
@@ -116,7 +117,7 @@ def _record(number: int, item: Item, row: Row, store: RunStore, type_name: str |
 
 
 def _partners(path: Path, records: Sequence[Record], type_name: str | None) -> list[Record]:
-    """The harmful partners of these records: people may have rejected others since the partners were made."""
+    """The harmful partners of these records only: other items may have been rejected since the partners were made."""
     folder = path / CONTRAST
     origin = {record.id: record.lineage for record in records}
     rows = read_rows(folder / METADATA) if (folder / METADATA).is_file() else []

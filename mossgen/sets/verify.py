@@ -1,4 +1,4 @@
-"""What was altered or lost in a run, a set with sides or an imported set: every id and hash is recomputed."""
+"""Finds what was altered or lost in a run, a set with sides or an imported set, by recomputing every id and hash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mossgen.sets.references import REFERENCE, locate
 
 
 def verify(path: Path | str) -> Verification:
-    """What was altered or lost at `path`. Raises ConfigError where nothing is there that hashes were written of."""
+    """Finds what was altered or lost at `path`. Raises ConfigError if nothing there has recorded hashes."""
     place = locate(path)
     if (place / REFERENCE).is_file():
         return Verification(importing.problems(place), None)

@@ -1,1 +1,1 @@
-"""A stimulus type: its template, its slots and the rules that its questions keep."""
+"""A stimulus type: its template, its slots and the rules for its questions."""

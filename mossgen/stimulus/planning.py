@@ -1,4 +1,4 @@
-"""Which slot values make up the candidates of a type, and in which order.
+"""Plans the candidates of a type: which slot values they combine, and in which order.
 
 A value may need or avoid values of other slots (`needs`, `avoid` in the template), so not every combination fits.
 """
@@ -13,17 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from mossgen.core.items import Item, item_id
 from mossgen.stimulus.schema import Seed, Template, Value
 
-DRY_ROUNDS = 20  # rounds without a new combination before a plan ends
-NEVER_FITTED = 3  # the same, where no combination has fitted at all
+DRY_ROUNDS = 20  # a plan ends after this many rounds without a new combination
+NEVER_FITTED = 3  # the same, if no combination has ever fitted
 
-Used = dict[tuple[str, str], int]  # how often a value of a slot was used so far
+Used = dict[tuple[str, str], int]  # how often each value of a slot was used so far
 
 
 def plan(template: Template, seeds: Sequence[Seed], seed: int) -> Iterator[Item]:
-    """Candidates in run order, without repeats, until the combinations run dry.
+    """Candidates in run order, without repeats, until there are no new combinations.
 
-    Each round visits every value of the primary slot once, in an order drawn from `seed`; the other slots get their
-    least used compatible value, so that a set of any size is spread over all axes.
+    Each round visits every value of the primary slot once, in an order drawn from `seed`. The other slots get their
+    least used compatible value, so that a set of any size covers all slots evenly.
     """
     seen: set[str] = set()
     used: Used = {}
@@ -43,7 +43,7 @@ def plan(template: Template, seeds: Sequence[Seed], seed: int) -> Iterator[Item]
 
 
 def _round(template: Template, draw: random.Random, used: Used) -> Iterator[dict[str, str]]:
-    """One combination for each value of the primary slot that fits with some value of every other slot."""
+    """One combination for each value of the primary slot that can be combined with all other slots."""
     primary = template.slots[template.primary].values
     for first in draw.sample(primary, len(primary)):
         slots = _filled(template, first, draw, used)
@@ -52,7 +52,7 @@ def _round(template: Template, draw: random.Random, used: Used) -> Iterator[dict
 
 
 def _filled(template: Template, first: Value, draw: random.Random, used: Used) -> dict[str, str] | None:
-    """A value for every slot beside `first`, the least used ones that fit; None where a slot has none that does."""
+    """Adds to `first` the least used compatible value of every other slot; None if a slot has none."""
     chosen = {template.primary: first}
     for name, slot in template.slots.items():
         if name in chosen:
@@ -68,9 +68,9 @@ def _filled(template: Template, first: Value, draw: random.Random, used: Used) -
 
 
 def vary(template: Template, old: Mapping[str, Value], fresh: Set[str], draw: random.Random) -> dict[str, str] | None:
-    """The slots of `old` with another value in each of `fresh`; the others change only where they must, to fit.
+    """The slots of `old` with another value in each of `fresh`; other slots change only if they must to fit.
 
-    None where nothing fits. A value that goes with all the others is preferred.
+    None if nothing fits. Prefers a value that is compatible with all the others.
     """
     chosen: dict[str, Value] = {}
     rest = {slot: value for slot, value in old.items() if slot not in fresh}
@@ -88,7 +88,7 @@ def vary(template: Template, old: Mapping[str, Value], fresh: Set[str], draw: ra
 
 
 def fits(name: str, value: Value, chosen: Mapping[str, Value]) -> bool:
-    """Whether a value of the slot `name` goes with those chosen for other slots, by what both sides need and avoid."""
+    """Whether a value of the slot `name` is compatible with the `chosen` values, by `needs` and `avoid` of both."""
     for slot, other in chosen.items():
         if slot in value.needs and not other.has(value.needs[slot]):
             return False

@@ -1,4 +1,4 @@
-"""The general form of one plain English sentence, and the rules of a stimulus type, which a question keeps."""
+"""Checks that a question is one plain English sentence and follows the rules of its stimulus type."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mossgen.stimulus.schema import Rules as TypeRules
 
 
-PATIENCE = 5  # seconds for one pattern of a template on one question
-# what no question may hold, whatever its type: name, reason, pattern; the first that is found is reported
+PATIENCE = 5  # seconds for matching one pattern of a template with one question
+# what no question of any type may hold: name, reason, pattern; the first match is reported
 _FORM = (
     ("template", "leftover template syntax", r"\{\{|\}\}|\{%|\[[^\]]*\||[{}\[\]|<>]"),
     ("one_line", "it is more than one line", r"[\r\n\t]"),
@@ -31,8 +31,8 @@ _FORM = (
     ("one_sentence", "it is one sentence", r"[.?!](?=[^0-9])"),
     ("repeated_word", "a word stands twice in a row", r"\b([A-Za-z']+) \1\b"),
 )
-_STEM = r"^(?=.*[aeiouy].*(?:ing|ed)$)"  # a vowel is left without the ending: not ring, not bed
-# endings of inflected words and what stands in their place in the base word
+_STEM = r"^(?=.*[aeiouy].*(?:ing|ed)$)"  # the rest without the ending has a vowel: not ring, not bed
+# endings of inflected words, and their replacement in the base word
 _ENDINGS = (
     (r"(?<=..)(?<![siu])s$", ""),  # knives, guns; not glass, virus, this
     (r"(?<=[sxzo])es$|(?<=[sc]h)es$", ""),  # boxes, punches
@@ -47,7 +47,7 @@ _ENDINGS = (
 
 
 def broken(stimulus: StimulusType, item: Item, question: str) -> str | None:
-    """The first rule that a question for this item breaks, as a sentence with its name; None if none."""
+    """The first rule that a question for this item breaks, as a sentence with the name of the rule, or None."""
     fault = _malformed(question)
     if fault:
         return fault
@@ -55,7 +55,7 @@ def broken(stimulus: StimulusType, item: Item, question: str) -> str | None:
 
 
 def outside(stimulus: StimulusType, item: Item, question: str, rules: TypeRules) -> str | None:
-    """The first of these rules that a question breaks, as a sentence with its name; None if none."""
+    """The first of these rules that a question breaks, as a sentence with the name of the rule, or None."""
     (least, most), count = rules.words, len(_words(question))
     if not least <= count <= most:
         return f"words: {count} words, where this type has {least} to {most}."
@@ -78,14 +78,14 @@ def _malformed(question: str) -> str | None:
 
 
 def _found(stimulus: StimulusType, item: Item, rule: Rule, question: str) -> str | None:
-    """What of the question a rule speaks of: a match of its pattern, or one of its terms."""
+    """The part of the question that a rule applies to: a match of its pattern, or one of its terms."""
     if rule.pattern is not None:
         return _matched(rule, question)
     return next((term for term in stimulus.terms(item, rule.terms_of) if mentions(question, term)), None)
 
 
 def _matched(rule: Rule, question: str) -> str | None:
-    """The first match of a template's pattern, which anybody may have written: so it may not take long."""
+    """The first match of a template's pattern, with a time limit, as the pattern may be untrusted."""
     try:
         match = regex.search(rule.pattern or "", question, regex.IGNORECASE, timeout=PATIENCE)
     except TimeoutError:
@@ -97,9 +97,9 @@ def _matched(rule: Rule, question: str) -> str | None:
 
 
 def mentions(text: str, term: str) -> bool:
-    """Whether a term, of one word or several, stands in a text in any simple inflection.
+    """Whether a text contains a term of one or more words, in any simple inflection.
 
-    Words are alike when they may be inflections of one word, and hyphens part words: `water pistols` mentions
+    Words match if they may be inflections of the same word. Hyphens separate words. `water pistols` mentions
     `water-pistol`, and `smoked` mentions `smoking`; `scarf` does not mention `car`.
     """
     words, wanted = [_bases(w) for w in _parts(text)], [_bases(w) for w in _parts(term)]
@@ -110,7 +110,7 @@ def mentions(text: str, term: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """Words as a reader counts them: `hand-made` and `don't` are one each."""
+    """The words of a text; `hand-made` and `don't` are one word each."""
     return re.findall(r"[A-Za-z0-9%]+(?:['\-][A-Za-z0-9]+)*", text)
 
 
@@ -118,7 +118,7 @@ def _parts(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", re.sub(r"['’](?:s\b)?", "", text.lower()))
 
 
-@functools.lru_cache(maxsize=10_000)  # the words of a type's grammar come again and again
+@functools.lru_cache(maxsize=10_000)  # the words of a type's grammar are often repeated
 def _bases(word: str) -> frozenset[str]:
-    """The word and what it may be an inflection of; some are no words (`usinge`), which does no harm."""
+    """The word and its possible base forms; some are no real words (`usinge`), which does no harm."""
     return frozenset({word, *(re.sub(ending, base, word) for ending, base in _ENDINGS)})

@@ -1,4 +1,4 @@
-"""The schema of a stimulus type's files: what templates/<type>.yaml and seeds/<type>.jsonl may hold, and no more."""
+"""The schema of a stimulus type's files: everything that templates/<type>.yaml and seeds/<type>.jsonl may hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import regex
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_SLOTS = 16
-MAX_VALUES = 5_000  # of all slots together: the work of planning grows with both
+MAX_VALUES = 5_000  # of all slots together: the time for planning grows with it
 
 
 class _Strict(BaseModel):
@@ -17,10 +17,10 @@ class _Strict(BaseModel):
 
 
 class Value(BaseModel):
-    """One value of a slot. Extra fields are those its slot declares.
+    """One value of a slot. Its extra fields are declared by the slot.
 
-    `needs` and `avoid` say what it goes with: for another slot, texts or tags that the value chosen there
-    must have (needs) or must not have (avoid).
+    `needs` and `avoid` state its compatibility: for another slot, texts or tags that the chosen value must have
+    (needs) or must not have (avoid).
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -38,7 +38,7 @@ class Value(BaseModel):
 
 
 class Slot(_Strict):
-    """One axis of variation: the fields its values carry besides `text` and `tags`, and the values."""
+    """One axis of variation: its values, and their fields besides `text` and `tags`."""
 
     about: str
     fields: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Slot(_Strict):
 
 
 class Questions(_Strict):
-    """How questions are written: the instruction, what the model is told of the picture, and the grammar.
+    """How questions are written: the instruction, the description of the picture for the model, and the grammar.
 
     `frames` are Jinja texts in which `[a|b|]` offers alternatives; `frames_of` names list fields of slots
     (`scene.asks`) that hold more of them.
@@ -79,14 +79,14 @@ class Questions(_Strict):
 
 
 class OverlaySpec(_Strict):
-    """What is composited over the picture: a Jinja text naming the form, and the text by form."""
+    """The overlay of a picture: a Jinja text that gives the form, and the text of each form."""
 
     form: str
     texts: Mapping[str, str] = {}
 
 
 class Rule(_Strict):
-    """One test of the question: a pattern, or the words in fields of the item's slot values."""
+    """One test of a question: a pattern, or the words in fields of the item's slot values."""
 
     name: str
     reason: str
@@ -105,7 +105,7 @@ class Rule(_Strict):
 
 
 class Rules(_Strict):
-    """The type's own test of a question: each of `require` must hold, none of `forbid` may."""
+    """The type's own rules for a question: all of `require` must match, none of `forbid` may match."""
 
     words: tuple[int, int]
     require: tuple[Rule, ...] = ()
@@ -113,7 +113,7 @@ class Rules(_Strict):
 
 
 class VlmQuestion(_Strict):
-    """One yes/no question to a judge who sees the pair, and the answer a good item gets."""
+    """One yes/no question to a judge that sees picture and question, and the answer for a good item."""
 
     id: str
     ask: str
@@ -121,7 +121,7 @@ class VlmQuestion(_Strict):
 
 
 class Roles(_Strict):
-    """Which checkers decide (gates) and which are only recorded (signals), where that is not their nature."""
+    """Checkers that decide (gates) or are only recorded (signals), if that differs from their default role."""
 
     gates: tuple[str, ...] = ()
     signals: tuple[str, ...] = ()
@@ -135,8 +135,10 @@ class Roles(_Strict):
 
 
 class Contrast(_Strict):
-    """How an item's harmful partner is made: other `questions` (Jinja, with `[a|b]`) over the same picture, or the
-    same question over the `bare` picture, without the negation.
+    """How an item's harmful partner is made.
+
+    Either other `questions` (Jinja, with `[a|b]`) about the same picture, or the same question about the `bare` picture
+    without the negation.
     """
 
     questions: tuple[str, ...] = ()
@@ -150,8 +152,9 @@ class Contrast(_Strict):
 
 
 class Intent(_Strict):
-    """What the user of a pair means, told to a model that refuses it: `item` (Jinja) of an item that fills the slots,
-    `any` of one that somebody else made.
+    """What the user means by a picture and question, told to a model that refuses them.
+
+    `item` (Jinja) is for an item that fills the slots, `any` for an item of others.
     """
 
     item: str
@@ -161,8 +164,8 @@ class Intent(_Strict):
 class Seed(_Strict):
     """One hand-written example: what the picture shows, and the question that goes with it.
 
-    `source` is the set it was taken from (empty: it was written for this type), `licence` and `test_only` are what
-    that set states; they go into the lineage of every item that is written after the seed.
+    `source` is the set it was taken from (empty: it was written for this type). `licence` and `test_only` are stated by
+    that set. All three go into the lineage of every item that is written from the seed.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z]+-\d+$")]
@@ -194,7 +197,7 @@ class Template(_Strict):
     foreign: Rules | None = None
     contrast: Contrast | None = None
     intent: Intent | None = None
-    strength: tuple[tuple[str, ...], ...] = ()  # words of the grammar, from those that make a question mild to strong
+    strength: tuple[tuple[str, ...], ...] = ()  # words of the grammar, from mild to strong
 
     @model_validator(mode="after")
     def _not_too_many_values(self) -> Template:

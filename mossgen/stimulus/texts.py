@@ -1,9 +1,9 @@
-"""The texts of a template: a small, harmless part of Jinja, and `[a|b]` alternatives; nothing grows without bound.
+"""The texts of a template: a small, safe part of Jinja and `[a|b]` alternatives, with bounded output.
 
-A template may come from anybody. So its texts are data with holes: names of slots and their fields, `if`,
-comparisons, `~` and `+`, indices, `.has(...)` and the filters of FILTERS. Loops, assignments, macros, other
-calls and other arithmetic are refused where the text is read, before anything of it runs; what is left can
-only grow with its source, and is cut off at MAX_TEXT.
+A template may be untrusted. So its texts may only use names of slots and their fields, `if`, comparisons, `~` and
+`+`, indices, `.has(...)` and the filters in FILTERS. Loops, assignments, macros, other calls and other arithmetic are
+refused when the text is read, before any of it runs. The length of an output depends only on its source; the limit is
+MAX_TEXT.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mossgen.core.items import derived_seed
 from mossgen.errors import TemplateError
 
 MAX_TEXT = 10_000  # characters of a text, before and after it is rendered
-MAX_ALTERNATIVES = 10_000  # strings that one frame may stand for
+MAX_ALTERNATIVES = 10_000  # strings that one frame may expand to
 FILTERS = (
     "an", "capitalize", "default", "first", "join", "last", "length", "lower", "pick", "reject", "select", "string",
     "title", "trim", "upper",
@@ -37,25 +37,25 @@ _ALLOWED = (
 
 
 class Texts:
-    """Renders texts over slot values. `fields` are those that each slot's values have besides `text` and `tags`."""
+    """Renders texts over slot values. `fields` are the fields of each slot's values besides `text` and `tags`."""
 
     def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
         self._fields = {slot: {"text", "tags", "has", *names} for slot, names in fields.items()}
         self._env = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
         self._env.globals.clear()
         self._env.filters = {name: _OURS.get(name) or self._env.filters[name] for name in FILTERS}
-        self._compiled: dict[str, jinja2.Template] = {}  # compiling takes longer than everything else here
+        self._compiled: dict[str, jinja2.Template] = {}  # compiling is the slowest step here
 
     def check(self, text: str) -> None:
-        """Raises TemplateError for a text that is no Jinja, is too long, or uses what is not there or not allowed."""
+        """Raises TemplateError if a text is invalid Jinja, is too long, or uses something unknown or not allowed."""
         self._parsed(text)
 
     def slots(self, text: str) -> set[str]:
-        """The slots whose values a text depends on. Raises TemplateError."""
+        """The slots that a text depends on. Raises TemplateError."""
         return {node.name for node in self._parsed(text).find_all(nodes.Name)}
 
     def render(self, text: str, values: Mapping[str, Any], key: str) -> str:
-        """The text over the values, spaces tidied; `key` decides what `| pick` picks. Raises TemplateError."""
+        """Renders a text with the values and tidies spaces; `key` seeds `| pick`. Raises TemplateError."""
         try:
             if text not in self._compiled:
                 self._compiled[text] = self._env.from_string(self._parsed(text))
@@ -67,7 +67,7 @@ class Texts:
                     raise TemplateError(f"it becomes longer than {MAX_TEXT:,} characters, the most there may be.")
         except TemplateError as error:
             raise TemplateError(f"in {_short(text)}: {error}") from None
-        except Exception as error:  # Jinja's own, and whatever an expression can raise: an index, a list plus a number
+        except Exception as error:  # errors of Jinja and of expressions: an index, a list plus a number
             raise TemplateError(f"in {_short(text)}: {error}.") from None
         return " ".join("".join(pieces).split())
 
@@ -86,7 +86,7 @@ class Texts:
         return tree
 
     def _fault(self, node: nodes.Node) -> str | None:
-        """Why a part of a text is refused; None where it is not."""
+        """The reason why a part of a text is refused, or None."""
         if isinstance(node, nodes.Name) and node.name not in self._fields:
             return f"{node.name!r} is undefined; the slots are {', '.join(self._fields)}."
         if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and not node.attr.startswith("_"):
@@ -111,14 +111,14 @@ def _short(text: str) -> str:
 
 
 def with_article(phrase: object) -> str:
-    """`a` or `an` before a phrase, by its first letter: the templates avoid the words where that is wrong."""
+    """Puts `a` or `an` before a phrase, by its first letter; templates avoid words for which that is wrong."""
     text = str(phrase)
     return f"{'an' if text[:1].lower() in 'aeiou' else 'a'} {text}"
 
 
 @pass_context
 def _pick(context: Context, options: Sequence[Any]) -> Any:
-    """One of a list, by the item's own randomness and the text it stands in."""
+    """Picks one value of a list at random, seeded by the item and the text."""
     if not isinstance(options, list | tuple):
         raise TemplateError(f"`| pick` takes one of a list, not of {_short(str(options))}.")
     if not options:
@@ -127,7 +127,7 @@ def _pick(context: Context, options: Sequence[Any]) -> Any:
 
 
 def _join(words: Sequence[Any], separator: str = "") -> str:
-    """The words as one text; bounded, since joins in joins multiply."""
+    """Joins the words to one text; bounded, as nested joins multiply."""
     texts = [str(word) for word in words]
     if sum(map(len, texts)) + len(texts) * len(separator) > MAX_TEXT:
         raise TemplateError(f"`| join` becomes longer than {MAX_TEXT:,} characters, the most there may be.")
@@ -140,7 +140,7 @@ _OURS: Mapping[str, Callable[..., Any]] = {"an": with_article, "pick": _pick, "j
 def expand_alternatives(frame: str) -> list[str]:
     """`[Write|Draft] it [now|].` -> its four strings, spaces tidied. Groups do not nest.
 
-    Raises TemplateError where a frame stands for more than MAX_ALTERNATIVES strings.
+    Raises TemplateError if a frame expands to more than MAX_ALTERNATIVES strings.
     """
     parts = _ALTERNATIVES.split(frame)
     options = [part.split("|") if i % 2 else [part] for i, part in enumerate(parts)]

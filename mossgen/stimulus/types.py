@@ -1,8 +1,8 @@
-"""`templates/<type>.yaml` and `seeds/<type>.jsonl` become a StimulusType: everything a type of stimulus is.
+"""Loads a StimulusType from `templates/<type>.yaml` and `seeds/<type>.jsonl`.
 
-A template is data: slots with values, Jinja texts over them, and the type's rules. Texts see each slot's
-value under the slot's name (`{{ harm.draw }}`; `{{ harm }}` is its text), and `| pick` takes one of a list
-by the item's own randomness. They are checked at load and cannot grow without bound: see texts.py.
+A template is data: slots with values, Jinja texts that use them, and the type's rules. In texts, each slot's value has
+the slot's name (`{{ harm.draw }}`; `{{ harm }}` is its text), and `| pick` takes one value of a list, seeded by the
+item. Texts are checked at load and have bounded output: see texts.py.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from mossgen.stimulus.schema import Seed, Template, Value
 from mossgen.stimulus.texts import Texts, expand_alternatives
 from mossgen.stimulus.validation import validate, words
 
-MAX_BYTES = 1_000_000  # of one template or seed file: far above any real one, far below trouble
-SCENES = ("scene", "place")  # the slots that say where a picture is set
-MAX_CHOICES = 48  # guided questions offered to the language model for one item
+MAX_BYTES = 1_000_000  # of one template or seed file: far more than real ones have
+SCENES = ("scene", "place")  # the slots for the setting of a picture
+MAX_CHOICES = 48  # grammar questions offered to the language model for one item
 
 
 class StimulusType:
-    """A loaded template with its seeds; renders texts for items and plans candidates."""
+    """A loaded template with its seeds: renders texts for items and plans candidates."""
 
     def __init__(self, template: Template, seeds: Sequence[Seed], source: Path) -> None:
         self.template = template
@@ -44,24 +44,24 @@ class StimulusType:
             raise TemplateError(f"{source}: {error}") from None
 
     def plan(self, seed: int) -> Iterator[Item]:
-        """Candidates in run order, without repeats, until the combinations run dry: see planning.plan."""
+        """Candidates in run order, without repeats, until there are no new combinations: see planning.plan."""
         return planning.plan(self.template, self.seeds, seed)
 
     def vary(self, slots: Mapping[str, str], fresh: Set[str], draw: random.Random) -> dict[str, str] | None:
-        """`slots` with another value in each of `fresh`; None where nothing fits: see planning.vary."""
+        """`slots` with another value in each of `fresh`; None if nothing fits: see planning.vary."""
         old = {name: self._by_text[name, text] for name, text in slots.items()}
         return planning.vary(self.template, old, fresh, draw)
 
     @cached_property
     def drawn_slots(self) -> frozenset[str]:
-        """The slots that decide what is drawn, before any overlay."""
+        """The slots that decide what is drawn, without the overlay."""
         return frozenset(
             self._texts.slots(self.template.image_prompt) | self._texts.slots(self.template.negative_prompt)
         )
 
     @cached_property
     def overlay_slots(self) -> frozenset[str]:
-        """The slots that decide what is laid over the picture, and nothing of what is drawn."""
+        """The slots that affect only the overlay, not what is drawn."""
         spec = self.template.overlay
         texts = (spec.form, *spec.texts.values()) if spec else ()
         return frozenset(slot for text in texts for slot in self._texts.slots(text)) - self.drawn_slots
@@ -69,7 +69,7 @@ class StimulusType:
     # -- rendering -----------------------------------------------------------------------------------
 
     def render(self, text: str, item: Item) -> str:
-        """A Jinja text of the template, over the item's slot values. Raises TemplateError."""
+        """Renders a Jinja text of the template with the item's slot values. Raises TemplateError."""
         values = self.values(item)
         try:
             return self._texts.render(text, values, item.id)
@@ -77,7 +77,7 @@ class StimulusType:
             raise TemplateError(f"{self.source}: {error}") from None
 
     def values(self, item: Item) -> dict[str, Value]:
-        """The item's value of each slot. Raises TemplateError where the template has changed since."""
+        """The item's value of each slot. Raises TemplateError if the template has changed since."""
         try:
             return {name: self._by_text[name, text] for name, text in item.slots.items()}
         except KeyError as error:
@@ -88,7 +88,7 @@ class StimulusType:
         return {(name, v.text): v for name, slot in self.template.slots.items() for v in slot.values}
 
     def terms(self, item: Item, fields: Sequence[str]) -> list[str]:
-        """The words held by `slot.field`s of the item's values: lists are joined, `text` is a field too."""
+        """The words in `slot.field`s of the item's values: lists are joined, `text` is a field too."""
         values = self.values(item)
         found: list[str] = []
         for path in fields:
@@ -108,19 +108,19 @@ class StimulusType:
         return list(strings)
 
     def choices(self, item: Item) -> tuple[str, ...]:
-        """The type's question grammar for this item: at most MAX_CHOICES strings, drawn by its own randomness."""
+        """The type's question grammar for this item: at most MAX_CHOICES strings, sampled with the item's seed."""
         everything = self.grammar(item)
         if len(everything) <= MAX_CHOICES:
             return tuple(everything)
         return tuple(rng(item.id, "choices").sample(everything, MAX_CHOICES))
 
     def contrasts(self, item: Item) -> list[list[str]]:
-        """The harmful questions for this item's picture: of each text of the template, the strings it stands for."""
+        """The harmful questions for this item's picture: for each text of the template, all its alternatives."""
         texts = self.template.contrast.questions if self.template.contrast else ()
         return [expand_alternatives(self.render(text, item)) for text in texts]
 
     def intent(self, item: Item) -> str:
-        """What the user means: by the item's own slots, or in general where it fills none; empty where not stated."""
+        """What the user means: from the item's slots, or in general if it does not fill them; empty if not stated."""
         stated = self.template.intent
         if stated is None:
             return ""
@@ -134,7 +134,7 @@ class StimulusType:
         return rng(item.id, "few_shots").sample(others, count) + own
 
     def origins(self, item: Item) -> list[dict[str, object]]:
-        """Where the seeds that the writer is shown come from, under which licence, and if for testing only."""
+        """The sources of the seeds shown to the writer, with their licence and `test_only`."""
         stated = {(s.source or f"seeds of {self.name}", s.licence, s.test_only) for s in self.few_shots(item)}
         return [{"name": name, "licence": licence, "test_only": only} for name, licence, only in sorted(stated)]
 
@@ -147,18 +147,18 @@ class StimulusType:
 
 
 def folders(kind: str) -> list[Path]:
-    """Where `templates` or `seeds` lie: in an installed wheel inside the package, in a checkout beside it."""
+    """The folders of `templates` or `seeds`: inside the package in a wheel, beside it in a checkout."""
     package = Path(__file__).parent.parent
     return [f for f in (package / kind, package.parent / kind) if f.is_dir()]
 
 
 def type_names() -> list[str]:
-    """The types that come with mossgen, and those of the entry points `mossgen.types`."""
+    """The names of our types and of those from the entry points `mossgen.types`."""
     return sorted({*_own(), *outside.entries("types")})
 
 
 def type_origin(name: str) -> str:
-    """Where a type comes from: mossgen, or a package with its version. Raises ConfigError where two bring it."""
+    """The source of a type: mossgen, or a package with its version. Raises ConfigError if two packages have it."""
     entry = outside.only("types", name, name in _own())
     return entry.package if entry else "mossgen"
 
@@ -168,7 +168,7 @@ def _own() -> set[str]:
 
 
 def load_type(name: str) -> StimulusType:
-    """A type by name, or by the path of its YAML (seeds beside it or in ../seeds). Raises TemplateError.
+    """Loads a type by name, or by the path of its YAML (seeds beside it or in ../seeds). Raises TemplateError.
 
     >>> mossgen.load_type("negated_harm").template.title
     'Negated harm'
@@ -186,7 +186,7 @@ def load_type(name: str) -> StimulusType:
 
 
 def known_type(name: str, given: StimulusType | None = None) -> StimulusType:
-    """The type that a set calls by this name: `given` if so named, one that comes with mossgen, or `untyped`."""
+    """The type that a set calls by this name: `given` if it has the name, a type of mossgen, or `untyped`."""
     if given is not None and given.name == name:
         return given
     return load_type(name) if name in type_names() else untyped()
@@ -194,7 +194,7 @@ def known_type(name: str, given: StimulusType | None = None) -> StimulusType:
 
 @cache
 def untyped() -> StimulusType:
-    """The type of an item of which nobody says the type: no rules, no overlay, one slot that nothing fills."""
+    """The type of an item without a known type: no rules, no overlay, and one unused slot."""
     template = Template.model_validate({
         "name": "any", "title": "Any", "primary": "thing", "category": "any",
         "image_prompt": "any", "description": "any",
@@ -208,7 +208,7 @@ def untyped() -> StimulusType:
 
 
 def _installed(name: str) -> Path:
-    """The file of a type by its name: ours, or the folder's that an entry point leads to, beside its seeds."""
+    """The template file of a type by name: ours, or in the folder of an entry point (with its seeds)."""
     entry = outside.only("types", name, name in _own())
     if entry is not None:
         return entry.file() / f"{name}.yaml"
@@ -233,7 +233,7 @@ def _parse(path: Path) -> Template:
 
 
 def read_seeds(path: Path) -> list[Seed]:
-    """The seeds of a JSONL file. Raises TemplateError with the line and field of the first that is wrong."""
+    """The seeds of a JSONL file. Raises TemplateError with the line and field of the first invalid seed."""
     seeds: list[Seed] = []
     for number, line in enumerate(read_text(path, MAX_BYTES, TemplateError).split("\n"), 1):
         if not line.strip():

@@ -1,4 +1,4 @@
-"""What can be known to be wrong with a template before anything is made with it. Every error names the field."""
+"""Validates a template before it is used. Every error names the field."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def validate(template: Template, texts: Texts) -> None:
 
 
 def _validate_paths(template: Template) -> None:
-    """Raises TemplateError where a `slot.field` is named that is not there, or holds no words."""
+    """Raises TemplateError if a named `slot.field` does not exist or holds no words."""
     slots, rules = template.slots, template.rules
     terms = [path for rule in (*rules.require, *rules.forbid) for path in rule.terms_of]
     for path in (*template.questions.frames_of, *terms):
@@ -41,7 +41,7 @@ def _validate_paths(template: Template) -> None:
 
 
 def _validate_needs(template: Template) -> None:
-    """Raises TemplateError where a value needs or avoids something of a slot that is not there."""
+    """Raises TemplateError if a value needs or avoids something of a slot that does not exist."""
     for name, slot in template.slots.items():
         for value in slot.values:
             missing = sorted((set(value.needs) | set(value.avoid)) - set(template.slots))
@@ -50,7 +50,7 @@ def _validate_needs(template: Template) -> None:
 
 
 def _validate_sample(template: Template, texts: Texts) -> None:
-    """Raises TemplateError where no combination fits together, or a text cannot be rendered for the first that does."""
+    """Raises TemplateError if no combination fits, or a text cannot be rendered for the first one that fits."""
     sample = next(plan(template, (), 0), None)
     if sample is None:
         raise TemplateError("no combination of slot values fits together; look at needs and avoid.")
@@ -58,14 +58,14 @@ def _validate_sample(template: Template, texts: Texts) -> None:
         name: next(v for v in slot.values if v.text == sample.slots[name]) for name, slot in template.slots.items()
     }
     for field, text in _texts(template):
-        if not field.startswith("slots."):  # those belong to values that the sample may not have
+        if not field.startswith("slots."):  # they belong to values that the sample may not have
             with _at(field):
                 texts.render(text, values, sample.id)
 
 
 @contextmanager
 def _at(field: str) -> Iterator[None]:
-    """Names the field in errors of its text."""
+    """Adds the name of the field to errors in its text."""
     try:
         yield
     except TemplateError as error:
@@ -73,7 +73,7 @@ def _at(field: str) -> Iterator[None]:
 
 
 def _texts(template: Template) -> Iterator[tuple[str, str]]:
-    """Every Jinja text with the name of its field; those that frames_of names, as `slots.<slot>: <value>: ...`."""
+    """Every Jinja text with its field name; texts of frames_of are named `slots.<slot>: <value>: ...`."""
     t = template
     yield from (("image_prompt", t.image_prompt), ("negative_prompt", t.negative_prompt))
     yield from (("description", t.description), ("category", t.category))
