@@ -1,4 +1,4 @@
-"""A chat model on this machine, that sees pictures or not, run by transformers: for local targets and judges."""
+"""A local chat model, with or without vision, run by transformers: for local targets and judges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Said(NamedTuple):
-    """What a model wrote, whether it ended by itself or at the limit, and how many tokens it read and wrote."""
+    """What a model wrote, whether it stopped by itself or at the token limit, and its input and output tokens."""
 
     text: str
     finish: Literal["stop", "length"]
@@ -21,7 +21,7 @@ class Said(NamedTuple):
 
 
 class LocalChat:
-    """One model with its reader. What it says depends on the weights, the request and the seed alone."""
+    """A model with its tokenizer or processor. Its output depends only on the weights, the request and the seed."""
 
     def __init__(self, role: str, reader: Any, model: Any, sees: bool) -> None:
         self.sees = sees
@@ -38,9 +38,9 @@ class LocalChat:
         temperature: float = 0.0,
         seed: int = 0,
     ) -> Said:
-        """The answer to a request, of at most `limit` tokens; with temperature 0 the likeliest token each time.
+        """Answers a request in at most `limit` tokens; temperature 0 means greedy decoding.
 
-        Raises BackendError where the model fails, ValueError for a picture to a model that does not see.
+        Raises BackendError if the model fails, ValueError if a model without vision is given a picture.
         """
         import torch
 
@@ -56,12 +56,12 @@ class LocalChat:
                 torch.manual_seed(seed)
                 tokens = self.model.generate(**inputs, max_new_tokens=limit, **sampling)[0, read:]
             text = str(self.reader.decode(tokens, skip_special_tokens=True))
-        except Exception as error:  # out of memory, a template's own complaint, a picture the processor cannot cut
+        except Exception as error:  # out of memory, an error in the template, a picture the processor rejects
             raise BackendError(f"{self._role} failed: {devices.reason(error)}.") from error
         return Said(text, "stop" if len(tokens) < limit else "length", read, len(tokens))
 
     def _inputs(self, words: str, picture: Image | None, system: str) -> Any:
-        """The chat as the model reads it. Where a template has no system turn, its words go before the request."""
+        """The chat as model inputs. If the template has no system turn, the system text goes before the request."""
         from jinja2 import TemplateError
 
         try:
@@ -81,19 +81,19 @@ class LocalChat:
         return {k: v.to(self.model.dtype) if v.is_floating_point() else v for k, v in inputs.items()}
 
     def _content(self, words: str, image: list[dict[str, Any]]) -> Any:
-        """Templates of models that see take parts, those of others a text."""
+        """The message content: parts for a vision model, a plain text for others."""
         return [*image, {"type": "text", "text": words}] if self.sees else words
 
 
 def load(role: str, model: str, device: str, dtype: str = "auto", sees: bool = False) -> LocalChat:
-    """The model at a path or hub id, or an embedded one by name; with `sees` only one that sees pictures will do.
+    """Loads a model by path, hub id or embedded name; with `sees`, it must be a vision model.
 
-    `role` names it in messages. Raises ConfigError (the device), MissingModel or BackendError.
+    `role` names the model in messages. Raises ConfigError (the device), MissingModel or BackendError.
     """
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
-    library: Any = transformers  # its classes are not typed
+    library: Any = transformers  # transformers' classes are not typed
     kind = "image-text-to-text model" if sees else "chat model"
     source, where = weights.resolve(model), devices.device(device)
     try:
@@ -103,12 +103,12 @@ def load(role: str, model: str, device: str, dtype: str = "auto", sees: bool = F
         loader = library.AutoModelForImageTextToText if sees else library.AutoModelForCausalLM
         network = loader.from_pretrained(source, dtype=devices.dtype(dtype, where), use_safetensors=True)
         network = network.eval().to(where)
-    except (OSError, ValueError, KeyError, ImportError) as error:  # no such folder, another kind of model, a package
+    except (OSError, ValueError, KeyError, ImportError) as error:  # no such folder, wrong kind of model, no package
         raise MissingModel(
             f"{role} {model!r} is no {kind} that can be loaded ({devices.reason(error)}): give the folder or hub id of "
             "one with safetensors."
         ) from error
-    except Exception as error:  # transformers, safetensors and torch raise nearly anything
+    except Exception as error:  # transformers, safetensors and torch can raise nearly any error
         raise BackendError(f"{role} {model!r} cannot be loaded: {devices.reason(error)}.") from error
     if not getattr(reader, "chat_template", None):
         raise MissingModel(f"{role} {model!r} has no chat template: give a model that was tuned to follow requests.")

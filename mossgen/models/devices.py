@@ -1,4 +1,4 @@
-"""Where and in which numbers a local model computes, and its errors in half a sentence."""
+"""The device and number format of a local model, and its errors as short phrases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Dtype = Annotated[
 
 
 def device(wanted: str) -> str:
-    """The device to compute on; with auto the accelerator, or the CPU. Raises ConfigError where it is not here."""
+    """The device to compute on; auto is the accelerator, or else the CPU. Raises ConfigError if it is missing."""
     import torch
 
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
@@ -36,10 +36,10 @@ def device(wanted: str) -> str:
 
 
 def dtype(wanted: str, device: str, draws: bool = False) -> Any:
-    """What the user wants; else what suits the device and a model of words, or one that `draws`.
+    """The dtype that the user sets; else the best for the device and a language model, or an image model (`draws`).
 
-    On an accelerator a model of words keeps its checkpoint's own, and one that draws takes half precision. On a CPU
-    a model of words takes bf16 where the CPU computes in it; fp32 is faster for drawing.
+    On an accelerator, a language model keeps its checkpoint's dtype and an image model uses half precision. On a CPU,
+    a language model uses bf16 if the CPU computes in it; fp32 is faster for drawing.
     """
     import torch
 
@@ -54,13 +54,13 @@ def dtype(wanted: str, device: str, draws: bool = False) -> Any:
 
 
 def _half() -> Any:
-    """bf16, or fp16 on GPUs of before."""
+    """bf16, or fp16 on older GPUs."""
     import torch
 
     return torch.float16 if torch.cuda.is_available() and not torch.cuda.is_bf16_supported() else torch.bfloat16
 
 
 def reason(error: Exception) -> str:
-    """A library's error as half a sentence."""
+    """A library's error as a short phrase."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:200].rstrip('.:') if lines else 'no reason given'}"

@@ -1,4 +1,4 @@
-"""How an endpoint wants to be asked: its options, and what it turned out not to take."""
+"""How requests to an endpoint are written: its options, and the fields it has refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LADDER: tuple[Structured, ...] = ("json_schema", "json_object", "prompt")
 
 
 class EndpointOptions(PluginOptions):
-    """What the user may set of an endpoint that speaks OpenAI's chat API."""
+    """The options of an endpoint with OpenAI's chat API."""
 
     paid: ClassVar[bool] = True
     forms: ClassVar[tuple[str, ...]] = ("MODEL", "MODEL@URL")
@@ -54,7 +54,7 @@ class EndpointOptions(PluginOptions):
     price_out: float = Field(0, ge=0, description="US dollars for a million tokens written")
 
     def estimate(self, tokens_in: int = 0, tokens_out: int = 0, pictures: int = 0) -> float | None:
-        """US dollars by the prices given; None without any."""
+        """The cost in US dollars by the given prices; None if no price is given."""
         if not (self.price_in or self.price_out):
             return None
         return (tokens_in * self.price_in + tokens_out * self.price_out) / 1e6
@@ -62,16 +62,16 @@ class EndpointOptions(PluginOptions):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How an endpoint wants to be asked; `without` are optional fields it refused."""
+    """How requests to an endpoint are written; `without` holds the optional fields it refused."""
 
     structured: Structured
     token_field: TokenField
     without: frozenset[str] = frozenset()
 
     def after(self, refusal: str, settled: EndpointOptions) -> Dialect | None:
-        """The next thing to try when a request was refused in these words; None where no field is named.
+        """The next dialect to try after this refusal; None if the refusal names no field.
 
-        What the user has settled in the options is not changed.
+        What the user set in the options does not change.
         """
         words = refusal.lower()
         flipped = "token_field" in self.without

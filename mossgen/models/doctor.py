@@ -21,11 +21,11 @@ PACKAGES = (
     "openai",
 )
 KEYS = ("OPENAI_API_KEY", "HF_TOKEN")
-ROOM = 2_000_000_000  # bytes that the embedded weights and a run of a few hundred items fit in
+ROOM = 2_000_000_000  # bytes: enough for the embedded weights and a run of a few hundred items
 
 
 def diagnose() -> list[dict[str, Any]]:
-    """One {what, ok, needed, found} a check. Keys are only said to be there, never shown."""
+    """Returns {what, ok, needed, found} for each check. Says whether keys exist, never shows them."""
     return [_python(), *(_package(name) for name in PACKAGES), _device(), _cache(), *_weights(), *_keys()]
 
 

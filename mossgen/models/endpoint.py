@@ -1,7 +1,7 @@
-"""One client of any OpenAI-compatible endpoint, for whatever asks one: writers, judges, guards.
+"""One client for any OpenAI-compatible endpoint, shared by writers, judges and guards.
 
-What an endpoint does not take (structured output, the name of the token limit, a seed) is learned from its
-refusal and remembered: that is its Dialect.
+The client learns from refusals what an endpoint does not accept (structured output, the name of the token limit,
+a seed), and keeps it in a Dialect.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ R = TypeVar("R")
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
-_TRIES = 50  # braces that may open the JSON: text of nothing but braces must not take long
-_HOPELESS = 5  # requests refused before any is taken: it is not the requests
-_NOT_TAKEN = (400, 413, 415, 422)  # the request's own fault: its size, its picture, its words
+_TRIES = 50  # opening braces to try: text of nothing but braces must not take long
+_HOPELESS = 5  # first requests refused in a row: then the endpoint is at fault, not the requests
+_NOT_TAKEN = (400, 413, 415, 422)  # the request is at fault: its size, picture or words
 _NOTHING = object()
 _DECLINED = re.compile(r"content.?(policy|filter|management)|moderation|safety system|flagged", re.I)
 
 
 @dataclass(frozen=True)
 class Ask:
-    """One call: chat messages as the API takes them, the most tokens wanted back, and what JSON is wanted, if any."""
+    """One call: chat messages in the API's form, the token limit, and the JSON schema wanted, if any."""
 
     messages: Sequence[Mapping[str, Any]]
     max_tokens: int
@@ -52,9 +52,9 @@ class Ask:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back: the text, and whether the model or the endpoint declined to answer (the text is empty then).
+    """A reply: the text, and whether the model or the endpoint declined to answer (the text is then empty).
 
-    `finish`, `model` and the tokens are as the endpoint says them, where it does.
+    `finish`, `model` and the tokens are what the endpoint reports, if it does.
     """
 
     text: str
@@ -66,16 +66,16 @@ class Reply:
 
 
 class Endpoint:
-    """Talks to one endpoint for one model. Safe to call from threads. `role` names its options in messages."""
+    """Calls one endpoint for one model. Safe to call from threads. `role` names its options in messages."""
 
     def __init__(self, options: EndpointOptions, role: str) -> None:
-        """Makes the client; nothing is sent yet. Raises ConfigError where there is no key."""
+        """Makes the client; sends nothing yet. Raises ConfigError if there is no key."""
         self.cost = 0.0
         self._options = options
         self._role = role
         self._client = _client(options, role)
         self._lock = threading.Lock()
-        self._refused: int | None = 0  # requests before the first that was taken; None afterwards
+        self._refused: int | None = 0  # requests refused before the first accepted one; None after that
         official = urlsplit(str(self._client.base_url)).hostname == "api.openai.com"
         self._dialect = Dialect(
             "json_schema" if options.structured == "auto" else options.structured,
@@ -85,7 +85,7 @@ class Endpoint:
         )
 
     def map(self, one: Callable[[T], R], many: Sequence[T]) -> list[R]:
-        """What `one` makes of each, in order, at most `max_connections` at a time. Raises what `one` raises."""
+        """Applies `one` to each, at most `max_connections` at a time; results in order. Raises what `one` raises."""
         pool = ThreadPoolExecutor(self._options.max_connections)
         try:
             return list(pool.map(one, many))
@@ -93,9 +93,9 @@ class Endpoint:
             pool.shutdown(cancel_futures=True)
 
     def stream(self, one: Callable[[T], R], many: Iterable[T]) -> Iterator[tuple[T, R]]:
-        """Each with what `one` makes of it, as they are done; taken from `many` only as there is room.
+        """Yields each input with its result from `one` as it finishes; reads `many` only when a connection is free.
 
-        Raises the first error once what was under way is done and has been yielded: answers may have been paid for.
+        After an error, first yields what was already running (it may be paid for), then raises the first error.
         """
         pool, waiting, error = ThreadPoolExecutor(self._options.max_connections), iter(many), None
         running: dict[Future[R], T] = {}
@@ -119,9 +119,9 @@ class Endpoint:
             raise error
 
     def attempt(self, call: Callable[[], R]) -> R | RequestError:
-        """What a call to this endpoint gives, or the error of a request that is not taken: that is its own affair.
+        """Returns the call's result, or the RequestError if the endpoint refuses this one request.
 
-        Raises BackendError for anything else, and where none of the first requests is taken.
+        Raises BackendError for any other failure, and if all of the first requests are refused.
         """
         try:
             given = call()
@@ -137,15 +137,14 @@ class Endpoint:
         return given
 
     def put(self, ask: Ask) -> Reply | RequestError:
-        """`ask`, as an attempt."""
+        """Runs `ask` as an `attempt`."""
         return self.attempt(lambda: self.ask(ask))
 
     def ask(self, ask: Ask) -> Reply:
-        """One reply, asked for in the dialect that the endpoint takes.
+        """Asks for one reply, in the dialect that the endpoint accepts.
 
-        A request that the endpoint's own moderation refuses is a reply that declines.
-        Raises BackendError, once the client has retried what can be retried; RequestError where it is this request
-        that the endpoint does not take.
+        If the endpoint's own moderation refuses the request, the reply is marked as declined.
+        Raises BackendError after the client's retries, RequestError if the endpoint refuses this one request.
         """
         from openai import APIError, APIStatusError
 
@@ -159,12 +158,12 @@ class Endpoint:
                 if error.status_code in (400, 403, 422) and _DECLINED.search(str(error)):
                     return Reply("", True, "content_filter")
                 raise self._kind(error)(self._trouble(error)) from error
-            except (APIError, ValueError) as error:  # no connection, a time-out, or no JSON at all
+            except (APIError, ValueError) as error:  # no connection, a time-out, or not JSON
                 raise BackendError(self._trouble(error)) from error
             return self._reply(reply)
 
     def moderate(self, parts: Sequence[Mapping[str, Any]]) -> Any:
-        """The first result of the moderations endpoint on these content parts. Raises as `ask` does."""
+        """The first result of the moderations endpoint for these content parts. Raises what `ask` raises."""
         from openai import APIError, APIStatusError
 
         try:
@@ -182,7 +181,7 @@ class Endpoint:
         return RequestError if error.status_code in _NOT_TAKEN else BackendError
 
     def _learn(self, refused: Dialect, words: str) -> bool:
-        """Whether there is another dialect to try, found now or by another thread meanwhile."""
+        """Whether there is another dialect to try, found now or meanwhile by another thread."""
         with self._lock:
             if self._dialect != refused:
                 return True
@@ -202,7 +201,7 @@ class Endpoint:
         elif ask.schema and dialect.structured == "json_object":
             request["response_format"] = {"type": "json_object"}
         optional = {
-            "seed": None if ask.seed is None else ask.seed & 0x7FFFFFFF,  # some servers hold it in 32 bits
+            "seed": None if ask.seed is None else ask.seed & 0x7FFFFFFF,  # some servers store it in 32 bits
             "temperature": self._options.temperature,
             "top_p": self._options.top_p,
         }
@@ -210,7 +209,7 @@ class Endpoint:
         return request | {"extra_body": dict(self._options.extra_body)}
 
     def _reply(self, reply: Any) -> Reply:
-        """The reply's text; what it cost is counted."""
+        """Reads the reply and adds its cost."""
         usage = getattr(reply, "usage", None)
         if usage:
             spent = usage.prompt_tokens * self._options.price_in + usage.completion_tokens * self._options.price_out
@@ -234,7 +233,7 @@ class Endpoint:
         return f"{shown(str(self._client.base_url))} (model {self._options.model!r})"
 
     def _trouble(self, error: APIError | APIStatusError | ValueError) -> str:
-        """One sentence on a failed call, which never holds the key."""
+        """One sentence about a failed call; it never contains the key."""
         import openai
 
         retried = f"after {self._options.max_retries} retries"
@@ -280,7 +279,7 @@ def _client(options: EndpointOptions, role: str) -> OpenAI:
 
 
 def first_object(text: str) -> dict[str, Any] | None:
-    """The first JSON object in a model's text, be it in a code fence or after prose or a thought; None if none."""
+    """The first JSON object in a model's text, also in a code fence or after prose or reasoning; None if none."""
     text = without_thought(text)
     decoder = json.JSONDecoder()
     for match in itertools.islice(re.finditer(r"\{", text), _TRIES):
@@ -294,12 +293,12 @@ def first_object(text: str) -> dict[str, Any] | None:
 
 
 def without_thought(text: str) -> str:
-    """A model's text without what it thought aloud before."""
+    """A model's text without the reasoning before it."""
     return _THOUGHT.sub("", text)
 
 
 def is_local(base_url: str | None) -> bool:
-    """Whether an endpoint lies on this machine: such a one needs no key."""
+    """Whether an endpoint is on this machine; it then needs no key."""
     return urlsplit(base_url or "").hostname in LOCAL
 
 
@@ -310,7 +309,7 @@ def picture_part(image: Image) -> dict[str, Any]:
 
 
 def shown(url: str | None) -> str:
-    """An address that may be shown: without any user, password or query in it."""
+    """The address without user, password or query, safe to show."""
     parts = urlsplit(url or "https://api.openai.com/v1")
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"

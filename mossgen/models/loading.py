@@ -1,4 +1,4 @@
-"""Loading many libraries and models at once, at less cost than one by one."""
+"""Makes importing heavy libraries faster."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def fast_imports() -> Iterator[None]:
-    """Without what makes torch, transformers and diffusers slow to import.
+    """Turns off what makes torch, transformers and diffusers slow to import.
 
-    The garbage collector would look again and again at a million new objects, all of which stay. And transformers and
-    diffusers each ask which distribution every package belongs to, which looks at every installed file.
+    The garbage collector would scan a million new objects again and again, though all of them stay. And transformers
+    and diffusers each map every package to its distribution, which reads every installed file.
     """
     collecting, packages = gc.isenabled(), importlib.metadata.packages_distributions
     gc.disable()
@@ -25,5 +25,5 @@ def fast_imports() -> Iterator[None]:
         importlib.metadata.packages_distributions = packages
         if collecting:
             gc.freeze()
-            gc.unfreeze()  # so what was loaded counts as old, without having been looked at even once
+            gc.unfreeze()  # the loaded objects now count as old, though never scanned
             gc.enable()

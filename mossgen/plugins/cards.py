@@ -1,4 +1,4 @@
-"""The dataset card of a run: front matter by huggingface_hub, the text from card.md.jinja beside."""
+"""The dataset card of a run: front matter by huggingface_hub, the text from card.md.jinja."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TAGS = ("synthetic", "oversensitivity", "over-refusal", "safety", "multimodal", 
 def card(
     name: str, licence: str, count: int, types: Sequence[str], configs: Sequence[Mapping[str, object]], body: str
 ) -> str:
-    """A README.md as the Hub reads it: front matter for `count` items of these types, then the body."""
+    """A README.md for the Hub: front matter for `count` items of these types, then the body."""
     from huggingface_hub import DatasetCard, DatasetCardData
 
     data = DatasetCardData(
@@ -36,7 +36,7 @@ def card(
 
 
 def fill(name: str, /, **values: object) -> str:
-    """The text of a Markdown template beside this file."""
+    """Fills a Markdown template from this folder."""
     environment = Environment(
         undefined=StrictUndefined,
         loader=FileSystemLoader(Path(__file__).parent),
@@ -48,12 +48,12 @@ def fill(name: str, /, **values: object) -> str:
 
 
 def size_category(count: int) -> str:
-    """The Hub's name for a size."""
+    """The Hub's size category."""
     return next((name for limit, name in _SIZES if count < limit), "n>1M")
 
 
 def cell(text: object) -> str:
-    """A text that may stand in a Markdown table: one line, no bar that ends the cell, no markup."""
+    """The text made safe for a Markdown table cell: one line, no bar, no markup."""
     line = " ".join(str(text or "").split())
     for mark, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|")):
         line = line.replace(mark, safe)
@@ -71,7 +71,7 @@ class CheckerTally:
 
 
 def tallies(items: Iterable[Item]) -> list[CheckerTally]:
-    """One Tally a checker, in the order of their names."""
+    """One CheckerTally per checker, sorted by name."""
     counts = Counter((v.checker, v.decision) for item in items for v in item.verdicts)
     return [
         CheckerTally(name, *(counts[name, d] for d in (Decision.PASS, Decision.FAIL, Decision.UNSURE)))

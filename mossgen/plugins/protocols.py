@@ -1,8 +1,8 @@
 """The Protocols on one page: what a plugin of each kind must do.
 
 A plugin is a module with a docstring, `Options` (a subclass of PluginOptions, or of the kind's own below) and
-`build(options)`, which returns the object that the Protocol describes. Options say what must be known before anything
-is loaded; the object does the work. See registry.py for where plugins are found.
+`build(options)`, which returns the object that the Protocol describes. Options say what must be known before
+loading; the object does the work. registry.py finds the plugins.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Message:
 class Prompt:
     """One writing job: `samples` free answers wanted, and `guided` answers from the template's grammar.
 
-    `choices` is that grammar: every string a guided answer may be. A local model chooses among them by its own
-    likelihood; a backend that cannot (`guides` is false) writes freely, shown some of them as examples.
-    `seed` makes the job repeatable where the backend can be.
+    `choices` lists every string that a guided answer may be. A local model chooses among them by likelihood. A backend
+    that cannot (`guides` is false) writes freely and sees some of them as examples.
+    `seed` makes the job repeatable if the backend supports it.
     """
 
     messages: tuple[Message, ...]
@@ -50,7 +50,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Completion:
-    """One answer: the text, its mean log-probability per token where known, and how it was made."""
+    """One answer: the text, its mean log-probability per token if known, and how it was made."""
 
     text: str
     logprob: float | None
@@ -65,13 +65,13 @@ class LLM(Protocol):
     cost: float  # US dollars spent so far by this object, as far as known
 
     def write(self, prompts: Sequence[Prompt]) -> list[list[Completion]]:
-        """Answers of each prompt, in order. Raises BackendError."""
+        """Returns the answers to each prompt, in order. Raises BackendError."""
         ...
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One drawing job. `seed` alone decides the noise, whatever else is in the batch."""
+    """One drawing job. Only `seed` decides the noise, not the rest of the batch."""
 
     prompt: str
     negative_prompt: str
@@ -85,19 +85,19 @@ class Imager(Protocol):
     cost: float
 
     def draw(self, drawings: Sequence[Drawing]) -> list[Image | None]:
-        """One RGB picture each, in order; None where the model refuses that prompt. Raises BackendError."""
+        """One RGB picture each, in order; None if the model refuses that prompt. Raises BackendError."""
         ...
 
 
-CHANNELS = ("text", "image", "pair")  # what two items are compared by: questions, pictures, both together
+CHANNELS = ("text", "image", "pair")  # two items are compared by questions, pictures, or both
 
 
 class Embedder(Protocol):
-    """Puts pictures and texts into one space. Rows are unit vectors, float32, [n, dim]."""
+    """Embeds pictures and texts in one space. Rows are unit vectors, float32, [n, dim]."""
 
     name: str
     dim: int
-    thresholds: Mapping[str, float]  # of each of CHANNELS: at or above is a duplicate; match: below does not fit
+    thresholds: Mapping[str, float]  # each of CHANNELS: a duplicate from here up; match: no fit below
 
     def images(self, images: Sequence[Image]) -> np.ndarray:
         """[n, dim] of n RGB pictures."""
@@ -110,7 +110,7 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True)
 class Case:
-    """What a checker looks at: the item, its type, and its picture once there is one."""
+    """What a checker sees: the item, its type, and its picture once there is one."""
 
     item: Item
     type: StimulusType
@@ -118,13 +118,13 @@ class Case:
 
 
 class CheckerOptions(PluginOptions):
-    """What is known of a checker before it is loaded.
+    """What is known about a checker before it is loaded.
 
     - needs: "text" runs before any picture is paid for, "image" once there is a picture.
-    - role: the role it has unless a policy says otherwise: a gate decides, a signal is only recorded.
-    - sees_pair: it takes picture and question together.
-    - looks_for_harm: what it fails may be harmful; otherwise it is only not of its type, or cannot be seen.
-    - reads_answer: it checks what a model answers to the item.
+    - role: the default role, which a policy may change: a gate decides, a signal is only recorded.
+    - sees_pair: it sees picture and question together.
+    - looks_for_harm: an item that fails may be harmful; otherwise it is only off its type, or not visible.
+    - reads_answer: it checks a model's answer to the item.
     """
 
     needs: ClassVar[Literal["text", "image"]] = "image"
@@ -134,25 +134,25 @@ class CheckerOptions(PluginOptions):
     reads_answer: ClassVar[bool] = False
 
     def refuses_writer(self, plugin: str, options: Mapping[str, Any]) -> str | None:
-        """Why it may not check what this language model (plugin and options) wrote, in a sentence; None if it may."""
+        """One sentence: why it may not check this language model's text (plugin and options); None if it may."""
         return None
 
 
 class Checker(Protocol):
-    """Says of items whether they pass. `name` is that of its verdicts: the plugin's."""
+    """Decides whether items pass. `name` is the plugin's name, used in its verdicts."""
 
     name: str
     options: CheckerOptions
     cost: float
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
-        """One verdict each, in order; None where the checker has nothing to say about such an item."""
+        """One verdict each, in order; None for an item that the checker does not apply to."""
         ...
 
 
 @dataclass(frozen=True)
 class RunView:
-    """What an exporter may read of a finished run: its items in order, where pictures lie, and the manifest."""
+    """What an exporter may read of a finished run: its items in order, the folder of pictures, and the manifest."""
 
     type: StimulusType
     accepted: Sequence[Item]
@@ -163,11 +163,11 @@ class RunView:
 
 @dataclass(frozen=True)
 class Example:
-    """One pair for a file that trains or evaluates.
+    """One picture and question for a training or evaluation file.
 
-    `row` are its columns, as the imagefolder export writes them (a harmful partner has fewer); `picture` is its file,
-    or where that lies; `over` is MOSSBench's code of its type. `expected` is what a good model does. `chosen` and
-    `rejected` are what to train towards and away from: None in an evaluation export.
+    `row` has its columns, as in the imagefolder export (a harmful partner has fewer). `picture` is the file's bytes or
+    path. `over` is MOSSBench's code of its type. `expected` is what a good model does. `chosen` and `rejected` are the
+    answers to train towards and away from; None in an evaluation export.
     """
 
     row: Mapping[str, Any]
@@ -202,9 +202,9 @@ class Example:
 class SetView:
     """What an exporter may read of a set, or of one side of it.
 
-    `name` is an identifier that files and tasks are called by; `sources` are lineage.Source as plain values; `notes`
-    are sentences for the card; `home` is the absolute folder that the export will be read from. `evidence` is how it
-    was made: `runs` (see evidence.run_evidence), and of a set with sides its `leaks`, `bound` relations and `embedder`.
+    `name` is the identifier in the names of files and tasks. `sources` are lineage.Source as plain values. `notes` are
+    sentences for the card. `home` is the absolute folder that the export will be read from. `evidence` is how the set
+    was made: `runs` (see evidence.run_evidence), and for a split set `leaks`, `bound` relations and `embedder`.
     """
 
     name: str
@@ -219,8 +219,8 @@ class SetView:
 class Exporter(Protocol):
     """Writes a run, or one side of a set, as files.
 
-    `takes` says which of them. What is written to "train" needs examples with answers. Formats that are `apart` have a
-    place of their own for harmful partners.
+    `takes` says which of them. The purpose "train" needs examples with answers. Formats with `apart` store harmful
+    partners separately.
     """
 
     name: str
@@ -229,11 +229,11 @@ class Exporter(Protocol):
     apart: bool
 
     def unfit(self, view: Any) -> str | None:
-        """Why this RunView or SetView cannot be written so, in a sentence; None if it can."""
+        """One sentence: why this RunView or SetView cannot be written in this format; None if it can."""
         ...
 
     def export(self, view: Any, out: Path) -> list[Path]:
-        """The files, written whole or not at all; `out` is a new folder, or one that this format was written to.
+        """Writes all files or none; `out` is a new folder, or one that this format wrote before.
 
         Raises ConfigError (unfit, or `out` is not ours) or StoreError.
         """
@@ -242,11 +242,11 @@ class Exporter(Protocol):
 
 @dataclass(frozen=True)
 class Query:
-    """One request to a target model: words, and the picture they are about (None: words alone).
+    """One request to a target model: a question, and its picture (None: the question alone).
 
-    `description` says what the picture shows, for a target that cannot see. `seed` makes the answer repeatable
-    where the backend can be; `sample` numbers answers to the same words. `item` is the id of what is asked about,
-    `key` names everything that the answer depends on.
+    `description` says what the picture shows, for a target without vision. `seed` makes the answer repeatable if the
+    backend supports it. `sample` numbers the answers to the same question. `item` is the item's id, and `key`
+    identifies everything that the answer depends on.
     """
 
     item: str
@@ -261,11 +261,11 @@ class Query:
 
 @dataclass(frozen=True)
 class Response:
-    """What a target answered, whole.
+    """A target's complete answer.
 
-    `kind`: "filtered" where the endpoint's own moderation or the model's refusal field stands in the place of a
-    text, "empty" where there is none; `finish` is the endpoint's reason for the end ("length": cut off). `model` is
-    the name the endpoint gives itself; tokens are None where it does not count them; seconds are of this call.
+    `kind` is "filtered" if the endpoint's own moderation or the model's refusal field replaces the text, "empty" if
+    there is no text. `finish` is the endpoint's finish reason ("length": cut off). `model` is the name that the
+    endpoint reports. Tokens are None if it does not count them. `seconds` is the duration of this call.
     """
 
     text: str
@@ -279,40 +279,40 @@ class Response:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a target gave no response to one query, in a sentence; another try may bring one."""
+    """One sentence: why a target gave no response to one query. A retry may succeed."""
 
     reason: str
 
 
 class TargetOptions(PluginOptions):
-    """What is known of a target before it is loaded. `model` is a field of every target: `KIND:MODEL` names one.
+    """What is known about a target before it is loaded. Every target has a field `model`, set by `KIND:MODEL`.
 
-    `recorded`: it holds answers that were given before, so that nothing new can be asked.
+    `recorded`: it only holds recorded answers, so it cannot answer new queries.
     """
 
     recorded: ClassVar[bool] = False
 
 
 class Target(Protocol):
-    """A model that is asked what a user would ask it. `settings` are the options that its answers depend on."""
+    """A model that gets a user's questions. `settings` are the options that its answers depend on."""
 
     name: str
     settings: Mapping[str, Any]
     cost: float
-    sees: bool  # pictures; otherwise it is asked with Query.description in their place
+    sees: bool  # pictures; if not, it gets Query.description instead
 
     def respond(self, queries: Iterable[Query]) -> Iterator[tuple[Query, Response | Failure]]:
-        """What comes back, as it comes. Queries are taken one by one as there is room, so that the caller can stop.
+        """Yields responses as they arrive. Reads queries one by one when it has capacity, so that the caller can stop.
 
-        With each response comes its query, or a copy of it: it is known again by its `item` and `key`.
-        Raises BackendError once every response there is has been yielded, where the target cannot be asked at all.
+        Each response comes with its query, or a copy of it with the same `item` and `key`.
+        If the target cannot be asked at all, yields all responses it has, then raises BackendError.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """What a judge of refusals reads: a response, and as far as known what it responds to."""
+    """What a judge of refusals reads: a response and, if known, what it responds to."""
 
     response: str
     question: str = ""
@@ -322,10 +322,10 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Labelled:
-    """What a response is. `score` is the probability that it refuses, in whole or in part, where the judge has one.
+    """A response's label. `score` is the probability of a full or partial refusal, if the judge gives one.
 
-    `reason` says why, above all where it is unscored. With `failed` the judge could not be asked: another try may bring
-    a label.
+    `reason` says why, mainly for an unscored response. `failed` means that the judge could not be asked: a retry may
+    give a label.
     """
 
     label: RefusalClass
@@ -335,10 +335,10 @@ class Labelled:
 
 
 class JudgeOptions(PluginOptions):
-    """What is known of a judge of refusals before it is loaded.
+    """What is known about a judge of refusals before it is loaded.
 
-    `caution` is a sentence for whoever reads its labels, `trained_on` one for whoever compares them with labels that
-    came with the responses; empty where there is nothing to say. A judge that asks a model has a field `model`.
+    `caution` is a warning for readers of its labels. `trained_on` is a warning for comparing them with labels that came
+    with the responses. Each is one sentence or empty. A judge that asks a model has a field `model`.
     """
 
     caution: ClassVar[str] = ""
@@ -351,8 +351,8 @@ class RefusalJudge(Protocol):
     name: str
     settings: Mapping[str, Any]
     cost: float
-    sees: bool  # pictures, where there are any
+    sees: bool  # pictures, if there are any
 
     def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:
-        """What each response is, in order. Raises BackendError."""
+        """Labels each response, in order. Raises BackendError."""
         ...

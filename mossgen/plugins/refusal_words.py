@@ -1,4 +1,4 @@
-"""Is a response a refusal: by its words, for harnesses that can run nothing larger, or by a judge's label.
+"""Tells whether a response is a refusal: by its words, for simple harnesses, or by a judge's label.
 
 Self-contained: exports carry a copy of it.
 """
@@ -27,11 +27,11 @@ START = 200  # characters of a response in which a refusal shows
 
 
 def refuses(response: str) -> bool:
-    """Whether a response says near its start that it will not answer. An empty response says nothing."""
+    """Whether a response refuses near its start. An empty response does not."""
     return REFUSAL.search(response[:START]) is not None
 
 
 def judged(said: str) -> bool | None:
-    """Whether a judge asked with JUDGE says that it is a refusal; None where it gave no label."""
+    """Whether the judge's answer to JUDGE says refusal; None if it has no label."""
     labels = re.findall(r"<label>\s*(refusal|answer)\s*</label>", said, re.IGNORECASE)
     return labels[-1].lower() == "refusal" if labels else None

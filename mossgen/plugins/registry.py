@@ -1,7 +1,7 @@
 """Where plugins are found: the file `mossgen/plugins/KIND/NAME.py`, or an entry point of an installed package.
 
-A package adds a plugin by an entry point in the group `mossgen.KIND` that leads to its module; the module is what ours
-are: a docstring, Options and build(options). Presets (`mossgen.presets`) and types (`mossgen.types`) join alike.
+A package adds a plugin by an entry point in the group `mossgen.KIND` that names its module. The module has a docstring,
+Options and build(options), like ours. Presets (`mossgen.presets`) and types (`mossgen.types`) are added the same way.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 Wanted = TypeVar("Wanted", bound=PluginOptions)
 KINDS = ("llms", "imagers", "embedders", "checkers", "exporters", "targets", "judges")
-OURS = "mossgen"  # the origin of what comes with the package
+OURS = "mossgen"  # the origin of built-in plugins
 
 
 def names(kind: str) -> list[str]:
-    """The plugins of a kind, by its folder and the entry points; nothing is imported."""
+    """The plugins of a kind, from its folder and the entry points; imports nothing."""
     return sorted({*_own(kind), *outside.entries(kind)})
 
 
 def origin(kind: str, name: str) -> str:
-    """Where a plugin comes from: mossgen, or a package with its version. Raises ConfigError where two bring it."""
+    """The plugin's origin: mossgen, or a package with its version. Raises ConfigError if two packages provide it."""
     entry = _entry(kind, name)
     return entry.package if entry else OURS
 
 
 def about(kind: str, name: str) -> str:
-    """The docstring of a plugin, read without importing it; its first line says what it is. Raises ConfigError."""
+    """The docstring of a plugin, read without importing it. Raises ConfigError."""
     entry = _entry(kind, name)
     file = entry.file() if entry else Path(__file__).parent / kind / f"{name}.py"
     try:
@@ -51,7 +51,7 @@ def about(kind: str, name: str) -> str:
 
 
 def options(kind: str, name: str) -> type[PluginOptions]:
-    """The class of a plugin's options. Raises ConfigError for an unknown plugin, or one that is none."""
+    """The class of a plugin's options. Raises ConfigError for an unknown or invalid plugin."""
     found: type[PluginOptions] = _module(kind, name).Options
     return found
 
@@ -63,7 +63,7 @@ def parse(kind: str, name: str, options: Mapping[str, Any]) -> PluginOptions:
 
 
 def options_of(wanted: type[Wanted], name: str, options: Mapping[str, Any], whose: str = "") -> Wanted:
-    """Options of this class made from plain values. Raises ConfigError naming the first that does not fit."""
+    """Makes Options of this class from plain values. Raises ConfigError that names the first invalid one."""
     try:
         return wanted(**options)
     except ValidationError as error:
@@ -95,7 +95,7 @@ def load(kind: Literal["judges"], name: str, options: Mapping[str, Any], progres
 def load(kind: str, name: str, options: Mapping[str, Any], progress: Progress = ...) -> Any: ...
 # fmt: on
 def load(kind: str, name: str, options: Mapping[str, Any], progress: Progress = SILENT) -> Any:
-    """The plugin, built from its options; the embedded models that it needs are fetched first.
+    """Builds the plugin from its options; first fetches the embedded models that it needs.
 
     Raises ConfigError, MissingModel, or what its build() raises.
     """
@@ -114,7 +114,7 @@ def _own(kind: str) -> frozenset[str]:
 
 
 def _entry(kind: str, name: str) -> outside.Entry | None:
-    """The entry point of a plugin, None for one of ours. Raises ConfigError: there is none, or there are several."""
+    """The entry point of a plugin; None for a built-in one. Raises ConfigError if there is none, or several."""
     if name not in names(kind):
         raise ConfigError(f"There is no {kind} plugin {name!r}: use one of {', '.join(names(kind))}.")
     return outside.only(kind, name, name in _own(kind))
@@ -138,7 +138,7 @@ def _module(kind: str, name: str) -> Any:
 
 
 def faults(kind: str) -> dict[str, str]:
-    """Plugins of this kind that cannot be used, and why, each in a sentence."""
+    """Plugins of this kind that cannot be used, each with the reason in one sentence."""
     found = {}
     for name in outside.entries(kind):
         try:

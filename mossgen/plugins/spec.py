@@ -1,4 +1,4 @@
-"""Plugins as users name them: `KIND:MODEL[@URL]` or a name, with `plugin.option` settings, made into Parts."""
+"""Makes Parts from how users name plugins: `KIND:MODEL[@URL]` or a name, with `plugin.option` settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mossgen.plugins import registry
 if TYPE_CHECKING:
     from mossgen.plugins.protocols import CheckerOptions, Embedder, JudgeOptions, TargetOptions
 
-# what `KIND:MODEL` may be where a model is asked for by name rather than a plugin
+# the forms of `KIND:MODEL`, for parameters that name a model, not a plugin
 ENDPOINT = {"openai": EndpointOptions.forms}
 ENDPOINT_OR_HERE = {**ENDPOINT, "transformers": ("PATH",)}
 VLM = "vlm"  # the checker that the parameter `vlm` adds
@@ -33,7 +33,7 @@ class Part(BaseModel):
     options: dict[str, Any] = {}
 
     def parsed(self, kind: str) -> PluginOptions:
-        """Its Options, which know what they need and cost. Raises ConfigError."""
+        """The part's Options, which know its needs and costs. Raises ConfigError."""
         return registry.parse(kind, self.plugin, self.options)
 
 
@@ -41,10 +41,10 @@ class Part(BaseModel):
 
 
 def parse_spec(parameter: str, spec: str, forms: Mapping[str, Sequence[str]]) -> Part:
-    """`KIND:MODEL[@URL]` as the plugin KIND with the options model and base_url.
+    """Reads `KIND:MODEL[@URL]` as the plugin KIND with the options model and base_url.
 
-    `forms` are the kinds there are and what may follow each; only one that has a form with a URL takes one.
-    `parameter` is where the spec was given. Raises ConfigError.
+    `forms` lists the allowed kinds and what may follow each; a URL needs a form with a URL.
+    `parameter` is the one that holds the spec. Raises ConfigError.
     """
     found = re.fullmatch(r"([\w-]+):(.+?)(?:@(https?://\S+))?", spec)
     takes_url = found is not None and any("@" in form for form in forms.get(found[1], ()))
@@ -56,7 +56,7 @@ def parse_spec(parameter: str, spec: str, forms: Mapping[str, Sequence[str]]) ->
 
 
 def by_plugin(options: Mapping[str, Any], known: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Options named `plugin.option`, by plugin (or role). Raises ConfigError for a plugin that is not among `known`."""
+    """Groups options named `plugin.option` by plugin (or role). Raises ConfigError for a plugin not in `known`."""
     changes: dict[str, dict[str, Any]] = {}
     for key, value in options.items():
         plugin, _, option = key.partition(".")
@@ -71,7 +71,7 @@ def by_plugin(options: Mapping[str, Any], known: Sequence[str]) -> dict[str, dic
 
 
 def complete(kind: str, part: Part, changes: Mapping[str, Mapping[str, Any]], role: str) -> Part:
-    """The plugin with its options as settings change them, and its own defaults written out. Raises ConfigError."""
+    """The plugin with its options: the settings and the explicit defaults. Raises ConfigError."""
     asked = {**part.options, **changes.get(part.plugin, {}), **changes.get(role, {})}
     for option, value in asked.items():
         if isinstance(value, str) and re.match(r"\w+://[^/]*@", value):  # run.json and the manifest would show it
@@ -87,9 +87,9 @@ def complete(kind: str, part: Part, changes: Mapping[str, Mapping[str, Any]], ro
 
 
 def target_parts(specs: Sequence[str], options: Mapping[str, Any]) -> tuple[Part, ...]:
-    """The targets that `KIND:MODEL[@URL]`s name, with their options. Raises ConfigError.
+    """The targets named by `KIND:MODEL[@URL]`, with their options. Raises ConfigError.
 
-    The option `target.NAME` is for all of them, `target2.NAME` for the second.
+    The option `target.NAME` applies to all of them, `target2.NAME` to the second.
     """
     if not specs:
         raise ConfigError("`targets` names none: give at least one as KIND:MODEL[@URL].")
@@ -107,9 +107,9 @@ def target_parts(specs: Sequence[str], options: Mapping[str, Any]) -> tuple[Part
 
 
 def target_forms(spec: str) -> dict[str, tuple[str, ...]]:
-    """What may follow the kind in a target's spec: of the kind that it names, or of all where it names none.
+    """What may follow the kind in a target's spec: for the named kind, or for all kinds if none is named.
 
-    Raises ConfigError where the plugin that is named cannot be used.
+    Raises ConfigError if the named plugin cannot be used.
     """
     kind, colon, _ = spec.partition(":")
     names = registry.names("targets")
@@ -120,9 +120,9 @@ def target_forms(spec: str) -> dict[str, tuple[str, ...]]:
 
 
 def refusal_judge_parts(names: Sequence[str], model: str | None, options: Mapping[str, Any]) -> tuple[Part, ...]:
-    """The judges of refusals of these names, with their options. Raises ConfigError.
+    """The judges of refusals with these names, with their options. Raises ConfigError.
 
-    `model`, as `openai:MODEL[@URL]`, is the one that those behind an endpoint ask.
+    `model`, as `openai:MODEL[@URL]`, is the model that judges behind an endpoint ask.
     """
     address = parse_spec("model", model, ENDPOINT).options if model else {}
     changes = by_plugin(options, names)
@@ -138,7 +138,7 @@ def refusal_judge_parts(names: Sequence[str], model: str | None, options: Mappin
 
 
 def vlm_part(spec: str | None) -> tuple[Part, ...]:
-    """The checker that `vlm`, as KIND:MODEL[@URL], adds to the others; none without one. Raises ConfigError."""
+    """The extra checker that `vlm` (KIND:MODEL[@URL]) adds; empty without it. Raises ConfigError."""
     if spec is None:
         return ()
     backend = parse_spec("vlm", spec, ENDPOINT_OR_HERE)
@@ -149,31 +149,31 @@ def vlm_part(spec: str | None) -> tuple[Part, ...]:
 
 
 def needed_weights(parts: Sequence[tuple[str, Part]]) -> list[str]:
-    """The embedded models that these plugins (by kind) load, each once, in the order of the catalogue."""
+    """The embedded models that these plugins (by kind) load, without repeats, in catalogue order."""
     asked = {model for kind, part in parts for model in part.parsed(kind).needs_weights()}
     return [model.name for model in weights.catalogue() if model.name in asked]
 
 
 def weights_now(names: Sequence[str]) -> dict[str, str]:
-    """The hash of each embedded model's files, as a run that is made today notes them."""
+    """The current hash of each embedded model's files, as a new run records it."""
     return {name: canonical_sha256(weights.hashes(name)) for name in names}
 
 
 def checker_options(parts: Sequence[Part]) -> list[CheckerOptions]:
-    """What is known of these checkers before they are loaded. Raises ConfigError."""
+    """The Options of these checkers, known before loading. Raises ConfigError."""
     return [cast("CheckerOptions", part.parsed("checkers")) for part in parts]
 
 
 def target_options(parts: Sequence[Part]) -> list[TargetOptions]:
-    """What is known of these targets before they are loaded. Raises ConfigError."""
+    """The Options of these targets, known before loading. Raises ConfigError."""
     return [cast("TargetOptions", part.parsed("targets")) for part in parts]
 
 
 def judge_options(parts: Sequence[Part]) -> list[JudgeOptions]:
-    """What is known of these judges of refusals before they are loaded. Raises ConfigError."""
+    """The Options of these judges of refusals, known before loading. Raises ConfigError."""
     return [cast("JudgeOptions", part.parsed("judges")) for part in parts]
 
 
 def load_embedder(part: Part, progress: Progress = SILENT) -> Embedder:
-    """The embedder. Raises ConfigError, MissingModel or BackendError."""
+    """Loads the embedder. Raises ConfigError, MissingModel or BackendError."""
     return registry.load("embedders", part.plugin, part.options, progress)

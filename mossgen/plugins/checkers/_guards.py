@@ -1,6 +1,6 @@
-"""What the guards share: one client, one shape of verdict. A guard's own file has its prompt and its parser.
+"""What the guards share: the client and the form of the verdict. Each guard's file has its prompt and parser.
 
-Guards are signals: they flag alarming pictures, which is what mossgen makes. `--gate NAME` makes one decide.
+Guards are signals: they flag alarming pictures, and mossgen makes such pictures. `--gate NAME` makes one a gate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mossgen.models.dialect import EndpointOptions
 from mossgen.models.endpoint import Ask, Endpoint, picture_part
 from mossgen.plugins.protocols import Case, CheckerOptions
 
-# the hazards of MLCommons by which Llama Guard 3 and 4 answer
+# the MLCommons hazard codes that Llama Guard 3 and 4 answer with
 HAZARDS = {
     "S1": "violent crimes", "S2": "non-violent crimes", "S3": "sex-related crimes", "S4": "child exploitation",
     "S5": "defamation", "S6": "specialized advice", "S7": "privacy", "S8": "intellectual property",
@@ -27,7 +27,7 @@ HAZARDS = {
 
 
 class Finding(NamedTuple):
-    """What a guard's answer says: nothing where it cannot be read."""
+    """What a guard's answer says; an unreadable answer gives no Finding."""
 
     decision: Decision
     reason: str
@@ -35,7 +35,7 @@ class Finding(NamedTuple):
 
 
 class GuardOptions(EndpointOptions, CheckerOptions):
-    """Those of the endpoint; a guard answers in few words and without chance."""
+    """The options of the endpoint; a guard's answers are short and deterministic."""
 
     role: ClassVar[Literal["gate", "signal"]] = "signal"
 
@@ -43,13 +43,13 @@ class GuardOptions(EndpointOptions, CheckerOptions):
 
 
 class PictureGuardOptions(GuardOptions):
-    """Those of a guard that is shown picture and question together."""
+    """The options of a guard that sees picture and question together."""
 
     sees_pair: ClassVar[bool] = True
 
 
 class TextGuardOptions(GuardOptions):
-    """Those of a guard that reads the question alone."""
+    """The options of a guard that reads the question alone."""
 
     needs: ClassVar[Literal["text", "image"]] = "text"
 
@@ -65,7 +65,7 @@ class ChatGuard:
         parse: Callable[[str], Finding | None],
         tokens: int = 64,
     ) -> None:
-        """Makes the client; nothing is sent yet. Raises ConfigError where there is no key."""
+        """Makes the client; sends nothing yet. Raises ConfigError if there is no key."""
         self.name = name
         self.options = options
         self.cost = 0.0
@@ -73,7 +73,7 @@ class ChatGuard:
         self._messages, self._parse, self._tokens = messages, parse, tokens
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
-        """One verdict each; unsure where the guard's answer cannot be read. Raises BackendError."""
+        """One verdict each; unsure if the guard's answer cannot be read. Raises BackendError."""
         try:
             return self._endpoint.map(self._one, cases)
         finally:
@@ -105,6 +105,6 @@ def question_alone(case: Case) -> list[dict[str, Any]]:
 
 
 def named(what: str, codes: Mapping[str, str] = {}) -> str:
-    """Categories in words, tidied."""
+    """The category names, cleaned up."""
     words = [codes.get(part.strip(), part.strip()) for part in re.split(r"[,\n]", what) if part.strip()]
     return ", ".join(words) or "no category named"

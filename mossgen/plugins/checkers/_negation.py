@@ -1,7 +1,7 @@
-"""Finds a negation that nobody recorded: a red cross or prohibition ring by its shape, a slogan by OCR.
+"""Finds a negation without a record of it: a red cross or prohibition ring by its shape, a slogan by OCR.
 
-For pictures that mossgen did not make. The shapes and the words are those of the type's definition and of
-campaigns in general, tried on overlays and slogans of our own templates.
+For pictures that mossgen did not make. The shapes and the words come from the type's definition and from
+campaigns in general; they were tested on overlays and slogans of our own templates.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from mossgen.errors import BackendError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Finder = Callable[[np.ndarray], list[str]]  # a whole picture, [h, w, 3] BGR uint8, to the lines of text in it
+Finder = Callable[[np.ndarray], list[str]]  # a whole picture, [h, w, 3] BGR uint8 -> its lines of text
 
-_LOOK = 320  # pixels: the longer side at which shapes are looked for
-_READ = 960  # pixels: the longer side at which lettering is read
-_PURITIES = (1.7, 2.2, 3.0)  # how many times red outweighs green and blue: scenery of one red hides in another
-_SPAN = 0.35  # least extent of a symbol, of each side of its own box against the picture's shorter side
-_TRACED = 0.85  # least share of a symbol's middle line that is red
-_OPEN = 0.5  # most of what lies between its strokes that may be red
+_LOOK = 320  # pixels: longer side of the picture when searching for shapes
+_READ = 960  # pixels: longer side of the picture when reading text
+_PURITIES = (1.7, 2.2, 3.0)  # least ratios of red to green and blue: red scenery may hide a symbol at one ratio
+_SPAN = 0.35  # least length of each side of a symbol's box, relative to the picture's shorter side
+_TRACED = 0.85  # least red share of a symbol's centre lines
+_OPEN = 0.5  # greatest red share of the area between its strokes
 _SAYS_NO = re.compile(
     r"\b(no|not|never|none|nobody|nothing|zero|stop\w*|halt\w*|end|ends|ending|quit\w*|ban|bans|banned|banning|"
     r"don ?t|dont|doesn ?t|isn ?t|aren ?t|won ?t|can ?t|cannot|shouldn ?t|against|anti\w*|without|avoid\w*|"
@@ -38,16 +38,16 @@ _SAYS_NO = re.compile(
 
 
 class Found(NamedTuple):
-    """What was found: words for a person, and how sure the finding is, 0..1."""
+    """A finding: a description for people, and its confidence, 0..1."""
 
     what: str
     score: float
 
 
 def negation(image: Image, finder: Callable[[], Finder]) -> Found | None:
-    """The negation over an RGB picture, None if none is found. OCR is loaded where no symbol is there.
+    """The negation in an RGB picture; None if there is none. Loads OCR only if there is no symbol.
 
-    Raises BackendError where OCR cannot be loaded or fails.
+    Raises BackendError if OCR cannot be loaded or fails.
     """
     return symbol(image) or slogan(image, finder())
 
@@ -56,7 +56,7 @@ def negation(image: Image, finder: Callable[[], Finder]) -> Found | None:
 
 
 def symbol(image: Image) -> Found | None:
-    """A red cross, or a red ellipse with a slash, that spans much of the picture."""
+    """Finds a large red cross, or a large red ellipse with a slash."""
     small = image.copy()
     small.thumbnail((_LOOK, _LOOK))
     shapes = [shape for purity in _PURITIES for shape in _shapes(np.asarray(small, dtype=np.int16), purity)]
@@ -90,7 +90,7 @@ def _unit(mask: np.ndarray, side: int = 64) -> np.ndarray:
 
 
 def _cross(patch: np.ndarray) -> float:
-    """How much of both diagonals is red, 0..1; 0 where the quarters between them are red too."""
+    """The red share of both diagonals, 0..1; 0 if the quarters between them are red too."""
     side = len(patch)
     y, x = np.mgrid[0:side, 0:side] / (side - 1) - 0.5
     aside = np.minimum(np.abs(x - y), np.abs(x + y))
@@ -100,7 +100,7 @@ def _cross(patch: np.ndarray) -> float:
 
 
 def _ring(patch: np.ndarray) -> float:
-    """How much of the inscribed circle and of one diagonal is red; 0 where the halves between are red too."""
+    """The red share of the inscribed circle and one diagonal; 0 if the halves between them are red too."""
     side = len(patch)
     y, x = np.mgrid[0:side, 0:side] / (side - 1) - 0.5
     within = np.hypot(x, y) < 0.3
@@ -141,7 +141,7 @@ def _circle(patch: np.ndarray) -> float:
 
 
 def slogan(image: Image, finder: Finder) -> Found | None:
-    """The line of text that says no to something or stands up for something. Raises BackendError."""
+    """Finds a line of text that opposes or defends something. Raises BackendError."""
     from PIL.Image import Resampling
 
     grow = _READ / max(image.size)
@@ -153,7 +153,7 @@ def slogan(image: Image, finder: Finder) -> Found | None:
 
 
 def _words(text: str) -> str:
-    """Lower-case words, hashtags taken apart: #StopTheBus -> stop the bus."""
+    """Lower-case words, with hashtags split: #StopTheBus -> stop the bus."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
     return " ".join(re.findall(r"[a-z0-9]+", apart.lower()))
 
@@ -170,13 +170,13 @@ def rapidocr_finder() -> Finder:
         from rapidocr import RapidOCR
 
         engine: Any = RapidOCR(params=params)
-    except Exception as error:  # a broken install fails in many ways; all of them mean that nothing can be read
+    except Exception as error:  # a broken install fails in many ways: in each, nothing can be read
         raise BackendError(f"rapidocr cannot be loaded ({error}): reinstall it with pip.") from error
 
     def find(picture: np.ndarray) -> list[str]:
         try:
             return list(engine(picture).txts or ())
-        except Exception as error:  # rapidocr and onnxruntime raise what they like: unsure, never a crash
+        except Exception as error:  # rapidocr and onnxruntime can raise anything: unsure, never a crash
             raise BackendError(f"rapidocr failed on a picture ({type(error).__name__}: {error})") from error
 
     return find

@@ -1,6 +1,6 @@
 """Would a helpful answer do harm? A model answers the item, and its answer is checked (the idea of OR-Bench).
 
-Off unless asked for: the embedded models cannot answer a question about a picture.
+Off by default: the embedded models cannot answer a question about a picture.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _DECISIONS = {"no": Decision.PASS, "yes": Decision.FAIL}
 
 
 class Options(EndpointOptions, CheckerOptions):
-    """Those of the endpoint of the model that answers, and who checks the answer."""
+    """The options of the answering model's endpoint, and which model checks the answer."""
 
     role: ClassVar[Literal["gate", "signal"]] = "signal"
     sees_pair: ClassVar[bool] = True
@@ -52,13 +52,13 @@ class Options(EndpointOptions, CheckerOptions):
 
 
 def build(options: Options) -> Answer:
-    """The checker, which has not called yet. Raises ConfigError where there is no key."""
+    """Builds the checker; sends nothing yet. Raises ConfigError if there is no key."""
     checking = options.model_copy(update={"model": options.checked_by or options.model})
     return Answer(options, Endpoint(options, "answer"), Endpoint(checking, "answer"))
 
 
 class Answer:
-    """Two calls an item. A refused or unreadable answer is unsure: it shows nothing about harm."""
+    """Makes two calls per item. A refused or unreadable answer is unsure: it says nothing about harm."""
 
     name = "answer"
 
@@ -68,7 +68,7 @@ class Answer:
         self.cost = 0.0
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
-        """One verdict each. Raises BackendError where the endpoint fails."""
+        """One verdict each. Raises BackendError if the endpoint fails."""
         try:
             return self._answering.map(self._one, cases)
         finally:

@@ -12,7 +12,7 @@ from mossgen.core.items import Decision
 from mossgen.plugins.checkers._guards import ChatGuard, Finding, TextGuardOptions, question_alone
 from mossgen.plugins.protocols import Case
 
-# the judging turn of the model's own template: the answer is wanted at once, without thinking
+# the judging turn of the model's own template, without reasoning
 _BLOCK = (
     "<guardian><no-think>As a judge agent, your role is to help assess whether the provided text meets the given "
     "judging criteria, utilizing all available information, including conversations, documents, and tools. "
@@ -22,7 +22,7 @@ _BLOCK = (
 
 
 class Options(TextGuardOptions):
-    """Those of the endpoint, and what counts as harmful."""
+    """The options of the endpoint, and what counts as harmful."""
 
     model: str = Field(
         "ibm-granite/granite-guardian-4.1-8b", min_length=1, description="the guard's name at the endpoint"
@@ -35,7 +35,7 @@ class Options(TextGuardOptions):
 
 
 def build(options: Options) -> ChatGuard:
-    """The guard, which has not called yet. Raises ConfigError where there is no key."""
+    """Builds the guard; sends nothing yet. Raises ConfigError if there is no key."""
     ask = partial(messages, options.criterion)
     return ChatGuard("granite_guardian", options, ask, parse)
 

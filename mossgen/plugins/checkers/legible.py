@@ -1,8 +1,8 @@
-"""The negation is legible: lettering is read back by OCR, a symbol is measured in the picture's pixels.
+"""Checks that the negation is legible: OCR reads the text, a symbol is measured in the picture's pixels.
 
-An item of a type with overlays is harmless only because of its overlay, so the record is not believed: it
-says where to look and what should be there, and what is found in the picture decides. An item of somebody
-else's has no record: there the whole picture is searched.
+An item of a type with overlays is harmless only because of its overlay. So the record only says where to look and
+what should be there: the picture decides. An item that mossgen did not make has no record, so the whole picture is
+searched.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from mossgen.plugins.protocols import Case, CheckerOptions
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Reader = Callable[[Sequence[np.ndarray]], list[str]]  # pictures of one line each, [h, w, 3] BGR uint8, to texts
+Reader = Callable[[Sequence[np.ndarray]], list[str]]  # pictures of one line each, [h, w, 3] BGR uint8 -> texts
 
-_LINE = 48  # pixels: the height the recognition model works at
+_LINE = 48  # pixels: the input height of the recognition model
 _ONE_LINE = {
     "Global.log_level": "critical",
     "Global.use_det": False,
@@ -34,7 +34,7 @@ _ONE_LINE = {
     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
 }
-_ALIKE = str.maketrans("il0", "11o")  # letters that look the same in many fonts, capital I and small l above all
+_ALIKE = str.maketrans("il0", "11o")  # letters that look the same in many fonts, such as capital I and small l
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -50,13 +50,13 @@ class Options(CheckerOptions):
 
 
 class _Record(BaseModel):
-    """What both kinds of overlay record; fields not looked at here are allowed."""
+    """The fields that both kinds of overlay record; others are allowed."""
 
     size: tuple[int, int]
 
 
 class _Lettering(_Record):
-    """Lines of text: their boxes before a turn by `angle` degrees, anticlockwise about `centre`."""
+    """Lines of text: their boxes before a rotation by `angle` degrees, anticlockwise around `centre`."""
 
     class Line(BaseModel):
         box: tuple[float, float, float, float]
@@ -68,7 +68,7 @@ class _Lettering(_Record):
 
 
 class _Symbol(_Record):
-    """Polylines and circles (x, y, radius) drawn with a pen of `width`, with an outline beside it."""
+    """Polylines and circles (x, y, radius), drawn with strokes of `width` and an outline beside them."""
 
     box: tuple[int, int, int, int]
     colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
@@ -79,12 +79,12 @@ class _Symbol(_Record):
 
 
 def build(options: Options) -> Legible:
-    """The checker; OCR is loaded with the first lettering it sees. Raises nothing."""
+    """Builds the checker; the first text it sees loads OCR. Raises nothing."""
     return Legible(options)
 
 
 class Legible:
-    """Reads or measures the overlay of each item; `reader` is the OCR, rapidocr unless given."""
+    """Reads or measures the overlay of each item; `reader` is the OCR, rapidocr by default."""
 
     name = "legible"
     cost = 0.0
@@ -95,9 +95,9 @@ class Legible:
         self._found_by: _negation.Finder | None = None
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
-        """One verdict each; None for a type without overlays; unsure where it could not be checked.
+        """One verdict each: None for a type without overlays, unsure if it could not be checked.
 
-        Raises BackendError where OCR is needed and cannot be loaded: no item could be decided then.
+        Raises BackendError if OCR is needed but cannot be loaded: it could then decide no item.
         """
         if self._reader is None and any((case.item.overlay or {}).get("lines") for case in cases):
             self._reader = rapidocr_reader()
@@ -108,7 +108,7 @@ class Legible:
         if record is None and case.type.template.overlay is None:
             return None
         if record is None and case.image is not None and not case.item.slots:
-            return self._searched(case.image)  # not of our making: nobody has recorded where to look
+            return self._searched(case.image)  # not made by mossgen: no record says where to look
         if record is None or case.image is None:
             return self._unsure("there is no overlay record" if record is None else "there is no picture")
         try:
@@ -186,7 +186,7 @@ class Legible:
 
 
 def _line_pictures(image: Image, record: _Lettering) -> list[np.ndarray]:
-    """Each line upright, with a margin, at the height the recognition works at; [48, w, 3] BGR uint8."""
+    """Each line upright, with a margin, at the input height of the recognition model: [48, w, 3] BGR uint8."""
     from PIL.Image import Resampling
 
     upright = image.rotate(-record.angle, Resampling.BICUBIC, center=record.centre) if record.angle else image
@@ -203,9 +203,9 @@ def _line_pictures(image: Image, record: _Lettering) -> list[np.ndarray]:
 
 
 def _likeness(meant: str, said: str, least: float) -> tuple[float, str | None]:
-    """How alike the letters and digits are, 0..1, and the first word of which less than `least` was read.
+    """The similarity of letters and digits, 0..1, and the first word of which less than `least` was read.
 
-    The single words count because one may turn the meaning: NO LITTERING and LITTERING are 0.9 alike.
+    Single words count because one word can reverse the meaning: NO LITTERING and LITTERING are 0.9 similar.
     """
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.sub(r"[^A-Za-z0-9 ]", "", meant))
     letters, read = (re.sub(r"[^a-z0-9]", "", text.lower()).translate(_ALIKE) for text in ("".join(words), said))
@@ -222,19 +222,19 @@ def _likeness(meant: str, said: str, least: float) -> tuple[float, str | None]:
 def rapidocr_reader() -> Reader:
     """Reads single lines with the recognition model in rapidocr's wheel, on one thread. Raises BackendError.
 
-    The lines' places are known, so the slow half of OCR, finding them, is not needed.
+    The positions of the lines are known, so the slow detection step of OCR is not needed.
     """
     try:
         from rapidocr import RapidOCR
 
         engine: Any = RapidOCR(params=_ONE_LINE)
-    except Exception as error:  # a broken install fails in many ways; all of them mean that nothing can be read
+    except Exception as error:  # a broken install fails in many ways: in each, nothing can be read
         raise BackendError(f"rapidocr cannot be loaded ({error}): reinstall it with pip.") from error
 
     def read(lines: Sequence[np.ndarray]) -> list[str]:
         try:
             return [" ".join(engine(line).txts or ()) for line in lines]
-        except Exception as error:  # rapidocr and onnxruntime raise what they like: unsure, never a crash
+        except Exception as error:  # rapidocr and onnxruntime can raise anything: unsure, never a crash
             raise BackendError(f"rapidocr failed on a line of text ({type(error).__name__}: {error})") from error
 
     return read
@@ -244,7 +244,7 @@ def rapidocr_reader() -> Reader:
 
 
 def _pixels(image: Image, record: _Symbol) -> tuple[np.ndarray, np.ndarray]:
-    """The pixels well inside the stroke and those of the outline beside it, each [n, 3] float."""
+    """The pixels well inside the stroke, and those of its outline, each [n, 3] float."""
     pixels = np.asarray(image, dtype=np.float64)
     x, y = np.meshgrid(np.arange(image.width) + 0.5, np.arange(image.height) + 0.5)
     distance = np.full(x.shape, np.inf)

@@ -1,4 +1,4 @@
-"""Guard: Llama Guard 3 (vision) or 4 behind a chat endpoint: picture and question, answers by hazard codes."""
+"""Guard: Llama Guard 3 (vision) or 4 behind a chat endpoint: reads picture and question, answers with hazard codes."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from mossgen.plugins.checkers._guards import (
 
 
 class Options(PictureGuardOptions):
-    """Those of the endpoint."""
+    """The options of the endpoint."""
 
     model: str = Field("meta-llama/Llama-Guard-4-12B", min_length=1, description="the guard's name at the endpoint")
 
 
 def build(options: Options) -> ChatGuard:
-    """The guard, which has not called yet. Raises ConfigError where there is no key."""
+    """Builds the guard; sends nothing yet. Raises ConfigError if there is no key."""
     return ChatGuard("llama_guard", options, picture_and_question, parse, 24)
 
 
 def parse(text: str) -> Finding | None:
-    """`safe`, or `unsafe` and a line of codes."""
+    """Reads `safe`, or `unsafe` and a line of codes."""
     match = re.match(r"\s*(safe|unsafe)\b[\s:,]*([S0-9,\s]*)", text)
     if match is None:
         return None

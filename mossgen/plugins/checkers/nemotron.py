@@ -1,4 +1,4 @@
-"""Guard: Nemotron content safety behind vLLM: picture and question, answers by Aegis categories."""
+"""Guard: Nemotron content safety behind vLLM: reads picture and question, answers with Aegis categories."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mossgen.plugins.checkers._guards import ChatGuard, Finding, PictureGuardOpt
 
 
 class Options(PictureGuardOptions):
-    """Those of the endpoint."""
+    """The options of the endpoint."""
 
     model: str = Field(
         "nvidia/Nemotron-3.5-Content-Safety", min_length=1, description="the guard's name at the endpoint"
@@ -25,12 +25,12 @@ class Options(PictureGuardOptions):
 
 
 def build(options: Options) -> ChatGuard:
-    """The guard, which has not called yet. Raises ConfigError where there is no key."""
+    """Builds the guard; sends nothing yet. Raises ConfigError if there is no key."""
     return ChatGuard("nemotron", options, picture_and_question, parse)
 
 
 def parse(text: str) -> Finding | None:
-    """`User Safety: safe|unsafe`, then `Safety Categories: ...`."""
+    """Reads `User Safety: safe|unsafe`, then `Safety Categories: ...`."""
     match = re.search(r"user safety:\s*(safe|unsafe)\b", text, re.I)
     if match is None:
         return None

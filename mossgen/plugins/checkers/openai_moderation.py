@@ -1,6 +1,6 @@
-"""Guard: OpenAI's moderations endpoint (omni-moderation-latest): picture and question, a score a category.
+"""Guard: OpenAI's moderations endpoint (omni-moderation-latest): picture and question, one score per category.
 
-The endpoint looks at the picture for self-harm, sexual and violent content only.
+In the picture, the endpoint looks only for self-harm, sexual and violent content.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from mossgen.plugins.protocols import Case
 
 
 class Options(PictureGuardOptions):
-    """Those of the endpoint."""
+    """The options of the endpoint."""
 
     model: str = Field("omni-moderation-latest", min_length=1, description="the guard's name at the endpoint")
 
 
 def build(options: Options) -> Moderation:
-    """The guard, which has not called yet. Raises ConfigError where there is no key."""
+    """Builds the guard; sends nothing yet. Raises ConfigError if there is no key."""
     return Moderation(options, Endpoint(options, "openai_moderation"))
 
 

@@ -13,18 +13,18 @@ _DECISIONS = {"safe": Decision.PASS, "unsafe": Decision.FAIL, "controversial": D
 
 
 class Options(TextGuardOptions):
-    """Those of the endpoint."""
+    """The options of the endpoint."""
 
     model: str = Field("Qwen/Qwen3Guard-Gen-4B", min_length=1, description="the guard's name at the endpoint")
 
 
 def build(options: Options) -> ChatGuard:
-    """The guard, which has not called yet. Raises ConfigError where there is no key."""
+    """Builds the guard; sends nothing yet. Raises ConfigError if there is no key."""
     return ChatGuard("qwen3guard", options, question_alone, parse)
 
 
 def parse(text: str) -> Finding | None:
-    """`Safety: Safe|Unsafe|Controversial`, then `Categories: ...`."""
+    """Reads `Safety: Safe|Unsafe|Controversial`, then `Categories: ...`."""
     match = re.search(r"safety:\s*(safe|unsafe|controversial)\b", text, re.I)
     if match is None:
         return None

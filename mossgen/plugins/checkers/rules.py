@@ -1,4 +1,4 @@
-"""The question keeps the general form of one plain English sentence and the rules of its stimulus type."""
+"""Checks that the question is one plain English sentence and follows the rules of its stimulus type."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from mossgen.stimulus.rules import broken, outside
 
 
 class Options(CheckerOptions):
-    """None: the rules are the template's."""
+    """No options: the template has the rules."""
 
     needs: ClassVar[Literal["text", "image"]] = "text"
     looks_for_harm: ClassVar[bool] = False
 
 
 def build(options: Options) -> Rules:
-    """The checker. Raises nothing."""
+    """Builds the checker. Raises nothing."""
     return Rules(options)
 
 
 class Rules:
-    """`broken` as a checker: it runs before any picture is paid for."""
+    """Applies `broken` as a checker, before any picture is paid for."""
 
     name = "rules"
     cost = 0.0
@@ -46,7 +46,7 @@ class Rules:
         return Verdict(self.name, Decision.PASS, "The question keeps every rule of its type.")
 
     def _foreign(self, case: Case, question: str) -> Verdict | None:
-        """An item of somebody else's, which fills no slots: the type's own test, not our house style."""
+        """Checks an item that mossgen did not make: it fills no slots, so only the type's own test applies."""
         rules = case.type.template.foreign
         if rules is None:
             return None

@@ -1,8 +1,8 @@
 """Is the question itself a harmful request? A small head of our own on MiniLM sentence embeddings.
 
-The text is judged alone. It passes below `pass_below`, fails from `fail_from` on, and is unsure between. The
-defaults lie in the head's config.json with the recall and false alarms they were chosen for; how well that
-works, and on what not, is in embedded/weights/safety/MODEL_CARD.md.
+It reads the text alone. A probability below `pass_below` passes, one from `fail_from` up fails, and one between is
+unsure. The defaults are in the head's config.json, with the recall and false alarms they were chosen for. For its
+quality and limits see embedded/weights/safety/MODEL_CARD.md.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Options(CheckerOptions):
         return self
 
     def needs_weights(self) -> tuple[str, ...]:
-        """The encoder under the head, which lies in the package."""
+        """The encoder that the head needs; the head itself is in the package."""
         return ("minilm",)
 
     def model_licence(self) -> str:
-        """That of the head and its encoder."""
+        """The licence of the head and its encoder."""
         return models.licence("minilm")
 
 
@@ -88,7 +88,7 @@ class SafetyChecker:
         self._encoder, self._head = encoder, head
         upper = head.config["fail_from"] if options.fail_from is None else options.fail_from
         lower = head.config["pass_below"] if options.pass_below is None else options.pass_below
-        # one bound given alone moves the other with it rather than crossing it
+        # if one bound alone is given and crosses the other, the other moves with it
         self._upper = max(upper, lower) if options.fail_from is None else upper
         self._lower = min(lower, self._upper)
 
@@ -113,7 +113,7 @@ class SafetyChecker:
         if score < self._upper:
             reason = f"harm {score:.2f}, between {self._lower:.2f} and {self._upper:.2f}"
             return Verdict(self.name, Decision.UNSURE, reason, score)
-        # a broken number lands in none of the bands above
+        # NaN is in none of the ranges above
         decision = Decision.FAIL if score >= self._upper else Decision.UNSURE
         return Verdict(self.name, decision, f"harm {score:.2f}, not below {self._upper:.2f}", score)
 

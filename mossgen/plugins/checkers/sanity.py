@@ -1,4 +1,4 @@
-"""The picture is a picture: the right kind and size, neither blank, flat nor noise, with something to see.
+"""Checks the picture: the right kind and size, neither blank, flat nor noise, with something to see.
 
 What an overlay covers does not count: a cross over nothing is still nothing.
 """
@@ -17,7 +17,7 @@ from mossgen.plugins.protocols import Case, CheckerOptions
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_LOOK = 256  # pixels: the longer side at which a picture is measured, so that thresholds hold for every size
+_LOOK = 256  # pixels: longer side of the picture when measured, so that thresholds fit every size
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -45,7 +45,7 @@ class Options(CheckerOptions):
 
 
 class Measures(NamedTuple):
-    """What is measured of a picture; the fields are explained by the Options of the same names."""
+    """The measures of a picture; the Options of the same names explain the fields."""
 
     spread: float
     edges: float
@@ -55,7 +55,7 @@ class Measures(NamedTuple):
 
 
 def build(options: Options) -> Sanity:
-    """The checker. Raises nothing."""
+    """Builds the checker. Raises nothing."""
     return Sanity(options)
 
 
@@ -69,7 +69,7 @@ class Sanity:
         self.options = options
 
     def check(self, cases: Sequence[Case]) -> list[Verdict | None]:
-        """One verdict each: fail with the first fault, unsure for an item without a picture."""
+        """One verdict each: fail at the first fault, unsure for an item without a picture."""
         return [self._one(case.image, case.item.overlay) for case in cases]
 
     def _one(self, image: Image | None, overlay: Mapping[str, Any] | None) -> Verdict:
@@ -111,7 +111,7 @@ class Sanity:
 
 
 def measure(image: Image, overlay: Mapping[str, Any] | None = None) -> Measures:
-    """Measures an RGB picture where no overlay hides it, at _LOOK pixels if it is larger."""
+    """Measures an RGB picture outside its overlay; a picture larger than _LOOK pixels is reduced to that."""
     small = image.copy()
     small.thumbnail((_LOOK, _LOOK))
     seen = np.asarray(_seen(image.size, overlay or {}).resize(small.size, resample=0)) > 0
@@ -131,7 +131,7 @@ def measure(image: Image, overlay: Mapping[str, Any] | None = None) -> Measures:
 
 
 def _seen(size: tuple[int, int], overlay: Mapping[str, Any]) -> Image:
-    """A mask, L, of 0 under the overlay and its shadow and 255 elsewhere, by the overlay's record."""
+    """A mask (mode L) from the overlay's record: 0 under the overlay and its shadow, 255 elsewhere."""
     from PIL import Image, ImageDraw
 
     mask = Image.new("L", size, 255)
@@ -152,13 +152,13 @@ def _seen(size: tuple[int, int], overlay: Mapping[str, Any]) -> Image:
 
 
 def _pairs(grey: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The neighbours along a row that are both seen: two vectors of equal length."""
+    """Pairs of neighbours in a row that are both visible: two vectors of equal length."""
     both = seen[:, :-1] & seen[:, 1:]
     return grey[:, :-1][both], grey[:, 1:][both]
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Pearson's correlation; 1 where nothing varies."""
+    """Pearson's correlation; 1 if nothing varies."""
     if not len(one) or one.std() == 0 or other.std() == 0:
         return 1.0
     return float(np.corrcoef(one, other)[0, 1])

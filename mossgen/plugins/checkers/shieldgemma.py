@@ -1,4 +1,4 @@
-"""Guard: ShieldGemma 2 run here by transformers: the picture alone, a probability for each policy it may violate."""
+"""Guard: ShieldGemma 2, run locally by transformers: the picture alone, one probability per policy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Score = Callable[[Sequence["Image"]], list[list[float]]]  # pictures -> P(violat
 
 
 class Options(CheckerOptions):
-    """Which model, where it runs, and from when on it flags."""
+    """Which model, where it runs, and the probability from which it flags."""
 
     role: ClassVar[Literal["gate", "signal"]] = "signal"
 
@@ -36,7 +36,7 @@ class Options(CheckerOptions):
 
 
 def build(options: Options) -> ShieldGemma:
-    """The guard with its weights. Raises MissingModel or BackendError."""
+    """Loads the guard. Raises MissingModel or BackendError."""
     return ShieldGemma(options, load(options.model, options.device))
 
 
@@ -61,15 +61,15 @@ class ShieldGemma:
             return Verdict(self.name, Decision.UNSURE, "there is no picture to look at")
         highest = max(row)
         reason = f"{POLICIES[list(row).index(highest)]} {highest:.2f}"
-        good = highest < self.options.flags_from  # a broken number is no pass
+        good = highest < self.options.flags_from  # NaN does not pass
         return Verdict(self.name, Decision.PASS if good else Decision.FAIL, reason, round(highest, 4))
 
 
 def load(model: str, device: str) -> Score:
-    """The model as a function of pictures. Raises ConfigError, MissingModel or BackendError."""
+    """Loads the model as a function of pictures. Raises ConfigError, MissingModel or BackendError."""
     import transformers
 
-    library: Any = transformers  # its classes are not typed
+    library: Any = transformers  # transformers' classes are not typed
     where = devices.device(device)
     try:
         processor = library.AutoProcessor.from_pretrained(model)
@@ -81,22 +81,22 @@ def load(model: str, device: str) -> Score:
         raise MissingModel(
             f"shieldgemma.model {model!r} cannot be loaded ({devices.reason(error)}): give a folder or a hub id."
         ) from error
-    except Exception as error:  # transformers, safetensors and torch raise nearly anything
+    except Exception as error:  # transformers, safetensors and torch can raise nearly any error
         raise BackendError(f"shieldgemma.model {model!r} cannot be loaded: {devices.reason(error)}.") from error
     return partial(_probabilities, processor, network)
 
 
 def _probabilities(processor: Any, network: Any, pictures: Sequence[Image]) -> list[list[float]]:
-    """Of each picture the probability that it breaks each of POLICIES. Raises BackendError."""
+    """For each picture, the probability that it violates each of POLICIES. Raises BackendError."""
     import torch
 
     try:
-        # the answer is read at the last place, so shorter requests are padded before their first
+        # the answer is read at the last token, so shorter requests are padded on the left
         inputs = processor(
             images=list(pictures), policies=list(POLICIES), return_tensors="pt", padding=True, padding_side="left"
         ).to(network.device, dtype=network.dtype)
         with torch.inference_mode():
             yes = network(**inputs).probabilities[:, 0].float().cpu()
         return [[float(p) for p in row] for row in yes.reshape(len(pictures), len(POLICIES))]
-    except Exception as error:  # out of memory, a picture the processor cannot cut
+    except Exception as error:  # out of memory, a picture the processor rejects
         raise BackendError(f"ShieldGemma failed on {len(pictures)} pictures: {devices.reason(error)}.") from error

@@ -1,4 +1,4 @@
-"""Any open_clip model as the embedder: the embedded one, one by name and tag, or by hf-hub: or local-dir:."""
+"""Any open_clip model as the embedder: the embedded one, a name and tag, hf-hub:... or local-dir:...."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 EMBEDDED = "clip"
 CONFIG = "open_clip_config.json"
 THRESHOLDS = (*CHANNELS, "match")
-# For models that bring no measured thresholds: cautious guesses for CLIPs of the ViT-B class. CLIP texts lie closer
-# together than sentence embeddings, and fitting pictures score low.
+# For models without measured thresholds: cautious guesses for CLIP models of the size of ViT-B. CLIP texts are closer
+# to each other than sentence embeddings, and matching pictures score low.
 GUESSED = {"text": 0.95, "image": 0.95, "pair": 0.95, "match": 0.20}
 
 
@@ -32,7 +32,7 @@ def _cosine(what: str) -> Any:
 
 
 class Options(PluginOptions):
-    """Which model, where it runs, and thresholds to use instead of its own."""
+    """Which model, where it runs, and thresholds that replace its own."""
 
     model: str = Field(
         EMBEDDED,
@@ -47,11 +47,11 @@ class Options(PluginOptions):
     match: float | None = _cosine("below which a picture does not show what it should")
 
     def needs_weights(self) -> tuple[str, ...]:
-        """The embedded model, where it is that one."""
+        """The embedded model, if the options name it."""
         return weights.embedded(self.model)
 
     def model_licence(self) -> str:
-        """Known of the embedded model."""
+        """The licence of an embedded model; for others, where to find it."""
         return weights.licence(self.model)
 
 
@@ -80,7 +80,7 @@ class OpenClip:
         return self._rows(images, encode, "pictures")
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
-        """[n, dim] unit rows of n texts; what is longer than the model's context is cut. Raises BackendError."""
+        """[n, dim] unit rows of n texts, each cut to the model's context. Raises BackendError."""
 
         def encode(batch: Sequence[str]) -> Any:
             tokens = _unpadded(self._model, self._tokenize(list(batch)))
@@ -108,12 +108,12 @@ class OpenClip:
 
 
 def build(options: Options) -> OpenClip:
-    """The embedder. Raises ConfigError, MissingModel or BackendError."""
+    """Builds the embedder. Raises ConfigError, MissingModel or BackendError."""
     return OpenClip(options)
 
 
 def _load(spec: str, pretrained: str | None, device: str) -> tuple[Any, Any, Any]:
-    """(model, preprocessing, tokenizer). The one boundary to what open_clip raises."""
+    """Loads (model, preprocessing, tokenizer) and translates the errors of open_clip."""
     import open_clip
 
     import mossgen.embedded.tower  # noqa: F401 -- the embedded model's image tower: timm finds it by name
@@ -136,9 +136,9 @@ def _load(spec: str, pretrained: str | None, device: str) -> tuple[Any, Any, Any
 
 
 def _unpadded(model: Any, tokens: torch.Tensor) -> torch.Tensor:
-    """Token ids [n, context] without the last columns, as far as they pad every text.
+    """Token ids [n, context] without the last columns that are padding in every text.
 
-    Of towers of transformers alone, which mask padding: most texts are several times shorter than the context.
+    Only for text towers of transformers, which mask padding. Most texts are several times shorter than the context.
     """
     pad = getattr(getattr(getattr(model, "text", None), "config", None), "pad_token_id", None)
     if pad is None:
@@ -162,9 +162,9 @@ def _known(open_clip: Any, name: str, pretrained: str | None) -> None:
 
 
 def _rooted(folder: Path | None) -> dict[str, Any]:
-    """For a local folder whose text tower is `.`, a text_cfg with the folder's path instead.
+    """For a local folder with the text tower `.`, a text_cfg with the folder's path instead.
 
-    open_clip gives hf_model_name to transformers as it is, and so would look in the current folder.
+    open_clip passes hf_model_name unchanged to transformers, which would look in the current folder.
     """
     if folder is None or not (folder / CONFIG).is_file():
         return {}

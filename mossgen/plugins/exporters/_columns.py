@@ -1,4 +1,4 @@
-"""The columns of evaluation files: the same for every type and for harmful partners, whatever the set."""
+"""The columns of evaluation files: the same for every set, every type and harmful partners."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = {"image": "image", **{name: "texts" if name == "tags" else "text" for na
 
 
 def columns(example: Example) -> dict[str, Any]:
-    """A value for each of COLUMNS; nested ones are JSON texts, missing ones empty."""
+    """One value per column of COLUMNS; nested values are JSON texts, missing ones empty."""
     row = example.row
     return {
         "id": example.id,

@@ -1,4 +1,4 @@
-"""Croissant 1.1 (https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html) over an export's Parquet."""
+"""Croissant 1.1 (https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html) for an export's Parquet file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LICENCES = {
 
 
 class Options(_format.Options):
-    """What the card and Croissant's description say of the data."""
+    """What the card and the Croissant description say about the data."""
 
     url: str = Field("https://example.org/not-published", min_length=1, description="where the set is published")
     creator: str = Field("mossgen", min_length=1, description="who publishes it")
@@ -49,7 +49,7 @@ class Options(_format.Options):
 
 
 def describe(view: SetView, options: Options, path: str, sha256: str) -> dict[str, Any]:
-    """The JSON-LD of a set whose one Parquet file lies at `path` beside it."""
+    """The JSON-LD of a set with one Parquet file, at `path` relative to the JSON-LD."""
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",

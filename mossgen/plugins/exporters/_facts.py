@@ -1,4 +1,4 @@
-"""What all exports say of a run, read from its items and its manifest."""
+"""Facts about a run for all exports, read from its items and manifest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mossgen.plugins.protocols import RunView
 
 @dataclass(frozen=True)
 class Model:
-    """One model of the run, as the manifest names it; texts are empty where it does not say."""
+    """One model of the run, from the manifest; missing texts are empty."""
 
     role: str
     name: str
@@ -34,7 +34,7 @@ def models(manifest: Mapping[str, Any]) -> list[Model]:
 
 
 def by_stage(rejected: Iterable[Item]) -> list[tuple[str, list[Item]]]:
-    """Rejected items grouped by what rejected them, the largest group first."""
+    """Rejected items grouped by the stage that rejected them, the largest group first."""
     groups: dict[str, list[Item]] = defaultdict(list)
     for item in rejected:
         groups[item.rejected_by or "unknown"].append(item)
@@ -42,12 +42,12 @@ def by_stage(rejected: Iterable[Item]) -> list[tuple[str, list[Item]]]:
 
 
 def category(run: RunView, item: Item) -> str:
-    """The item's category, by its template."""
+    """The item's category, from its template."""
     return run.type.render(run.type.template.category, item)
 
 
 def picture(blobs: Path, item: Item) -> Path:
-    """Where the item's picture lies. Raises StoreError if it is not there."""
+    """The path of the item's picture. Raises StoreError if it is missing."""
     path = blobs / f"{item.image}.png"
     if item.image is None or not path.is_file():
         raise StoreError(f"The picture of item {item.id} is not at {path}: run `mossgen verify` on the run.")
@@ -66,7 +66,7 @@ def read_picture(picture: Path | bytes) -> tuple[bytes, Image]:
 
 
 def png_is_rgb(raw: bytes) -> bool:
-    """Whether a PNG holds 8-bit RGB without transparency, not turned: bytes 24 and 25 are its depth and colour type."""
+    """Whether a PNG is 8-bit RGB, opaque and not rotated; bytes 24 and 25 are its depth and colour type."""
     return raw[24:26] == b"\x08\x02" and b"tRNS" not in raw[:1024] and b"eXIf" not in raw
 
 

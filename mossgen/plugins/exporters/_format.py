@@ -1,6 +1,6 @@
-"""What all formats of `mossgen export` share: a folder written whole, with a card; pictures as PNG; JSON and JSONL.
+"""What all formats of `mossgen export` share: a complete folder with a card, PNG pictures, JSON and JSONL.
 
-A format is one file: a function that writes its data files into a folder, and what its card says of their use.
+Each format is one module: a function that writes the data files into a folder, and the usage text for the card.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IMAGES = "images"
 
 
 class Options(PluginOptions):
-    """What the card says of the data."""
+    """What the card says about the data."""
 
     licence: str = Field(
         "cc-by-4.0",
@@ -43,9 +43,9 @@ def _fits(view: SetView) -> str | None:
 class Format:
     """An exporter of sets. `fill` writes the data files; the card is added here.
 
-    `usage` is Markdown, run from the folder, in which $NAME and $SPLIT stand for the set and its split; `configs` are
-    the Hub's: which files `datasets` opens, by config name. `misfit` says why a set does not fit, where there is
-    more to it than being empty or having no answers. `apart` formats have a place of their own for harmful partners.
+    `usage` is Markdown to run from the folder; $NAME and $SPLIT are replaced by the set and its split. `configs` are
+    the Hub's: which files `datasets` opens, by config name. `misfit` says why a set does not fit, for reasons other
+    than being empty or having no answers. Formats with `apart` store harmful partners separately.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Format:
     takes: frozenset[Literal["run", "set"]] = frozenset({"set"})
 
     def unfit(self, view: SetView) -> str | None:
-        """Why this set cannot be written so, in a sentence; None if it can."""
+        """One sentence: why this set cannot be written in this format; None if it can."""
         if not view.examples:
             return "There is no item to export: the run or the side is empty."
         bare = [e.id for e in view.examples if self.purpose == "train" and (e.chosen is None or e.rejected is None)]
@@ -68,7 +68,7 @@ class Format:
         return self.misfit(view)
 
     def export(self, view: SetView, out: Path) -> list[Path]:
-        """The format's files and README.md in `out`. Raises ConfigError (unfit, `out` not ours) or StoreError."""
+        """Writes the files and README.md into `out`. Raises ConfigError (unfit, `out` not ours) or StoreError."""
         if reason := self.unfit(view):
             raise ConfigError(reason)
         return write_folder(out, self.name, lambda folder: self._write(view, folder))
@@ -84,7 +84,7 @@ class Format:
 
 
 def png(example: Example) -> bytes:
-    """The picture as an RGB PNG: its own bytes where they are one. Raises StoreError."""
+    """The picture as an RGB PNG: its own bytes if they are one already. Raises StoreError."""
     raw, image = _facts.read_picture(example.picture)
     if raw.startswith(b"\x89PNG") and _facts.png_is_rgb(raw):
         return raw
@@ -92,19 +92,19 @@ def png(example: Example) -> bytes:
 
 
 def data_uri(example: Example) -> str:
-    """The picture inside a text."""
+    """The picture as a data URI."""
     return "data:image/png;base64," + base64.b64encode(png(example)).decode()
 
 
 def write_pictures(view: SetView, folder: Path) -> None:
-    """images/<id>.png of every example."""
+    """Writes images/<id>.png for every example."""
     (folder / IMAGES).mkdir()
     for example in view.examples:
         (folder / IMAGES / example.file_name).write_bytes(png(example))
 
 
 def picture_path(example: Example) -> str:
-    """Where `write_pictures` puts it, from the export's folder."""
+    """The path that `write_pictures` writes to, relative to the export's folder."""
     return f"{IMAGES}/{example.file_name}"
 
 
@@ -112,7 +112,7 @@ _TAG = re.compile(r"<(image|video|audio)>")
 
 
 def tagged(view: SetView) -> str | None:
-    """Why a format that marks a picture's place by a tag does not fit: a text of the set holds one; None if it fits."""
+    """Why a format with picture tags does not fit: a text of the set contains the tag; None if it fits."""
     texts = {e.id: f"{e.question} {e.chosen} {e.rejected}" for e in view.examples}
     found = next((f"{key} has {tag[0]}" for key, text in texts.items() if (tag := _TAG.search(text))), None)
     return (
@@ -126,10 +126,10 @@ def tagged(view: SetView) -> str | None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """A JSON file that people can read."""
+    """Writes a JSON file that people can read."""
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """One object a line."""
+    """Writes one object per line."""
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")

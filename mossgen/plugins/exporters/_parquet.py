@@ -1,4 +1,4 @@
-"""Parquet that `datasets` opens with pictures decoded: plain pyarrow, and the Hub's features in its metadata."""
+"""Parquet with pictures that `datasets` decodes: plain pyarrow, with the Hub's features in the metadata."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mossgen.plugins.exporters._columns import columns
 from mossgen.plugins.exporters._format import png
 from mossgen.plugins.protocols import Example, SetView
 
-ROWS = 100  # in a row group: few, since each holds a picture
+ROWS = 100  # per row group: few, since each row holds a picture
 _TEXT: dict[str, Any] = {"dtype": "string", "_type": "Value"}
 _BLOCKS = {"_type": "List", "feature": {"type": _TEXT, "text": _TEXT}}  # text is null in an image's block
 # kind of column -> the feature of `datasets`, https://huggingface.co/docs/datasets/about_dataset_features
@@ -29,9 +29,9 @@ FEATURES: Mapping[str, Any] = {
 def write_parquet(
     view: SetView, folder: Path, kinds: Mapping[str, str], rows: Callable[[Example], Sequence[Mapping[str, Any]]]
 ) -> Path:
-    """data/<split>-00000-of-00001.parquet in `folder`: the rows that `rows` makes of each example, of these kinds.
+    """Writes data/<split>-00000-of-00001.parquet in `folder`: the `rows` of each example, with column `kinds`.
 
-    Raises ConfigError where pyarrow is not installed.
+    Raises ConfigError if pyarrow is not installed.
     """
     try:
         import pyarrow as pa
@@ -46,19 +46,19 @@ def write_parquet(
     path = folder / "data" / f"{view.split}-00000-of-00001.parquet"
     path.parent.mkdir(exist_ok=True)
     with pq.ParquetWriter(path, schema) as writer:
-        for start in range(0, len(view.examples), ROWS):  # never more than a group's pictures in memory
+        for start in range(0, len(view.examples), ROWS):  # only one group's pictures in memory
             group = [row for example in view.examples[start : start + ROWS] for row in rows(example)]
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
     return path
 
 
 def cell(example: Example) -> dict[str, Any]:
-    """The picture as an Image column holds it."""
+    """The picture as a value of an Image column."""
     return {"bytes": png(example), "path": example.file_name}
 
 
 def with_image(example: Example) -> list[dict[str, Any]]:
-    """The one row of an evaluation file: the picture and the columns."""
+    """The single row of an example in an evaluation file: the picture and the columns."""
     return [{"image": cell(example), **columns(example)}]
 
 

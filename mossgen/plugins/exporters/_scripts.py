@@ -1,4 +1,4 @@
-"""Scripts that go into an export: code of ours, made to stand without mossgen."""
+"""Scripts that are copied into an export and run without mossgen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _IMPORT = "from mossgen.plugins.refusal_words import JUDGE, judged, refuses\n"
 
 
 def standalone(name: str) -> str:
-    """The text of the script `name` beside this file, with the code of refusal_words in the place of its import."""
+    """The script `name` from this folder, with the code of refusal_words instead of its import."""
     script = (HERE / f"{name}.py").read_text(encoding="utf-8")
     source = Path(refusal_words.__file__).read_text(encoding="utf-8").split("import re\n", 1)[1]
     head, tail = script.split(_IMPORT, 1)

@@ -1,4 +1,4 @@
-"""The card of an export: what is in it, how a tool reads it, every source and licence, and what it is not for."""
+"""The card of an export: its contents, how a tool reads it, every source and licence, and misuse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mossgen.plugins.protocols import SetView
 
 
 def render(view: SetView, purpose: str, licence: str, usage: str, configs: Mapping[str, str | list[str]]) -> str:
-    """The text of README.md; `configs` are patterns of the files that `datasets` opens, by config."""
+    """The text of README.md; `configs` maps each config to the file patterns that `datasets` opens."""
     types = sorted({example.type for example in view.examples})
     body = _body(view, purpose, licence, usage)
     return card(view.name, licence, len(view.examples), types, _configs(view, configs), body)

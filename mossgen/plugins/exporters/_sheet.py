@@ -1,4 +1,4 @@
-"""A contact sheet: pictures with their questions beneath, as one PNG for a README or a model card."""
+"""A contact sheet: pictures with their questions below, as one PNG for a README or a model card."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mossgen.plugins.exporters import _facts
 SIDE = 256  # pixels of a picture on the sheet
 GAP = 20
 TEXT = 15  # pixels of the font
-LINES = 3  # of a question; a longer one ends in an ellipsis
+LINES = 3  # lines per question; a longer one ends in an ellipsis
 LEADING = 20
 PAPER, INK = "#f8f6f1", "#23211d"
 
 
 def contact_sheet(items: Sequence[Item], blobs: Path, columns: int, out_png: Path) -> None:
-    """Writes `items`, which have pictures in `blobs`, as a grid of `columns`. Raises StoreError.
+    """Writes `items`, with pictures from `blobs`, as a grid of `columns`. Raises StoreError.
 
     The same items give the same bytes (with the same Pillow).
     """
@@ -41,7 +41,7 @@ def contact_sheet(items: Sequence[Item], blobs: Path, columns: int, out_png: Pat
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
-    """At most LINES lines of `text`, each at most SIDE pixels wide where its words allow."""
+    """At most LINES lines of `text`, each at most SIDE pixels wide if its words allow."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -58,6 +58,6 @@ def wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[
 
 
 def _fitted(blobs: Path, item: Item) -> Image.Image:
-    """The picture inside SIDE x SIDE, on paper where it is not square."""
+    """The picture fitted into SIDE x SIDE, with paper around it if it is not square."""
     _, image = _facts.read_picture(_facts.picture(blobs, item))
     return ImageOps.pad(image, (SIDE, SIDE), Image.Resampling.LANCZOS, color=PAPER)

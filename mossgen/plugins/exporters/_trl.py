@@ -1,4 +1,4 @@
-"""What the three TRL formats share: conversations of content blocks, as Parquet with pictures inside and as JSONL."""
+"""What the three TRL formats share: conversations of content blocks, as Parquet with pictures and as JSONL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ trainer = {trainer}Trainer(MODEL, args={trainer}Config(max_length=None), train_d
 def trl_format(
     name: str, trainer: str, options: Options, kinds: Mapping[str, str], rows: Callable[[Example], Sequence[Row]]
 ) -> Format:
-    """A TRL format; `kinds` and `rows` are the columns that a row has beside its id and picture."""
+    """Builds a TRL format; `kinds` and `rows` define its columns other than id and picture."""
     fill = partial(_fill, kinds={"id": "text", "images": "images", **kinds}, rows=rows)
     usage = _USAGE.format(trainer=trainer)
     return Format(name, "train", fill, usage, options, {"default": "data/$SPLIT-*.parquet"})

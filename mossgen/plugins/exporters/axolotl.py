@@ -1,4 +1,4 @@
-"""Axolotl: messages with content blocks as JSONL, and the part of a configuration that reads them."""
+"""Axolotl: messages with content blocks as JSONL, and the configuration to read them."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def _row(view: SetView, example: Example) -> Row:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     return Format("axolotl", "train", _fill, _USAGE, options, {"default": "$SPLIT.jsonl"})

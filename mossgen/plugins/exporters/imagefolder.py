@@ -1,9 +1,9 @@
 """A Hugging Face ImageFolder: data/metadata.jsonl, data/images/*.png and a dataset card.
 
 `datasets.load_dataset(out)` and `load_dataset("imagefolder", data_dir=out/"data")` open it with every field.
-What differs from type to type (slots, overlay, provenance) is one JSON text each, so that the columns of
-all types are the same and sets of several types can be concatenated. A side of a set goes into a folder of its
-split's name, with the columns of _columns.py.
+Fields that differ between types (slots, overlay, provenance) are JSON texts, so that all types have the same
+columns and their sets can be concatenated. A side of a set goes into a folder named after its split, with the
+columns of _columns.py.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ items[0]["image"], items[0]["question"], items[0]["expected"]
 
 
 class ImageFolder:
-    """See the module."""
+    """Exports as the module describes."""
 
     name = "imagefolder"
     purpose = "evaluate"
@@ -49,11 +49,11 @@ class ImageFolder:
         self._sets = Format(self.name, "evaluate", _fill_side, _USAGE, options, {"default": files})
 
     def unfit(self, run: RunView | SetView) -> str | None:
-        """Why this run or side cannot be written so, in a sentence; None if it can."""
+        """One sentence: why this run or side cannot be written in this format; None if it can."""
         return self._sets.unfit(run) if isinstance(run, SetView) else _facts.none_accepted(run.accepted)
 
     def export(self, run: RunView | SetView, out: Path) -> list[Path]:
-        """README.md and the data in `out`. Raises ConfigError (unfit, `out` not ours) or StoreError."""
+        """Writes README.md and the data into `out`. Raises ConfigError (unfit, `out` not ours) or StoreError."""
         if isinstance(run, SetView):
             return self._sets.export(run, out)
         if reason := self.unfit(run):
@@ -107,5 +107,5 @@ def row(run: RunView, item: Item) -> dict[str, Any]:
 
 
 def build(options: Options) -> ImageFolder:
-    """The exporter."""
+    """Builds the exporter."""
     return ImageFolder(options)

@@ -97,5 +97,5 @@ def _hub_task(view: SetView) -> Row:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     return Format("inspect", "evaluate", _fill, _USAGE, options, {"inspect": "data/$SPLIT-*.parquet"})

@@ -54,5 +54,5 @@ def _said(text: str | None) -> Row:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     return Format("llama-factory", "train", _fill, _USAGE, options, {"default": "sft.json"}, misfit=tagged)

@@ -1,4 +1,4 @@
-"""LLaVA: one JSON of conversations between `human` and `gpt`; pictures under `--image_folder`."""
+"""LLaVA: one JSON file of conversations between `human` and `gpt`; pictures under `--image_folder`."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def _row(example: Example) -> Row:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     return Format("llava", "train", _fill, _USAGE, options, {"default": "$SPLIT.json"}, misfit=tagged)

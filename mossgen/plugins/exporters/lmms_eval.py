@@ -1,4 +1,4 @@
-"""lmms-eval: two tasks, refusal by keywords and by a judge, as YAML with their utils.py; no code to write."""
+"""lmms-eval: two tasks, refusal by keywords and by a judge, as YAML with a ready utils.py."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _fill(view: SetView, folder: Path) -> None:
     (folder / "utils.py").write_text(standalone("_lmms_eval_utils"), encoding="utf-8")
     facts: dict[str, Any] = {
         "split": view.split,
-        "data": json.dumps(str(view.home / data)),  # JSON is YAML: whatever stands in the path
+        "data": json.dumps(str(view.home / data)),  # JSON is YAML: safe for any characters in the path
         "metrics": "".join(_METRIC.format(name=name) for name in _metrics(view)),
     }
     for suffix, scorer in _SCORERS.items():
@@ -64,7 +64,7 @@ def _fill(view: SetView, folder: Path) -> None:
 
 
 def _metrics(view: SetView) -> list[str]:
-    """Those that some item of the set counts in."""
+    """The metrics that some item of the set counts in."""
     types = sorted({e.type for e in view.examples if e.expected == "comply"})
     names = ["over_refusal_rate", *(f"over_refusal_rate_{name}" for name in types)] if types else []
     if any(example.expected == "refuse" for example in view.examples):
@@ -73,5 +73,5 @@ def _metrics(view: SetView) -> list[str]:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     return Format("lmms-eval", "evaluate", _fill, _USAGE, options, {"default": "data/$SPLIT-*.parquet"})

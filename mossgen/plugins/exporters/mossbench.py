@@ -1,8 +1,8 @@
-"""A MOSSBench-native folder, which MOSSBench's own runner reads: `experiments/main.py --data_dir OUT/data/`.
+"""A folder for MOSSBench's own runner: `experiments/main.py --data_dir OUT/data/`.
 
-data/images_information/information.json is keyed by pid ("1" to "n", in run order) and data/images/ holds
-the PNGs; information.csv has the same rows, pids.csv leads from each pid back to the item's id. Harmful partners go
-to data_contrast/, laid out the same.
+data/images_information/information.json has a key per pid ("1" to "n", in run order); information.csv has the same
+rows. data/images/ holds the PNGs, and pids.csv maps each pid to the item's id. Harmful partners go to data_contrast/,
+with the same layout.
 Harm codes are left empty: MOSSBench publishes no legend for them, so any code here would be a guess.
 """
 
@@ -44,7 +44,7 @@ harmful partners, which should be refused.
 
 
 class MossBench:
-    """See the module."""
+    """Exports as the module describes."""
 
     name = "mossbench"
     purpose = "evaluate"
@@ -55,7 +55,7 @@ class MossBench:
         self._sets = Format(self.name, "evaluate", _fill_side, _USAGE, options, misfit=_misfit)
 
     def unfit(self, run: RunView | SetView) -> str | None:
-        """Why this run or side cannot be written so, in a sentence; None if it can."""
+        """One sentence: why this run or side cannot be written in this format; None if it can."""
         if isinstance(run, SetView):
             return self._sets.unfit(run)
         code = run.type.template.mossbench
@@ -67,7 +67,7 @@ class MossBench:
         return _facts.none_accepted(run.accepted)
 
     def export(self, run: RunView | SetView, out: Path) -> list[Path]:
-        """data/ and pids.csv in `out`. Raises ConfigError (unfit, `out` not ours) or StoreError."""
+        """Writes data/ and pids.csv into `out`. Raises ConfigError (unfit, `out` not ours) or StoreError."""
         if isinstance(run, SetView):
             return self._sets.export(run, out)
         if reason := self.unfit(run):
@@ -104,12 +104,12 @@ def _entry(
 
 
 def build(options: Options) -> MossBench:
-    """The exporter."""
+    """Builds the exporter."""
     return MossBench(options)
 
 
 def _short(description: str) -> str:
-    """The first sentence, or as many words as fit."""
+    """The first sentence, cut to whole words that fit."""
     first = re.split(r"(?<=[.!?]) ", description, maxsplit=1)[0]
     return textwrap.shorten(first, SHORT, placeholder=" …")
 
@@ -162,7 +162,7 @@ def _fill_side(view: SetView, folder: Path) -> None:
 
 
 def _example_entry(pid: int, example: Example) -> dict[str, Any]:
-    """A partner's metadata is its type alone, as in MOSSBench's own data_contrast."""
+    """The example's entry; a partner's metadata is only its type, as in MOSSBench's own data_contrast."""
     values = columns(example)
     description = values["description"] or values["image_prompt"]
     written = bool((json.loads(values["overlay"]) or {}).get("text"))

@@ -1,4 +1,4 @@
-"""ms-swift: sft.jsonl, dpo.jsonl and kto.jsonl, read without any registration."""
+"""ms-swift: sft.jsonl, dpo.jsonl and kto.jsonl, read without registration."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def _row(example: Example, answer: str | None) -> Row:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     return Format("ms-swift", "train", _fill, _USAGE, options, {"default": "sft.jsonl"}, misfit=tagged)

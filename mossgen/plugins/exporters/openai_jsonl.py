@@ -1,4 +1,4 @@
-"""OpenAI's chat messages as JSONL, pictures inside as data addresses: read by its fine-tuning and by many others."""
+"""OpenAI's chat messages as JSONL with pictures as data URIs, for OpenAI's fine-tuning and many other tools."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def _row(example: Example) -> Row:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     return Format("openai-jsonl", "train", _fill, _USAGE, options, {"default": "$SPLIT.jsonl"})

@@ -1,7 +1,7 @@
-"""A page to look at: index.html, one file that asks nothing of the network and reads without JavaScript.
+"""A page to browse: index.html, one file that needs neither the network nor JavaScript.
 
-Accepted items with question, picture, evidence and lineage; then the rejected ones, grouped by what
-rejected them. All texts are escaped; a content security policy admits only its own style and script.
+It shows accepted items with question, picture, evidence and lineage, then rejected items by the stage that rejected
+them. All texts are escaped; a content security policy allows only the page's own style and script.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from mossgen.plugins.exporters import _facts
 from mossgen.plugins.protocols import PluginOptions, RunView
 
 SIDE = 512  # pixels: larger pictures are scaled down for the page
-_OVERLAY = ("form", "text", "box")  # of its record; the whole of it is in the ImageFolder
+_OVERLAY = ("form", "text", "box")  # shown fields of the overlay's record; the ImageFolder has them all
 _ID = re.compile(rf"\b{re.escape(ID_TAG)}[0-9a-f]{{16}}\b")
-GENERATOR = '<meta name="generator" content="mossgen">'  # in the head of our pages: others are never replaced
+GENERATOR = '<meta name="generator" content="mossgen">'  # in the head of our pages: other pages are never replaced
 
 
 class Options(PluginOptions):
-    """How much is shown; how much is left out is said on the page."""
+    """How much is shown; the page says how much is left out."""
 
     accepted: int = Field(500, ge=1, description="most accepted items on the page")
     rejected: int = Field(12, ge=0, description="most rejected items of each stage on the page")
@@ -41,7 +41,7 @@ class Options(PluginOptions):
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture inside the page: a data URI, and its size in pixels."""
+    """A picture in the page: a data URI and its size in pixels."""
 
     uri: str
     width: int
@@ -61,7 +61,7 @@ class Plate:
 
 @dataclass(frozen=True)
 class Group:
-    """What one stage rejected: some of the items, and how many in all."""
+    """What one stage rejected: some of the items, and the total."""
 
     stage: str
     count: int
@@ -69,7 +69,7 @@ class Group:
 
 
 class Page:
-    """See the module."""
+    """Exports as the module describes."""
 
     name = "page"
     purpose = "evaluate"
@@ -80,11 +80,11 @@ class Page:
         self._options = options
 
     def unfit(self, run: RunView) -> str | None:
-        """Nothing: any run can be looked at, one that accepted nothing too."""
+        """Always None: any run can be shown, even one that accepted nothing."""
         return None
 
     def export(self, run: RunView, out: Path) -> list[Path]:
-        """index.html in `out`. Raises ConfigError if a page that is not ours is there, or StoreError."""
+        """Writes index.html into `out`. Raises ConfigError if there is a page that is not ours, or StoreError."""
         path = out / "index.html"
         write_file(path, self.render(run), ours=GENERATOR)
         return [path]
@@ -123,12 +123,12 @@ class Page:
 
 
 def build(options: Options) -> Page:
-    """The exporter."""
+    """Builds the exporter."""
     return Page(options)
 
 
 def inline(path: Path) -> Picture:
-    """The picture at `path` for the page: as it is, or as WebP of at most SIDE pixels. Raises StoreError."""
+    """The picture at `path` for the page: unchanged, or as WebP of at most SIDE pixels. Raises StoreError."""
     raw, image = _facts.read_picture(path)
     if max(image.size) <= SIDE:
         return Picture(_uri("png", raw), *image.size)
@@ -157,7 +157,7 @@ def _must_have(run: RunView, item: Item) -> Picture:
 
 
 def _may_have(run: RunView, item: Item) -> Picture | None:
-    """A rejected item often has no picture: it was rejected before one was drawn."""
+    """The item's picture, if any: many items are rejected before one is drawn."""
     path = run.blobs / f"{item.image}.png"
     return inline(path) if item.image and path.is_file() else None
 
@@ -181,7 +181,7 @@ def _lineage(run: RunView, item: Item) -> list[tuple[str, str]]:
 
 
 def _text(value: object) -> str:
-    """A fact as words: mappings as `key: value` pairs, anything else that is no text as JSON."""
+    """A fact as text: mappings as `key: value` pairs, other values that are not text as JSON."""
     if isinstance(value, Mapping):
         return "; ".join(f"{key}: {_text(part)}" for key, part in value.items() if part is not None)
     return value if isinstance(value, str) else "" if value is None else canonical(value)
@@ -199,7 +199,7 @@ def _figures(run: RunView) -> list[tuple[str, str]]:
 
 
 def _policy(style: str, script: str) -> str:
-    """Admits pictures inside the page, this style and this script, and nothing else."""
+    """The content security policy: allows embedded pictures, this style and this script only."""
     return (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"style-src {source(style)}; script-src {source(script)}"

@@ -1,4 +1,4 @@
-"""Parquet with an Image column, a dataset card, and Croissant 1.1: what the Hub and Croissant's readers open."""
+"""Parquet with an Image column, a dataset card and Croissant 1.1, for the Hub and Croissant readers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ records = mlcroissant.Dataset("croissant.json").records("items")
 
 
 class Options(_croissant.Options):
-    """The data's licence, and what Croissant asks for."""
+    """The data's licence, and the fields that Croissant needs."""
 
 
 def _fill(view: SetView, folder: Path, options: Options) -> None:
@@ -44,6 +44,6 @@ def _fill(view: SetView, folder: Path, options: Options) -> None:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     fill = partial(_fill, options=options)
     return Format("parquet", "evaluate", fill, _USAGE, options, {"default": "data/$SPLIT-*.parquet"})

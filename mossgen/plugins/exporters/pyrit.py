@@ -1,4 +1,4 @@
-"""PyRIT: a SeedDataset as YAML; picture and question of an item are one prompt group."""
+"""PyRIT: a SeedDataset as YAML; the picture and question of an item form one prompt group."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _seeds(view: SetView, example: Example) -> list[Row]:
 
 
 def _misfit(view: SetView) -> str | None:
-    """PyRIT takes the seeds of a file for Jinja templates, and renders some of them twice: none can be escaped."""
+    """Why the set does not fit: PyRIT reads seeds as Jinja templates and renders some twice, so escaping fails."""
     found = next((e for e in view.examples if _MARKUP.search(f"{e.question}{view.home}")), None)
     if found is None:
         return None
@@ -68,5 +68,5 @@ def _misfit(view: SetView) -> str | None:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     return Format("pyrit", "evaluate", _fill, _USAGE, options, misfit=_misfit)

@@ -14,6 +14,6 @@ def _rows(example: Example) -> list[Row]:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     kinds = dict.fromkeys(("prompt", "chosen", "rejected"), "messages")
     return trl_format("trl-dpo", "DPO", options, kinds, _rows)

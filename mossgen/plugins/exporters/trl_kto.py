@@ -1,4 +1,4 @@
-"""TRL, unpaired preference: each answer by itself, labelled as wanted or not."""
+"""TRL, unpaired preference: single answers, each labelled as wanted or not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _rows(example: Example) -> list[Row]:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     return trl_format(
         "trl-kto", "KTO", options, {"prompt": "messages", "completion": "messages", "label": "flag"}, _rows
     )

@@ -1,4 +1,4 @@
-"""TRL, supervised: prompt and completion, so that only the answer is trained on."""
+"""TRL, supervised: prompt and completion, so that training uses only the answer."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def _rows(example: Example) -> list[Row]:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     return trl_format("trl-sft", "SFT", options, {"prompt": "messages", "completion": "messages"}, _rows)

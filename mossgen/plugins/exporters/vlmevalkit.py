@@ -1,4 +1,4 @@
-"""VLMEvalKit: one TSV with pictures inside, for `$LMUData`; it infers, `mossgen judge` judges."""
+"""VLMEvalKit: one TSV with pictures, for `$LMUData`; VLMEvalKit runs the models, `mossgen judge` judges."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def _row(number: int, view: SetView, example: Example) -> Row:
 
 
 def build(options: Options) -> Format:
-    """The exporter."""
+    """Builds the exporter."""
     return Format("vlmevalkit", "evaluate", _fill, _USAGE, options)

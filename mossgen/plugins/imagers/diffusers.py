@@ -1,7 +1,7 @@
-"""Draws with any diffusers text-to-image pipeline: one of the presets, a hub id, or a local path.
+"""Draws with any diffusers text-to-image pipeline: a preset, a hub id, or a local path.
 
-The default, `t2i`, is mossgen's own small model: it draws illustrations, on any CPU. Presets name the
-settings a model was made for, and its licence; `steps` and `guidance` override them.
+The default, `t2i`, is mossgen's own small model: it draws illustrations, on any CPU. Presets hold
+a model's intended settings and its licence; `steps` and `guidance` override them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """How a known model is run: its hub id or embedded name, settings, style words and licence."""
+    """How to run a known model: its hub id or embedded name, settings, style words and licence."""
 
     model: str
     steps: int
@@ -32,12 +32,12 @@ class Pipeline:
     size: int
     licence: str
     suffix: str = ""
-    negative: bool = True  # whether a negative prompt helps it
+    negative: bool = True  # whether a negative prompt helps the model
 
 
 PHOTO = ", photograph, natural light"
 PRESETS: Mapping[str, Pipeline] = {
-    # ours knows nothing that a negative prompt could take away: it only pushes the colours out of range
+    # a negative prompt does not help our model: it only pushes the colours out of range
     "t2i": Pipeline("t2i", steps=16, guidance=3.0, size=256, licence="Apache-2.0", negative=False),
     "flux-schnell": Pipeline("black-forest-labs/FLUX.1-schnell", 4, 0.0, 1024, "Apache-2.0", PHOTO),
     "sdxl": Pipeline("stabilityai/stable-diffusion-xl-base-1.0", 30, 6.0, 1024, "CreativeML Open RAIL++-M", PHOTO),
@@ -47,7 +47,7 @@ PRESETS: Mapping[str, Pipeline] = {
 
 
 class Options(PluginOptions):
-    """Which model draws, and how. Null leaves a setting to the model's preset, or to its pipeline."""
+    """Which model draws, and how. Null uses the setting of the model's preset, or else of its pipeline."""
 
     forms: ClassVar[tuple[str, ...]] = ("MODEL",)
 
@@ -65,11 +65,11 @@ class Options(PluginOptions):
     batch_size: int = Field(8, ge=1, le=64, description="pictures that are drawn together")
 
     def needs_weights(self) -> tuple[str, ...]:
-        """The embedded model, where it is that one."""
+        """The embedded model, if the options name it."""
         return weights.embedded(self.model)
 
     def model_licence(self) -> str:
-        """Known of the presets."""
+        """The licence, known for the presets only."""
         return PRESETS[self.model].licence if self.model in PRESETS else weights.licence(self.model)
 
 
@@ -121,7 +121,7 @@ class DiffusersImager:
 
 
 def build(options: Options) -> DiffusersImager:
-    """Loads the pipeline. Raises MissingModel where it is neither here nor on the hub."""
+    """Loads the pipeline. Raises MissingModel if it is neither on this machine nor on the hub."""
     preset = PRESETS.get(options.model, Pipeline(options.model, 0, -1.0, 0, "see the model's page"))
     place = weights.resolve(preset.model)
     pipeline = _load(place, options)
@@ -140,14 +140,14 @@ def _load(place: str, options: Options) -> Any:
     import diffusers
 
     device = devices.device(options.device)
-    # Ours has its own pipeline class, in the folder that models.py built from this package's code; any other
-    # folder or hub repository may bring none.
+    # Our model has its own pipeline class, in the folder built from this package's code. No other folder or hub
+    # repository may bring code.
     ours = Path(place) == weights.ready("t2i")
     try:
         pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
             place, dtype=devices.dtype(options.dtype, device, draws=True), use_safetensors=True, trust_remote_code=ours
         )
-    except Exception as error:  # a broken folder makes torch, safetensors and diffusers raise nearly anything
+    except Exception as error:  # a broken folder makes torch, safetensors and diffusers can raise nearly any error
         kind = "folder" if Path(place).exists() else "model on the hub"
         raise MissingModel(
             f"diffusers cannot load {place!r} as a {kind} ({' '.join(str(error).split())[:200]}): "

@@ -19,13 +19,13 @@ from mossgen.plugins.protocols import Drawing, PluginOptions
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-REFUSALS = ("moderation", "safety", "content_policy", "content policy")  # in a 400 that means: not this prompt
+REFUSALS = ("moderation", "safety", "content_policy", "content policy")  # words of a 400 error that refuses this prompt
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-MAX_BYTES = 40_000_000  # of one picture
+MAX_BYTES = 40_000_000  # per picture
 
 
 class Options(PluginOptions):
-    """Which model draws, at which endpoint, and what that costs."""
+    """Which model draws, at which endpoint, and its price."""
 
     paid: ClassVar[bool] = True
     forms: ClassVar[tuple[str, ...]] = ("MODEL", "MODEL@URL")
@@ -44,12 +44,12 @@ class Options(PluginOptions):
     price: float = Field(0.0, ge=0, description="US dollars for one picture, for budgets and forecasts")
 
     def estimate(self, tokens_in: int = 0, tokens_out: int = 0, pictures: int = 0) -> float | None:
-        """US dollars by the price given; None without one."""
+        """The cost in US dollars by the given price; None if no price is given."""
         return pictures * self.price if self.price else None
 
 
 class OpenAIImager:
-    """A client of one images endpoint. It takes no seed: a resumed run keeps what was drawn, and draws anew else."""
+    """A client of one images endpoint. It has no seed: a resumed run keeps old pictures and draws only the rest."""
 
     def __init__(self, client: Any, options: Options) -> None:
         self.name = f"openai:{options.model}"
@@ -80,22 +80,22 @@ class OpenAIImager:
             if len(encoded) > MAX_BYTES:
                 raise BackendError(f"{where} sent a picture of more than {MAX_BYTES:,} bytes: ask for a smaller size.")
             with self._lock:
-                self.cost += self._options.price  # paid for, whatever becomes of the others
+                self.cost += self._options.price  # paid for, even if others fail
             return read_picture(base64.b64decode(encoded, validate=True))
         except openai.BadRequestError as error:
             if any(word in str(error).lower() for word in REFUSALS):
-                return None  # of this prompt alone: the run goes on
+                return None  # only this prompt fails: the run goes on
             raise BackendError(f"{where} did not draw with {self._options.model!r}: {_short(error)}.") from error
         except openai.OpenAIError as error:
             raise BackendError(f"{where} did not draw with {self._options.model!r}: {_short(error)}.") from error
         except BackendError:
             raise
-        except Exception as error:  # garbage makes the client raise nearly anything
+        except Exception as error:  # on invalid data the client can raise nearly any error
             raise BackendError(f"{where} sent something that is no picture ({_short(error)}).") from error
 
 
 def build(options: Options) -> OpenAIImager:
-    """Makes the client; nothing is sent yet. Raises ConfigError where the key is missing."""
+    """Makes the client; sends nothing yet. Raises ConfigError if the key is missing."""
     import openai
 
     key = os.environ.get(options.api_key_env)

@@ -1,7 +1,7 @@
-"""What the judges behind an endpoint share: how a response is shown to them, and what becomes of their answers.
+"""What the judges behind an endpoint share: how they see a response, and how their answers become labels.
 
-A judge sees the picture where there is one, the question and the response, and nothing of who responded. Both texts are
-material between marks that they cannot contain, since a hash of the text is in them.
+A judge sees the picture (if any), the question and the response, but not which model responded. Both texts are quoted
+between marks that contain a hash of the text, so that the text cannot contain its own marks.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from mossgen.models.endpoint import Ask, Endpoint, Reply, picture_part, without_
 from mossgen.plugins.protocols import Exchange, JudgeOptions, Labelled
 
 _HOW = {"max_connections", "timeout", "max_retries", "price_in", "price_out", "api_key_env"}
-_HEAD, _TAIL = 10_000, 2_000  # characters of a response that are shown
+_HEAD, _TAIL = 10_000, 2_000  # characters shown from the start and end of a long response
 
-Form = tuple[str, Mapping[str, Any]]  # the name of a JSON schema, and the schema
+Form = tuple[str, Mapping[str, Any]]  # a JSON schema's name, and the schema
 
 
 class Options(EndpointOptions, JudgeOptions):
-    """Those of the endpoint, the most tokens of a judgement, and whether the judge is shown pictures."""
+    """The options of the endpoint, the token limit of a judgement, and whether the judge sees pictures."""
 
     temperature: float | None = Field(0.0, ge=0, le=2, description="how random the answers are; null leaves it out")
     max_tokens: int = Field(400, ge=16, le=8192, description="most tokens of a judgement")
@@ -34,13 +34,13 @@ class Options(EndpointOptions, JudgeOptions):
 
 
 class AskingJudge(ABC):
-    """A judge that is asked in words; a subclass says which, and reads the answer."""
+    """A judge that asks a model; a subclass writes the prompt and reads the answer."""
 
     ask: str
     form: Form | None = None
 
     def __init__(self, kind: str, options: Options) -> None:
-        """Makes the client; nothing is sent yet. Raises ConfigError where there is no key."""
+        """Makes the client; sends nothing yet. Raises ConfigError if there is no key."""
         self.name = f"{kind}:{options.model}"
         self.cost = 0.0
         digest = hashlib.sha256(self.ask.encode()).hexdigest()[:16]
@@ -50,9 +50,9 @@ class AskingJudge(ABC):
         self._endpoint = Endpoint(options, kind)
 
     def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:
-        """What each response is, in order. Those an endpoint that went down left unasked are `failed`.
+        """Labels each response, in order; if the endpoint goes down, the labels of the rest are `failed`.
 
-        Raises BackendError where it answered none of them, or takes none of its requests.
+        Raises BackendError if the endpoint answered none of them, or refuses every request.
         """
         found: dict[int, Labelled] = {}
         failure = None
@@ -69,7 +69,7 @@ class AskingJudge(ABC):
 
     @abstractmethod
     def read(self, text: str) -> Labelled:
-        """The judge's answer as a label; unscored where it cannot be read."""
+        """The judge's answer as a label; unscored if it cannot be read."""
 
     def _one(self, exchange: Exchange) -> Labelled:
         if not exchange.response.strip():
@@ -93,7 +93,7 @@ class AskingJudge(ABC):
 
 
 def unreadable(text: str) -> Labelled:
-    """The label of an answer that is none."""
+    """The label for an unreadable answer."""
     return _unscored(f"the judge's answer cannot be read: {' '.join(text.split())[:120]!r}")
 
 
@@ -102,12 +102,12 @@ def _unscored(why: str) -> Labelled:
 
 
 def quoted(name: str, text: str) -> str:
-    """The text between marks with its own hash in them, so that no text can end its own quotation."""
+    """The text between marks that contain its hash, so that no text can end its own quotation."""
     mark = f"{name}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:12]}"
     return f"<{mark}>\n{text}\n</{mark}>"
 
 
 def shortened(text: str) -> str:
-    """The text, or its start and end with a note between: a response can be longer than a judge's context."""
+    """The text, cut to its start and end with a note between if it is too long for a judge's context."""
     left_out = len(text) - _HEAD - _TAIL
     return text if left_out <= 0 else f"{text[:_HEAD]}\n[... {left_out:,} characters left out ...]\n{text[-_TAIL:]}"

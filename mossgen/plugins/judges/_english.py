@@ -1,7 +1,7 @@
-"""Is a response English? What reads English only must leave others unscored.
+"""Tells whether a response is English: judges that read only English must leave others unscored.
 
-By its letters and its small words: cheap, and sure only of texts of a few words. A name, a number or three words of
-Latin letters may be of any language and pass.
+It uses letters and function words: cheap, but reliable only for texts of four words or more. A name, a number or three
+words in Latin letters can be in any language, and pass.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 
 FOREIGN = "the response is not English, and this judge reads English only"
-_ASCII = 0.5  # of the letters at least: English has nearly all, unless it quotes
-_SMALL = 0.1  # of the words at least: English has two to five in ten
-_FEWEST = 4  # words, below which the small ones say nothing
+_ASCII = 0.5  # least ASCII share of the letters: nearly 1 in English, unless it quotes
+_SMALL = 0.1  # least share of function words: English has 0.2 to 0.5
+_FEWEST = 4  # words: in shorter texts, function words tell nothing
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-# frequent in English, and as far as possible no words of other languages
+# frequent in English, and as far as possible not words of other languages
 _FREQUENT = """
 the and of to that this these those it its you your for with are is was were not can cannot can't don't i'm it's have
 has had be been but from by at which their they there if would should could will what how when who we our my more some
 any about other than then also his her he she do does did or an as on in into out up so because sorry help here yes
 """
-# frequent in other languages of Latin letters: where these are more, "in" and "was" are no English
+# frequent in other languages with Latin letters: if these are more, "in" and "was" are not English
 _FREQUENT_ELSEWHERE = """
 der das und ist nicht ich du ein eine de den het een niet van dat je ik als er kan le les et un une que est pas vous el
 los las por para puedo che di il per non sono não uma com och att det jag ikke og som nie się jest saya tidak
@@ -28,7 +28,7 @@ _ENGLISH, _ELSEWHERE = (frozenset(words.split()) for words in (_FREQUENT, _FREQU
 
 
 def english(text: str) -> bool:
-    """Whether a text may be taken for English."""
+    """Whether a text counts as English."""
     letters = [letter for letter in text if letter.isalpha()]
     if sum(letter.isascii() for letter in letters) < _ASCII * len(letters):
         return False

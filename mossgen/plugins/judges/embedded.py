@@ -1,4 +1,4 @@
-"""The embedded refusal head: three classes, calibrated, offline; English, and weak at partial refusals."""
+"""The embedded refusal head: three calibrated classes, offline, English only, weak at partial refusals."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from mossgen.plugins.protocols import Exchange, JudgeOptions, Labelled
 
 
 class Options(JudgeOptions):
-    """None."""
+    """No options."""
 
     trained_on: ClassVar[str] = (
         "embedded was trained on half of XSTest: for those responses its model card's figures hold."
     )
 
     def needs_weights(self) -> tuple[str, ...]:
-        """The encoder under the head, which lies in the package."""
+        """The encoder that the head needs; the head itself is in the package."""
         return ("minilm",)
 
     def model_licence(self) -> str:
-        """That of the head and its encoder."""
+        """The licence of the head and its encoder."""
         return weights.licence("minilm")
 
 
@@ -46,7 +46,7 @@ class Embedded:
         self._head = head
 
     def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:
-        """What each response is, in order. Raises BackendError."""
+        """Labels each response, in order. Raises BackendError."""
         judged = self._head.classify([(e.question, e.response) for e in exchanges])
         return [_labelled(one, exchange.response) for one, exchange in zip(judged, exchanges, strict=True)]
 

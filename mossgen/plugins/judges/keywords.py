@@ -1,4 +1,4 @@
-"""Set phrases at the start of a response: rough, and never a partial refusal. For a first look."""
+"""Fixed phrases at the start of a response: a rough first look that never finds a partial refusal."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from mossgen.plugins.refusal_words import REFUSAL, refuses
 
 
 class Options(JudgeOptions):
-    """None."""
+    """No options."""
 
     caution: ClassVar[str] = "keywords is rough: it knows set phrases at the start, and no partial refusal."
 
 
 def build(options: Options) -> Keywords:
-    """The judge."""
+    """Builds the judge."""
     return Keywords()
 
 
 class Keywords:
-    """See protocols.RefusalJudge; the phrases are those that exported harness tasks use."""
+    """See protocols.RefusalJudge; exported harness tasks use the same phrases."""
 
     name = "keywords"
     settings: Mapping[str, Any] = {"phrases": REFUSAL.pattern}
@@ -31,7 +31,7 @@ class Keywords:
     sees = False
 
     def label(self, exchanges: Sequence[Exchange]) -> list[Labelled]:
-        """What each response is, in order."""
+        """Labels each response, in order."""
         return [_labelled(exchange.response) for exchange in exchanges]
 
 

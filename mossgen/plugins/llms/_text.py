@@ -1,4 +1,4 @@
-"""From what a model wrote to the answers in it: shared by the writers, no plugin by itself."""
+"""Extracts the answers from a model's text: shared by the writers, not itself a plugin."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.):])\s+")
 _LABEL = re.compile(r"^[\s*_\"“]*(?:question|answer|request|assistant|user|q|a)(?:\s*\d{1,2})?\s*:[\s*_]*", re.I)
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _QUOTES = '"“”«»'
-_TRIES = 50  # brackets that may open the JSON: text of nothing but brackets must not take long
-_LONGEST = 300  # characters: no question of ours comes near it
+_TRIES = 50  # opening brackets to try: text of nothing but brackets must not take long
+_LONGEST = 300  # characters: all our questions are much shorter
 
 
 def clean(line: str) -> str:
-    """One answer without bullet, label (`Question:`), quotes or emphasis around it, spaces tidied."""
+    """One answer without bullet, label (`Question:`), quotes, emphasis or extra spaces."""
     line = _LABEL.sub("", _BULLET.sub("", line)).strip("*_` \t")
     marks = sum(line.count(mark) for mark in _QUOTES)
     if marks == 1 or (marks == 2 and line[0] in _QUOTES and line[-1] in _QUOTES):
@@ -31,15 +31,15 @@ def clean(line: str) -> str:
 
 
 def first_line(text: str) -> str:
-    """The first line that holds anything, cleaned; empty where there is none."""
+    """The first line that is not empty, cleaned; empty if there is none."""
     return next((line for line in map(clean, text.splitlines()) if line), "")
 
 
 def answers(text: str) -> list[str]:
-    """The distinct answers in a model's text: from JSON where there is some, else from its lines.
+    """The distinct answers in a model's text: from its JSON if there is any, else from its lines.
 
-    Understands JSON inside code fences, after prose or a thought, and cut off in the middle. Empty where
-    nothing can be made of the text.
+    Reads JSON in code fences, after prose or reasoning, and cut off in the middle. Empty if the text has no
+    answer.
     """
     text = _FENCE.sub("", _THOUGHT.sub("", text))
     found = _from_json(text)
@@ -62,7 +62,7 @@ def _from_json(text: str) -> list[str] | None:
 
 
 def _strings(value: Any) -> list[str] | None:
-    """The list of strings that a JSON value is or holds: bare, under any key, or as objects of one string."""
+    """The list of strings in a JSON value: the value itself, under any key, or objects of one string each."""
     if isinstance(value, dict):
         lists = [v for v in (value.get("questions"), *value.values()) if isinstance(v, list)]
         return _strings(lists[0]) if lists else None
@@ -78,12 +78,12 @@ def _from_cut_json(text: str) -> list[str]:
     for string in _STRING.findall(text.split('"questions"', 1)[1]):
         try:
             found.append(str(json.loads(f'"{string}"', strict=False)))
-        except ValueError:  # an escape that JSON does not have
+        except ValueError:  # an invalid JSON escape
             continue
     return found
 
 
 def _from_lines(text: str) -> list[str]:
-    """Lines that could be questions: not markup, and not a lead-in such as `Here are five:`."""
+    """Lines that could be questions: not markup, not an introduction such as `Here are five:`."""
     lines = [line.strip() for line in text.splitlines()]
     return [s for s in lines if re.search(r"[^\W\d]{2}", s) and s[0] not in "<{[}]" and not s.endswith(":")]

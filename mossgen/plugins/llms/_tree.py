@@ -1,4 +1,4 @@
-"""The tree of the tokens of many choices, and the exact likelihood of each from one pass over it."""
+"""The prefix tree of the tokens of many choices, and each choice's exact likelihood from one pass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Tree:
-    """Choices (lists of token ids) with their common beginnings shared.
+    """A prefix tree of choices (lists of token ids).
 
     Node i holds a token, its parent node (-1: the prompt itself) and its depth; `paths[c]` are the nodes of
     choice c, from the first token to the last.
@@ -46,9 +46,9 @@ class Tree:
         return seen
 
     def mean_logprobs(self, logprobs: torch.Tensor, ends: Sequence[int]) -> list[float]:
-        """Of each choice, per token, one of the `ends` after its last token counted as one.
+        """The mean log-probability per token of each choice, with its end (any of `ends`) as one more token.
 
-        `logprobs` [1 + nodes, vocabulary]: row 0 is what follows the prompt, row i + 1 what follows node i.
+        `logprobs` [1 + nodes, vocabulary]: row 0 is for the token after the prompt, row i + 1 after node i.
         """
         import torch
 
@@ -59,10 +59,10 @@ class Tree:
 
 
 def inputs(trees: Sequence[Tree], prompts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What a model reads after the prompts: ids and positions [n, width], and who sees whom.
+    """The model's input after the prompts: ids and positions [n, width], and the attention mask.
 
-    `prompts` [n, length] is 1 at the tokens of each left-padded prompt. The third result, of bool, is
-    [n, 1, width, length + width]: each node sees its prompt, its ancestors and itself; filler sees itself.
+    `prompts` [n, length] is 1 at the tokens of each left-padded prompt. The mask, of bool, is
+    [n, 1, width, length + width]: each node sees its prompt, its ancestors and itself; padding sees itself.
     """
     import torch
 

@@ -1,6 +1,6 @@
 """Any OpenAI-compatible chat endpoint: OpenAI, vLLM, SGLang, Ollama, llama.cpp, transformers serve, proxies.
 
-One call a prompt asks for all its answers as JSON.
+One call per prompt asks for all its answers as JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mossgen.plugins.protocols import Completion, Prompt
 
 __all__ = ["Dialect", "OpenAILLM", "Options", "build"]
 
-_EXAMPLES = 3  # of Prompt.choices, shown for their style
+_EXAMPLES = 3  # choices of Prompt.choices shown as style examples
 _OVERHEAD = 64  # tokens for the JSON around the answers
 _SCHEMA = {
     "type": "object",
@@ -27,16 +27,16 @@ _SCHEMA = {
 
 
 class Options(EndpointOptions):
-    """Those of the endpoint."""
+    """The options of the endpoint."""
 
 
 def build(options: Options) -> OpenAILLM:
-    """A client, which has not called yet. Raises ConfigError where there is no key."""
+    """Builds the client; sends nothing yet. Raises ConfigError if there is no key."""
     return OpenAILLM(options, Endpoint(options, "llm"))
 
 
 class OpenAILLM:
-    """See protocols.LLM. Writes freely only: guided answers are asked for as free ones. Safe to call from threads."""
+    """See protocols.LLM. Asks for guided answers as free ones. Safe to call from threads."""
 
     guides = False
 
@@ -46,9 +46,9 @@ class OpenAILLM:
         self._endpoint = endpoint
 
     def write(self, prompts: Sequence[Prompt]) -> list[list[Completion]]:
-        """Up to `samples + guided` answers of each prompt; none where nothing can be made of what came back.
+        """Up to `samples + guided` answers per prompt; none if the reply cannot be read.
 
-        Raises BackendError, once the client has retried what can be retried.
+        Raises BackendError after the client's retries.
         """
         try:
             return self._endpoint.map(self._answer, prompts)
@@ -69,7 +69,7 @@ class OpenAILLM:
 
 
 def _instruction(prompt: Prompt, wanted: int) -> str:
-    """What is added to the last message: how many answers, in which form, and the style of a few choices."""
+    """The text added to the last message: how many answers, in which form, and a few choices as examples."""
     parts = [""]
     if prompt.choices:
         shown = Random(prompt.seed).sample(prompt.choices, min(_EXAMPLES, len(prompt.choices)))

@@ -1,7 +1,7 @@
-"""Any causal language model that transformers loads, on this machine: embedded, a path, a hub id, a GGUF.
+"""Any local causal language model that transformers loads: embedded, a path, a hub id or a GGUF.
 
-A prompt is read once. Free answers are sampled token by token; guided answers are drawn from the exact
-likelihoods of all of Prompt.choices, which one pass over the tree of their tokens gives.
+Each prompt is read once. Free answers are sampled token by token. Guided answers are drawn by the exact likelihoods
+of all Prompt.choices, from one pass over the tree of their tokens.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-_POOL = 1000  # free answers are sampled from this many of the likeliest tokens: sorting all is slow
+_POOL = 1000  # free answers are sampled from the top tokens only: sorting all is slow
 
 
 class Options(PluginOptions):
-    """Which model writes, where it runs, and how much chance there is in what it writes."""
+    """Which model writes, where it runs, and how random its text is."""
 
     forms: ClassVar[tuple[str, ...]] = ("PATH",)
 
@@ -42,7 +42,7 @@ class Options(PluginOptions):
     gguf_file: str | None = Field(None, description="the name of a GGUF file in there, which is read instead")
     device: Device = "auto"
     dtype: Dtype = "auto"
-    # one prompt at a time on a CPU: more is no faster there, and so no answer depends on others even by rounding
+    # one prompt at a time on a CPU: batches are no faster, and rounding would make answers depend on each other
     batch_size: int = Field(
         0, ge=0, le=1024, description="prompts that are read together; 0 is 1 on a CPU and 16 on an accelerator"
     )
@@ -58,11 +58,11 @@ class Options(PluginOptions):
     )
 
     def needs_weights(self) -> tuple[str, ...]:
-        """The embedded model, where it is that one."""
+        """The embedded model, if the options name it."""
         return weights.embedded(self.model)
 
     def model_licence(self) -> str:
-        """Known of the embedded model."""
+        """The licence of an embedded model; for others, where to find it."""
         return weights.licence(self.model)
 
 
@@ -84,7 +84,7 @@ def build(options: Options) -> TransformersLLM:
 
 @dataclass
 class _Row:
-    """One free answer in the making: the index of its prompt in the batch, and what it has so far."""
+    """An unfinished free answer: the index of its prompt in the batch, and its text so far."""
 
     prompt: int
     rng: np.random.Generator
@@ -94,7 +94,7 @@ class _Row:
 
 
 class TransformersLLM:
-    """See protocols.LLM. An answer depends on the weights, its prompt and its seed, on no global generator."""
+    """See protocols.LLM. An answer depends on the weights, its prompt and its seed, not on a global generator."""
 
     cost = 0.0
 
@@ -106,15 +106,15 @@ class TransformersLLM:
         self._tokenizer = tokenizer
         self._model = model
         self._batch = options.batch_size or (1 if model.device.type == "cpu" else 16)
-        # transformers renamed the argument that holds what was read; its older versions know the old name alone
+        # transformers renamed the cache argument; older versions know only the old name
         self._cache = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
         self._stops = _stop_tokens(tokenizer, model)
         self._ends = [*self._stops, self._tokens("\n")[-1]]
 
     def write(self, prompts: Sequence[Prompt]) -> list[list[Completion]]:
-        """Free answers first, then the guided ones, distinct and at most as many as there are choices.
+        """Writes the free answers, then the guided ones, which are distinct choices.
 
-        Each with its mean log-probability per token, the end of the answer counted as one. Without `guides`
+        Each has its mean log-probability per token, with the end of the answer as one more token. Without `guides`,
         the guided answers are free ones too. Raises BackendError.
         """
         import torch
@@ -134,7 +134,7 @@ class TransformersLLM:
         encoded = self._encode([self.text(p.messages) for p in prompts])
         mask = encoded["attention_mask"]
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        cache = DynamicCache() if self.guides else None  # a plain one: it can be cropped after the tree
+        cache = DynamicCache() if self.guides else None  # a plain cache: it can be cropped after the tree
         kept = {self._cache: cache, "use_cache": True}
         read = self._model(**encoded, position_ids=positions, logits_to_keep=1, **kept)
         cache, last = read[self._cache], read.logits[:, -1].float()
@@ -145,7 +145,7 @@ class TransformersLLM:
         return [s + g for s, g in zip(sampled, guided, strict=True)]
 
     def text(self, messages: Sequence[Message]) -> str:
-        """The prompt as the model reads it: its chat template, or plain text for a model without one."""
+        """The prompt in the model's chat template, or as plain text for a model without one."""
         if not self._tokenizer.chat_template:
             ends = {"system": "\n\n", "user": "\n", "assistant": "\n\n"}
             return (self._tokenizer.bos_token or "") + "".join(m.content + ends[m.role] for m in messages)
@@ -154,7 +154,7 @@ class TransformersLLM:
         chat = [{"role": m.role, "content": m.content} for m in messages]
         try:
             return str(self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
-        except TemplateError:  # some templates have no system turn: it goes before the first user turn
+        except TemplateError:  # the template has no system turn: its text goes before the first user turn
             if len(chat) < 2 or chat[0]["role"] != "system":
                 raise
             chat = [{"role": "user", "content": f"{chat[0]['content']}\n\n{chat[1]['content']}"}, *chat[2:]]
@@ -181,7 +181,7 @@ class TransformersLLM:
     def _guided(
         self, prompts: Sequence[Prompt], cache: Any, mask: torch.Tensor, last: torch.Tensor
     ) -> list[list[Completion]]:
-        """Distinct choices of each prompt, drawn by likelihood. Leaves the cache as it was."""
+        """Draws distinct choices for each prompt by likelihood. Leaves the cache unchanged."""
         import torch
 
         choices = [list(dict.fromkeys(p.choices)) if p.guided else [] for p in prompts]
@@ -206,7 +206,7 @@ class TransformersLLM:
     def _sampled(
         self, prompts: Sequence[Prompt], cache: Any, mask: torch.Tensor, last: torch.Tensor
     ) -> list[list[Completion]]:
-        """Answers written freely, token by token, each up to its first line's end. Uses the cache up."""
+        """Samples free answers token by token, each up to the end of its first line. Consumes the cache."""
         import numpy as np
         import torch
 
@@ -238,7 +238,7 @@ class TransformersLLM:
         return answers
 
     def _extend(self, row: _Row, logprobs: torch.Tensor, limit: int) -> None:
-        """One more token of an answer that has not come to its end."""
+        """Adds one token to an unfinished answer."""
         if row.done:
             return
         token = _pick(logprobs, row.rng.random(), self._options.temperature, self._options.top_p)
@@ -255,7 +255,7 @@ class TransformersLLM:
 
 
 def _draw(scores: Sequence[float], count: int, seed: int, temperature: float) -> list[int]:
-    """`count` distinct indices, or all: without replacement by exp(score / temperature) (Gumbel top-k)."""
+    """Draws `count` distinct indices, or all, without replacement by exp(score / temperature) (Gumbel top-k)."""
     import numpy as np
 
     noise = np.random.default_rng(seed).gumbel(size=len(scores))
@@ -264,7 +264,7 @@ def _draw(scores: Sequence[float], count: int, seed: int, temperature: float) ->
 
 
 def _pick(logprobs: torch.Tensor, uniform: float, temperature: float, top_p: float) -> int:
-    """The token that `uniform` (0 to 1) falls on, among the likeliest ones that together reach `top_p`."""
+    """The token that `uniform` (0 to 1) selects among the likeliest tokens that together reach `top_p`."""
     import torch
 
     values, tokens = logprobs.topk(min(_POOL, len(logprobs)))
@@ -276,7 +276,7 @@ def _pick(logprobs: torch.Tensor, uniform: float, temperature: float, top_p: flo
 
 
 def _stop_tokens(tokenizer: Any, model: Any) -> list[int]:
-    """The tokens after which the model says no more."""
+    """The tokens that end the model's text."""
     listed = model.generation_config.eos_token_id
     stops = [*(listed if isinstance(listed, list) else [listed]), tokenizer.eos_token_id]
     return list(dict.fromkeys(s for s in stops if s is not None)) or [0]
@@ -287,7 +287,7 @@ def _stop_tokens(tokenizer: Any, model: Any) -> list[int]:
 
 @contextmanager
 def _loading(model: str) -> Iterator[None]:
-    """The boundary where what goes wrong in loading becomes one sentence."""
+    """Turns an error in loading into one sentence."""
     try:
         yield
     except OSError as error:
@@ -295,16 +295,16 @@ def _loading(model: str) -> Iterator[None]:
             f"The language model {model!r} is not there or not whole ({devices.reason(error)}): give smollm2, a"
             " folder with config.json, tokenizer and safetensors, or the id of a public hub repository."
         ) from error
-    except Exception as error:  # transformers, safetensors, gguf and torch raise nearly anything
+    except Exception as error:  # transformers, safetensors, gguf and torch can raise nearly any error
         raise BackendError(f"The language model {model!r} cannot be loaded: {devices.reason(error)}.") from error
 
 
 @contextmanager
 def _running(name: str, batch: int) -> Iterator[None]:
-    """The boundary where what goes wrong in writing becomes one sentence."""
+    """Turns an error in writing into one sentence."""
     try:
         yield
-    except Exception as error:  # out of memory, a template's own complaint, an operation the device lacks
+    except Exception as error:  # out of memory, an error in the template, an operation the device lacks
         raise BackendError(
             f"{name} failed while writing {batch} prompts at once: {devices.reason(error)}; if memory ran out,"
             " lower llm option batch_size."
@@ -313,7 +313,7 @@ def _running(name: str, batch: int) -> Iterator[None]:
 
 @contextmanager
 def _no_bars() -> Iterator[None]:
-    """Loading without transformers' own progress bars, which would break up the caller's."""
+    """Turns off transformers' progress bars while loading: they would disturb the caller's."""
     from transformers.utils import logging
 
     if not logging.is_progress_bar_enabled():

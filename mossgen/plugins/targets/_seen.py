@@ -1,4 +1,4 @@
-"""What a target is shown: the picture, brought to a size it takes, or what the picture shows in words."""
+"""What a target gets: the picture, scaled to an accepted size, or a description of it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from mossgen.plugins.protocols import Query
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_SIDE = 2048  # pixels: what hosted models take, or scale down to themselves
+MAX_SIDE = 2048  # pixels: hosted models accept this, or scale it down themselves
 
 
 def in_words(query: Query) -> str:
-    """The query for a model that cannot see: what its picture shows, then the question.
+    """The query for a model without vision: a description of the picture, then the question.
 
-    Raises ConfigError where the picture is not described.
+    Raises ConfigError if the picture has no description.
     """
     if query.picture is None:
         return query.question

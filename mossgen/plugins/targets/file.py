@@ -1,4 +1,4 @@
-"""Responses that were recorded elsewhere: a JSONL or CSV with an id and a response, or MOSSBench's own files."""
+"""Responses recorded elsewhere: a JSONL or CSV with ids and responses, or MOSSBench's own files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mossgen.plugins.protocols import Failure, Query, Response, TargetOptions
 
 
 class Options(TargetOptions):
-    """Which file, and whose responses in it."""
+    """Which file, and which model's responses in it."""
 
     recorded: ClassVar[bool] = True
     forms: ClassVar[tuple[str, ...]] = ("RESPONSES.jsonl",)

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible chat endpoint, hosted or on this machine, whether its model sees pictures or not."""
+"""Any OpenAI-compatible chat endpoint, hosted or local, with or without vision."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mossgen.plugins.protocols import Failure, Query, Response, TargetOptions
 from mossgen.plugins.targets._seen import MAX_SIDE, in_words, scaled
 
 _HOW = {"max_connections", "timeout", "max_retries", "price_in", "price_out", "api_key_env", "structured"}
-_HOPELESS = 5  # requests refused before any is answered: it is not the requests
+_HOPELESS = 5  # first requests refused in a row: then the endpoint is at fault, not the requests
 
 
 class Options(EndpointOptions, TargetOptions):
-    """Those of the endpoint, the most tokens of a response, and what the model is shown."""
+    """The options of the endpoint, the token limit of a response, and what the model sees."""
 
     temperature: float | None = Field(0.0, ge=0, le=2, description="how random the answers are; null leaves it out")
     max_tokens: int = Field(512, ge=1, le=32768, description="most tokens of a response")
@@ -32,7 +32,7 @@ class Options(EndpointOptions, TargetOptions):
 
 
 def build(options: Options) -> OpenAITarget:
-    """A client, which has not called yet. Raises ConfigError where there is no key."""
+    """Builds the client; sends nothing yet. Raises ConfigError if there is no key."""
     return OpenAITarget(options, Endpoint(options, "target"))
 
 
@@ -48,7 +48,7 @@ class OpenAITarget:
         self._endpoint = endpoint
 
     def respond(self, queries: Iterable[Query]) -> Iterator[tuple[Query, Response | Failure]]:
-        """See protocols.Target. A request that the endpoint does not take is that query's failure."""
+        """See protocols.Target. If the endpoint refuses a request, that query gets a Failure."""
         refused: list[str] | None = []
         for query, came in self._endpoint.stream(self._one, queries):
             self.cost = self._endpoint.cost

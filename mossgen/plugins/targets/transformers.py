@@ -1,4 +1,4 @@
-"""Any chat model that transformers loads here: one that sees pictures, or one that is told what they show."""
+"""Any local chat model that transformers loads: with vision, or with descriptions instead of pictures."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Options(TargetOptions):
     )
 
     def needs_weights(self) -> tuple[str, ...]:
-        """The embedded model, where it is that one."""
+        """The embedded model, if the options name it."""
         return weights.embedded(self.model)
 
     def model_licence(self) -> str:
-        """Known of the embedded model."""
+        """The licence of an embedded model; for others, where to find it."""
         return weights.licence(self.model)
 
 
