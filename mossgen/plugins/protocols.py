@@ -220,13 +220,14 @@ class Exporter(Protocol):
     """Writes a run, or one side of a set, as files.
 
     `takes` says which of them. The purpose "train" needs examples with answers. Formats with `apart` store harmful
-    partners separately.
+    partners separately. A `readable` format holds the items with their pictures, so its folder is a set (sets/open.py).
     """
 
     name: str
     purpose: Literal["train", "evaluate"]
     takes: frozenset[Literal["run", "set"]]
     apart: bool
+    readable: bool
 
     def unfit(self, view: Any) -> str | None:
         """One sentence: why this RunView or SetView cannot be written in this format; None if it can."""

@@ -14,6 +14,7 @@ from mossgen.errors import ConfigError
 from mossgen.files.folders import export_format
 from mossgen.files.tables import MAX_BYTES as MAX_INLINE
 from mossgen.files.tables import SUFFIXES, read_lines
+from mossgen.plugins import registry
 from mossgen.runs.store import DATABASE
 from mossgen.sets import lineage
 from mossgen.sets.dataset import Dataset, Kind, Record, join, unique
@@ -25,7 +26,6 @@ from mossgen.stimulus.types import load_type, type_names
 
 INFORMATION = Path("images_information") / "information.json"  # MOSSBench's rows, in its data and data_contrast
 HARMFUL = "data_contrast"  # MOSSBench's items that should be refused
-READABLE = ("imagefolder", "mossbench", "parquet", "vlmevalkit")  # exports that hold their original rows
 RECORD = 500  # bytes of a record without its picture and texts
 SHORT = 64  # characters: no picture in VLMEvalKit's TSV is shorter
 METADATA = (".jsonl", ".csv", ".parquet")  # formats of the metadata of an ImageFolder
@@ -108,7 +108,7 @@ def _found(path: Path, sides: Sequence[str] | None, type_name: str | None) -> Da
     if (path / DATABASE).is_file():
         return open_run(path, type_name)
     export = export_format(path)
-    if export and export not in READABLE:
+    if export and not _readable(export):
         raise ConfigError(
             f"{path} was exported as {export}, which does not hold the items themselves: give the run or set that it "
             "was made of."
@@ -119,6 +119,13 @@ def _found(path: Path, sides: Sequence[str] | None, type_name: str | None) -> Da
     if not files:
         raise ConfigError(_NOTHING.format(path=path, table=", ".join(SUFFIXES), information=INFORMATION))
     return _tables(path, files, "export" if export else "imagefolder", sides, type_name)
+
+
+def _readable(export: str) -> bool:
+    """Whether the exporter of this name, as a folder's marker says it, is here and holds the items themselves."""
+    name = export.replace("-", "_")
+    usable = name in registry.names("exporters") and name not in registry.faults("exporters")
+    return usable and registry.load("exporters", name, {}).readable
 
 
 _NOTHING = (
@@ -196,7 +203,7 @@ def _files(path: Path, export: str) -> list[Path]:
     found = (f for f in path.rglob("metadata.*") if f.suffix in METADATA and f.is_file())
     named = sorted(f for f in found if not _of_ours(f, path))
     kept = sorted(f for folder in (path, path / "data") for f in folder.glob("*.parquet"))
-    return named or kept or (sorted(path.glob("*.tsv")) if export == "vlmevalkit" else [])
+    return named or kept or (sorted(path.glob("*.tsv")) if export else [])
 
 
 def _of_ours(file: Path, root: Path) -> bool:

@@ -218,6 +218,7 @@ def test_an_exporter_writes_a_small_set_and_writes_it_again(loaded, name, tmp_pa
     assert exporter.purpose in ("train", "evaluate")
     assert exporter.takes <= {"run", "set"}
     assert isinstance(exporter.apart, bool)
+    assert isinstance(exporter.readable, bool)
     out = tmp_path / "out"
     if "set" in exporter.takes:
         split = "train" if exporter.purpose == "train" else "test"

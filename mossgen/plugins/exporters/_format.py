@@ -57,6 +57,7 @@ class Format:
     misfit: Callable[[SetView], str | None] = _fits
     apart: bool = False
     takes: frozenset[Literal["run", "set"]] = frozenset({"set"})
+    readable: bool = False
 
     def unfit(self, view: SetView) -> str | None:
         """One sentence: why this set cannot be written in this format; None if it can."""

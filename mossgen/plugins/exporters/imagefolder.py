@@ -42,6 +42,7 @@ class ImageFolder:
     purpose = "evaluate"
     takes = frozenset({"run", "set"})
     apart = False
+    readable = True
 
     def __init__(self, options: Options) -> None:
         self._options = options

@@ -50,6 +50,7 @@ class MossBench:
     purpose = "evaluate"
     takes = frozenset({"run", "set"})
     apart = True
+    readable = True
 
     def __init__(self, options: Options) -> None:
         self._sets = Format(self.name, "evaluate", _fill_side, _USAGE, options, misfit=_misfit)

@@ -75,6 +75,7 @@ class Page:
     purpose = "evaluate"
     takes = frozenset({"run"})
     apart = False
+    readable = False
 
     def __init__(self, options: Options) -> None:
         self._options = options

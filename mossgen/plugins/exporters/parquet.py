@@ -46,4 +46,4 @@ def _fill(view: SetView, folder: Path, options: Options) -> None:
 def build(options: Options) -> Format:
     """Builds the exporter."""
     fill = partial(_fill, options=options)
-    return Format("parquet", "evaluate", fill, _USAGE, options, {"default": "data/$SPLIT-*.parquet"})
+    return Format("parquet", "evaluate", fill, _USAGE, options, {"default": "data/$SPLIT-*.parquet"}, readable=True)

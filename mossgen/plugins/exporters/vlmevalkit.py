@@ -48,4 +48,4 @@ def _row(number: int, view: SetView, example: Example) -> Row:
 
 def build(options: Options) -> Format:
     """Builds the exporter."""
-    return Format("vlmevalkit", "evaluate", _fill, _USAGE, options)
+    return Format("vlmevalkit", "evaluate", _fill, _USAGE, options, readable=True)

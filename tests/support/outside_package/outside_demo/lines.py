@@ -15,7 +15,7 @@ def build(options):
 class Lines:
     """Writes questions.txt."""
 
-    name, purpose, takes, apart = "lines", "evaluate", frozenset({"set"}), False
+    name, purpose, takes, apart, readable = "lines", "evaluate", frozenset({"set"}), False, False
 
     def unfit(self, view):
         """Only nothing cannot be written."""
