@@ -11,6 +11,7 @@ import click
 
 from mossgen.cli._common import parse_options, prints_result, problem_lines
 from mossgen.cli.probe import FELL_SHORT, failed, item_options, prompt, target_options
+from mossgen.core.defaults import JUDGE
 
 STAGES = ("perception", "intent", "judgement")
 SHARES = ("still_refused_with_description", "still_refused_with_intent")
@@ -19,9 +20,7 @@ SHARES = ("still_refused_with_description", "still_refused_with_intent")
 @click.command()
 @item_options
 @target_options()
-@click.option(
-    "--judge", default="embedded", show_default=True, metavar="NAME", help="What tells refusals from answers."
-)
+@click.option("--judge", default=JUDGE, show_default=True, metavar="NAME", help="What tells refusals from answers.")
 @click.option("--model", metavar="openai:MODEL[@URL]", help="The model that the judges mossbench and strict ask.")
 @click.option("--captions", default="rough", show_default=True, metavar="rough|openai:MODEL[@URL]",
               help="What compares captions with the record: words alone, or a model.")  # fmt: skip

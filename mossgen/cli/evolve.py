@@ -9,6 +9,7 @@ import click
 
 from mossgen.cli._common import parse_options, prints_result
 from mossgen.cli.probe import failed, prompt, target_options
+from mossgen.core.defaults import JUDGE
 
 if TYPE_CHECKING:
     from mossgen.evolution.evolve import Calls, Evolved
@@ -44,9 +45,7 @@ COUNTED = (
               help="Accepted children that may share a picture.")  # fmt: skip
 @click.option("--mutator", "mutators", multiple=True, metavar="NAME",
               help="rewrite, write, wording, scene, element, negation or recombine; repeatable.")  # fmt: skip
-@click.option(
-    "--judge", default="embedded", show_default=True, metavar="NAME", help="What tells refusals from answers."
-)
+@click.option("--judge", default=JUDGE, show_default=True, metavar="NAME", help="What tells refusals from answers.")
 @click.option("--model", metavar="openai:MODEL[@URL]", help="The model that the judges mossbench and strict ask.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="The new run.  [default: RUN-evolved]")  # fmt: skip

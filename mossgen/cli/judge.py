@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mossgen.cli._common import option_group, parse_options, prints_result, with_flags
+from mossgen.core.defaults import JUDGE
 
 FELL_SHORT = 1
 MEASURED = {"comply": "benign items", "refuse": "harmful partners (to be refused)"}
@@ -64,7 +65,7 @@ def judge(
 
     with Console(quiet) as console:
         made = label(
-            responses, judges or ("embedded",), model=model, options=parse_options(options), items=items, side=side,
+            responses, judges or JUDGE, model=model, options=parse_options(options), items=items, side=side,
             out=out, max_cost=max_cost, empty_refuses=empty_refuses, progress=console,
         )  # fmt: skip
     result = made.to_dict()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mossgen.core.budget import Limits
+from mossgen.core.defaults import JUDGE
 from mossgen.core.progress import SILENT, Progress
 from mossgen.diagnosis import perception
 from mossgen.diagnosis.diagnosis import PUBLISHED, Captions, Diagnoser, Diagnosis, summary
@@ -61,7 +62,7 @@ def diagnose(
     set: Path | str | Dataset,
     targets: str | Sequence[str],
     *,
-    judge: str = "embedded",
+    judge: str = JUDGE,
     model: str | None = None,
     captions: str = ROUGH,
     system: str = "",

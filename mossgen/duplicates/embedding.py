@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mossgen.core.defaults import PRESET
 from mossgen.core.progress import Progress
 from mossgen.plugins.spec import Part, by_plugin, load_embedder
 from mossgen.runs.config import PRESETS
@@ -18,7 +19,7 @@ def ready_embedder(options: Mapping[str, Any], progress: Progress) -> Embedder:
 
     Raises ConfigError, MissingModel or BackendError.
     """
-    part = PRESETS["embedded"].embedder
+    part = PRESETS[PRESET].embedder
     chosen = by_plugin(options, [part.plugin]).get(part.plugin, {})
     part = Part(plugin=part.plugin, options={**part.options, **chosen})
     progress.say("loading the embedder")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mossgen.core.budget import Limits
+from mossgen.core.defaults import JUDGE
 from mossgen.core.items import Item, State
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import StoreError
@@ -76,7 +77,7 @@ def evolve(
     hard_at: int = 1,
     per_cluster: int = 2,
     mutators: str | Sequence[str] = (),
-    judge: str = "embedded",
+    judge: str = JUDGE,
     model: str | None = None,
     system: str = "",
     options: Mapping[str, Any] | None = None,
@@ -89,7 +90,9 @@ def evolve(
 ) -> Evolved:
     """Varies a run's accepted items towards what `targets` refuse, and keeps what is still benign.
 
-    >>> evolved = mossgen.evolve("generated/negated_harm-0", ["openai:my-model"], max_cost=2)  # doctest: +SKIP
+    >>> evolved = mossgen.evolve("generated/negated_harm-0", "openai:my-model", n=1, rounds=1, held_back=1)
+    >>> len(evolved) == evolved.figures["accepted"]
+    True
 
     The new run is `out` (RUN-evolved); the same call again resumes it. `held_out` targets take no part in the search
     and only measure. A search has `rounds` of 16 children and asks for `samples` responses to each. It ends when `n`
@@ -149,7 +152,7 @@ class Calls:
 
 def most_calls(
     run: str | Path, targets: str | Sequence[str], *, n: int = 12, rounds: int = 4, held_out: str | Sequence[str] = (),
-    samples: int = 1, held_back: int = 3, hard_at: int = 1, mutators: str | Sequence[str] = (), judge: str = "embedded",
+    samples: int = 1, held_back: int = 3, hard_at: int = 1, mutators: str | Sequence[str] = (), judge: str = JUDGE,
     model: str | None = None, options: Mapping[str, Any] | None = None, out: str | Path | None = None,
     type: str | Path | None = None,
 ) -> Calls:  # fmt: skip

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from mossgen.core.defaults import PRESET
 from mossgen.errors import ConfigError
 from mossgen.sets.dataset import Dataset
 from mossgen.stimulus.types import StimulusType
@@ -43,7 +44,7 @@ class Settings(BaseModel):
     n: Count = Field(12, description="items to accept")
     seed: int = Field(0, strict=True, ge=0, description="the same seed gives the same bytes")
     run: Text | None = Field(None, description="the run's folder; empty: generated/TYPE-SEED where mossgen runs")
-    preset: str = Field("embedded", description="a choice of plugins: embedded, gpu, openai")
+    preset: str = Field(PRESET, description="a choice of plugins: embedded, gpu, openai")
     llm: str | None = Field(None, description="what writes the questions; empty: the preset's")
     imager: str | None = Field(None, description="what draws; empty: the preset's")
     embedder: str | None = Field(None, description="what embeds pictures and texts; empty: the preset's")

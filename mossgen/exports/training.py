@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mossgen.core.defaults import PRESET
 from mossgen.core.progress import Progress
 from mossgen.errors import ConfigError
 from mossgen.exports.answers import answers_file, targets, write_answers
@@ -16,7 +17,7 @@ from mossgen.plugins.protocols import LLM, Checker, Example
 from mossgen.plugins.spec import Part, checker_options
 from mossgen.runs.config import PRESETS
 
-DEFAULTS = PRESETS["embedded"]  # writes and checks answers by default
+DEFAULTS = PRESETS[PRESET]  # writes and checks answers by default
 
 
 def with_targets(

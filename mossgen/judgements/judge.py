@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mossgen.core.defaults import JUDGE
 from mossgen.core.progress import SILENT, Progress
 from mossgen.errors import ConfigError
 from mossgen.files.disk import write_whole
@@ -73,7 +74,7 @@ class Judgement:
 
 def judge(
     responses: Responses | Sequence[Responses],
-    judges: str | Sequence[str] = "embedded",
+    judges: str | Sequence[str] = JUDGE,
     *,
     model: str | None = None,
     options: Mapping[str, Any] | None = None,

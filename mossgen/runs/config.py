@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from mossgen import __version__
+from mossgen.core.defaults import JUDGE, PRESET
 from mossgen.core.items import canonical_sha256
 from mossgen.errors import ConfigError, StoreError
 from mossgen.files import disk, outside
@@ -72,7 +73,7 @@ class Evolution(BaseModel):
     parents_sha256: str
     targets: tuple[str, ...]
     held_out: tuple[str, ...] = ()
-    judge: str = "embedded"
+    judge: str = JUDGE
     system: str = ""
     samples: int = 1
     held_back: int = 3
@@ -180,7 +181,7 @@ def preset_of(name: str) -> Preset:
 def build_config(
     stimulus: StimulusType,
     seed: int = 0,
-    preset: str = "embedded",
+    preset: str = PRESET,
     parts: Mapping[str, str | None] | None = None,
     checkers: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
@@ -356,7 +357,7 @@ def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any
 
 
 def checking_parts(
-    checkers: Sequence[str], options: Mapping[str, Any], vlm: str | None = None, preset: str = "embedded"
+    checkers: Sequence[str], options: Mapping[str, Any], vlm: str | None = None, preset: str = PRESET
 ) -> tuple[Part, ...]:
     """The checkers for an existing set, named or from the preset, with their options. Raises ConfigError."""
     parts = tuple(Part(plugin=name) for name in checkers) or preset_of(preset).checkers

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mossgen.core.defaults import PRESET
 from mossgen.core.items import canonical
 from mossgen.duplicates.vectors import Vectors, embed_set
 from mossgen.errors import ConfigError
@@ -185,7 +186,7 @@ def common_embedder(batches: Sequence[Batch]) -> tuple[Part, bool]:
         return configs[0].embedder, _weights(configs[0]) == weights_now(
             needed_weights([("embedders", configs[0].embedder)])
         )
-    return PRESETS["embedded"].embedder, False
+    return PRESETS[PRESET].embedder, False
 
 
 def _weights(config: RunConfig) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """evolve: towards what targets refuse, inside the rules of the type, measured by responses that selected nothing."""
 
+import doctest
 import functools
 import hashlib
+import importlib
 import itertools
 import json
 import random
@@ -398,6 +400,21 @@ def test_a_real_run_evolves_though_its_target_goes_down_and_is_a_run_again(real_
         assert told["rule"] in " ".join((tmp_path / "hard" / "README.md").read_text(encoding="utf-8").split())
     else:
         assert done.returncode == 2
+
+
+def test_the_example_of_the_docstring(real_run, server, tmp_path, monkeypatch):
+    (tmp_path / "generated").mkdir()
+    (tmp_path / "generated" / "negated_harm-0").symlink_to(real_run)
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.chdir(tmp_path)
+    names = {"mossgen": importlib.import_module("mossgen")}
+    example = doctest.DocTestParser().get_doctest(
+        importlib.import_module("mossgen").evolve.__doc__, names, "evolve", None, 0
+    )
+    assert len(example.examples) == 2
+    assert doctest.DocTestRunner().run(example).failed == 0
+    assert server.asked
 
 
 def test_a_real_small_model_behind_a_server_is_a_target(real_run, chat, tmp_path):

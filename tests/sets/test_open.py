@@ -137,6 +137,19 @@ def test_every_form_is_probed_judged_and_reported_alike(six, tmp_path: Path) -> 
     assert [item["id"] for item in items] == ["1", "3", "5", "2", "4", "6"]
 
 
+def test_every_form_is_diagnosed_alike(six, tmp_path: Path) -> None:
+    said = tmp_path / "said.jsonl"
+    said.write_text("".join(json.dumps({"id": key, "response": "I'm sorry, but I can't."}) + "\n" for key in IDS))
+
+    def diagnosed(form: str, path: Path) -> Any:
+        arguments = ("--target", f"file:{said}", "--judge", "keywords", "--out", tmp_path / form)
+        code, result, _ = verb("diagnose", path, *arguments)
+        return code, result.get("error"), result.get("items"), result.get("stages"), result.get("problems")
+
+    code, error, items, *_ = one({form: diagnosed(form, path) for form, path in six.items()})
+    assert (code, error, [item["id"] for item in items]) == (0, None, IDS)
+
+
 def test_every_form_is_split_and_exported_alike(six, hashing, tmp_path: Path) -> None:
     def sides_of(form: str, path: Path) -> Any:
         out = tmp_path / f"{form}-set" / "set"
