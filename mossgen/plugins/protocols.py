@@ -293,6 +293,10 @@ class TargetOptions(PluginOptions):
 
     recorded: ClassVar[bool] = False
 
+    def repeats_itself(self) -> bool:
+        """Whether equal queries always get equal answers, so that several samples say no more than one."""
+        return False
+
 
 class Target(Protocol):
     """A model that gets a user's questions. `settings` are the options that its answers depend on."""

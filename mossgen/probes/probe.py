@@ -14,7 +14,7 @@ from mossgen.files.responses import RESPONSES, ResponseRow, read_responses
 from mossgen.plugins import registry
 from mossgen.plugins.arguments import refuse_outside, several
 from mossgen.plugins.protocols import Target
-from mossgen.plugins.spec import Part, target_parts
+from mossgen.plugins.spec import Part, target_options, target_parts
 from mossgen.probes.items import askable, open_items
 from mossgen.probes.probing import Probe, Sampling, TargetTally
 from mossgen.sets.dataset import Dataset, Record
@@ -150,7 +150,8 @@ def _price(part: Part, read: int, written: int) -> float | None:
 
 def refuse_equal_samples(parts: Sequence[Part], samples: int) -> None:
     """Raises ConfigError if several samples are requested of a deterministic target."""
-    fixed = next((part for part in parts if part.options.get("temperature") == 0), None)
+    known = zip(parts, target_options(parts), strict=True)
+    fixed = next((part for part, options in known if options.repeats_itself()), None)
     if samples > 1 and fixed:
         raise ConfigError(
             f"`samples` {samples} asks {_name(fixed)} for several responses, but its temperature is 0, so that they "

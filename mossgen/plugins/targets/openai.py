@@ -30,6 +30,10 @@ class Options(EndpointOptions, TargetOptions):
         MAX_SIDE, ge=32, le=16384, description="most pixels of a side; a larger picture is sent scaled down"
     )
 
+    def repeats_itself(self) -> bool:
+        """Yes, at temperature 0."""
+        return self.temperature == 0
+
 
 def build(options: Options) -> OpenAITarget:
     """Builds the client; sends nothing yet. Raises ConfigError if there is no key."""

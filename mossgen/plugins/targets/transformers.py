@@ -36,6 +36,10 @@ class Options(TargetOptions):
         MAX_SIDE, ge=32, le=16384, description="most pixels of a side; a larger picture is shown scaled down"
     )
 
+    def repeats_itself(self) -> bool:
+        """Yes, at temperature 0."""
+        return self.temperature == 0
+
     def needs_weights(self) -> tuple[str, ...]:
         """The embedded model, if the options name it."""
         return weights.embedded(self.model)
