@@ -91,8 +91,6 @@ def evolve(
     """Varies a run's accepted items towards what `targets` refuse, and keeps what is still benign.
 
     >>> evolved = mossgen.evolve("generated/negated_harm-0", "openai:my-model", n=1, rounds=1, held_back=1)
-    >>> len(evolved) == evolved.figures["accepted"]
-    True
 
     The new run is `out` (RUN-evolved); the same call again resumes it. `held_out` targets take no part in the search
     and only measure. A search has `rounds` of 16 children and asks for `samples` responses to each. It ends when `n`

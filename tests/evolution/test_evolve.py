@@ -412,7 +412,7 @@ def test_the_example_of_the_docstring(real_run, server, tmp_path, monkeypatch):
     example = doctest.DocTestParser().get_doctest(
         importlib.import_module("mossgen").evolve.__doc__, names, "evolve", None, 0
     )
-    assert len(example.examples) == 2
+    assert len(example.examples) == 1
     assert doctest.DocTestRunner().run(example).failed == 0
     assert server.asked
 
