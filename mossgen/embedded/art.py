@@ -12,7 +12,7 @@ import io
 import json
 import subprocess
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,12 +122,16 @@ class ArtSet:
         return Icon(name, raw["body"], size, captions or (name.replace("-", " "),), name not in ONE_WAY)
 
     def variants(self, thing: Object) -> list[Icon]:
-        """Every drawing of a thing: people as man and woman where the style has both, in all skin tones."""
+        """Every drawing of a thing: people as man and woman where the style has both, in all skin tones.
+
+        What faces a way stays as it is drawn, so that the layout knows which way to turn it.
+        """
         found: list[Icon] = []
         for icon, captions in _genders(thing, self):
             toned = [self._toned(icon, tone) for tone in TONES]
             names = toned if all(name in self for name in toned) else [icon]
-            found += [self.icon(name, captions) for name in names if name in self]
+            drawn = [self.icon(name, captions) for name in names if name in self]
+            found += [replace(one, mirrored=one.mirrored and not thing.faces) for one in drawn]
         return found
 
     def _toned(self, icon: str, tone: str) -> str:

@@ -1,0 +1,33 @@
+"""The vocabulary's sizes and the ways its drawings face."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from mossgen.embedded.art import ArtSet
+from mossgen.embedded.vocabulary import SIZES, load
+
+
+def test_sizes_are_those_of_the_world() -> None:
+    known = {thing.name: thing.size for thing in load().objects}
+    ordered = ["cigarette", "mobile phone", "dog", "horse", "car", "house"]
+    assert [known[name] for name in ordered] == sorted(known[name] for name in ordered)
+    assert all(0.05 <= size <= 3 for size in known.values())
+    assert {thing.kind for thing in load().objects} <= set(SIZES)
+
+
+def test_animals_and_vehicles_face_left_and_a_needle_points_right() -> None:
+    faces = {thing.name: thing.faces for thing in load().objects}
+    assert set(faces.values()) == {"left", "right", ""}
+    assert [faces[name] for name in ("dog", "police car", "axe", "syringe", "red apple")] == [
+        "left", "left", "left", "right", "",
+    ]  # fmt: skip
+
+
+def test_a_drawing_that_faces_a_way_is_never_mirrored_in_training(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "icons.json").write_text(json.dumps({"icons": {"dog": {"body": "<g/>"}}}), encoding="utf-8")
+    dog = next(thing for thing in load().objects if thing.name == "dog")
+    art = ArtSet(tmp_path, "set")
+    assert [icon.mirrored for icon in art.variants(dog)] == [False]
+    assert [icon.mirrored for icon in art.variants(replace(dog, faces=""))] == [True]
