@@ -6,10 +6,11 @@ objects will stand.
 
 from __future__ import annotations
 
-from mossgen.embedded import scenery_home, scenery_nature, scenery_public, scenery_town
+from mossgen.embedded import scenery_home, scenery_more, scenery_nature, scenery_public, scenery_town
 from mossgen.embedded.scenery_parts import Rng
 
-PAINTERS = scenery_home.PAINTERS | scenery_public.PAINTERS | scenery_nature.PAINTERS | scenery_town.PAINTERS
+INDOORS = scenery_home.PAINTERS | scenery_public.PAINTERS | scenery_more.PAINTERS
+PAINTERS = INDOORS | scenery_nature.PAINTERS | scenery_town.PAINTERS
 
 
 def draw(name: str, rng: Rng) -> str:

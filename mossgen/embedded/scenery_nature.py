@@ -197,7 +197,7 @@ def blue_sky(r: Rng) -> str:
 def sunset_sky(r: Rng) -> str:
     """Bands from violet to orange with a low sun."""
     bands = ("#5a3f7d", "#8c4a7d", "#c75a6b", "#ee7f55", "#f9a64a", "#fdc866")
-    body = "".join(rect(0, 17 * i, 128, 18, c) for i, c in enumerate(bands)) + ring(
+    body = "".join(rect(0, 17 * i, 128, 128 - 17 * i, c) for i, c in enumerate(bands)) + ring(
         float(int(r.integers(44, 84))), 96, 20, 20, "#fff0a8"
     )
     return body + hills(r, 102, "#4a3048", 5) + rect(0, 110, 128, 18, "#4a3048")
@@ -287,6 +287,55 @@ def orchard(r: Rng) -> str:
     return body
 
 
+def acacia(x: float, y: float, size: float) -> str:
+    """A flat-topped tree of the savanna standing at (x, y)."""
+    trunk = line(f"M{x} {y} L{x} {y - size} M{x} {y - size * 0.6} L{x - size * 0.5} {y - size * 1.1}", "#6d4a2c", 3)
+    crown = ring(x, y - size * 1.15, size, size * 0.22, "#6f8a3a") + ring(x, y - size * 1.3, size * 0.7, 4, "#839e48")
+    return trunk + crown
+
+
+def savanna(r: Rng) -> str:
+    """Dry grass, flat-topped trees, a low sun or a far mountain."""
+    tone = pick(r, "#f9d38a", "#f7b878", "#a8dcf5")
+    body = rect(0, 0, 128, 128, tone) + round_(float(r.uniform(30, 98)), 40, 13, "#fff0b0")
+    body += hills(r, 58, "#b59a6a", 7) + ground(r, 66, pick(r, "#d9b45a", "#cfa84e", "#c9b566"))
+    body += acacia(float(r.uniform(14, 34)), 74, 24) + acacia(float(r.uniform(92, 114)), 70, 17)
+    for _ in range(14):
+        x, y = float(r.uniform(2, 124)), float(r.uniform(78, 126))
+        body += line(f"M{x:.1f} {y:.1f} l-3 -6 M{x:.1f} {y:.1f} v-7 M{x:.1f} {y:.1f} l3 -6", "#a8862f", 1.2)
+    return body
+
+
+def landfill(r: Rng) -> str:
+    """Hills of rubbish under a grey sky with gulls."""
+    body = rect(0, 0, 128, 128, pick(r, "#b9c3c9", "#c9c3b0", "#a8bccb")) + hills(r, 62, "#8f8a6f", 10)
+    body += f'<path d="M0 88 Q20 40 52 60 T128 52 V90 H0 Z" fill="{pick(r, "#7d7460", "#857a66")}"/>'
+    for _ in range(60):
+        x = float(r.uniform(2, 122))
+        y = float(r.uniform(66, 92))
+        bit = pick(r, "#e2e2da", "#4a9bd8", "#d8573e", "#f2c14e", "#5a8a5e", "#3a3f47", "#b5854c", "#cfd8de")
+        body += rect(x, y, float(r.uniform(2, 7)), float(r.uniform(2, 5)), bit, 1)
+    body += rect(0, 92, 128, 36, pick(r, "#9a8a6a", "#8f8470"))
+    for _ in range(5):
+        x, y = float(r.uniform(10, 112)), float(r.uniform(10, 40))
+        body += line(f"M{x:.1f} {y:.1f} q4 -5 7 0 q3 -5 7 0", "#ffffff", 1.6)
+    return body
+
+
+def cemetery(r: Rng) -> str:
+    """White crosses in rows on mown grass, a bench, trees: no ghosts, by day."""
+    body = sky(r) + clouds(r, 2) + hills(r, 56, "#7fae6a", 5) + ground(r, 62, pick(r, "#7cb85a", "#86c062", "#8ab868"))
+    body += "".join(poly([(x - 5, 66), (x + 5, 66), (x, 34)], "#3f6f4a") for x in (8, 20, 108, 120))
+    stone = pick(r, "#ffffff", "#eef0f0")
+    for y, size, step in ((70, 6.0, 13), (84, 8.0, 19)):
+        for x in range(6 + int(r.integers(0, 4)), 126, step):
+            body += rect(x - 1, y - size, 2.4, size * 1.5, stone) + rect(
+                x - size * 0.4, y - size * 0.7, size, 2.2, stone
+            )
+    path = pick(r, "#d9cbb0", "#cfc6b8")
+    return body + poly([(60, 62), (68, 62), (92, 128), (36, 128)], path) + bench(96, 84)
+
+
 PAINTERS: dict[str, Painter] = {
     "park": park,
     "garden": garden,
@@ -308,4 +357,7 @@ PAINTERS: dict[str, Painter] = {
     "snowy hill": snowy_hill,
     "studio background": studio,
     "orchard": orchard,
+    "savanna": savanna,
+    "landfill": landfill,
+    "cemetery": cemetery,
 }

@@ -244,6 +244,71 @@ def camp_site(r: Rng) -> str:
     )
 
 
+def ruined_street(r: Rng) -> str:
+    """Broken houses, rubble, smoke far off: a street after a war or an earthquake."""
+    haze = pick(r, "#c9c0b5", "#b8bcc2", "#d9c9b0")
+    body = rect(0, 0, 128, 128, haze) + "".join(
+        ring(x + float(r.uniform(-6, 6)), 20, 16, 9, mix(haze, "#4a4a50", 0.35), opacity=0.7) for x in (60, 72)
+    )
+    for x, w, top in ((0, 34, 22), (40, 26, 46), (86, 42, 18)):
+        wall = pick(r, "#a89884", "#9a8f8a", "#b5a38a", "#8f8a80")
+        edge = [(x + w * k / 5, top + float(r.uniform(0, 16))) for k in range(6)]
+        body += poly([(x, 90), *edge, (x + w, 90)], wall)
+        for wx in range(int(x) + 4, int(x + w) - 7, 11):
+            for wy in (44, 60, 76):
+                body += rect(wx, wy, 6, 9, pick(r, "#3a3633", "#4a433e", wall)) if wy > top + 18 else ""
+    body += ground(r, 88, pick(r, "#a89a86", "#9a938a"))
+    for _ in range(16):
+        left, low, size = float(r.uniform(0, 124)), float(r.uniform(84, 98)), float(r.uniform(3, 8))
+        heap = [(left, low), (left + size, low - size * 0.8), (left + size * 1.7, low)]
+        body += poly(heap, pick(r, "#7d746a", "#8f8577", "#6a625a"))
+    return body
+
+
+def fairground(r: Rng) -> str:
+    """A big wheel, stalls with striped roofs, flags."""
+    night = r.random() < 0.35
+    body = (rect(0, 0, 128, 128, "#1f2450") + stars(r, 24)) if night else sky(r) + clouds(r, 2)
+    wheel = pick(r, "#e2574c", "#4a6fd0", "#ffffff")
+    body += line("M64 44 L48 86 M64 44 L80 86", "#7b8791", 3) + ring(64, 44, 36, 36, "none", wheel)
+    for x, y in ((36, 0), (25, 25), (0, 36), (-25, 25), (-36, 0), (-25, -25), (0, -36), (25, -25)):
+        body += line(f"M64 44 l{x} {y}", wheel, 1) + rect(
+            61 + x, 43 + y, 7, 7, pick(r, "#f2c14e", "#5bb872", "#e26fa0", "#4a9bd8"), 2
+        )
+    for x in (2, 94):
+        stripe = pick(r, "#d8323f", "#3f6fc0", "#8a5fb8")
+        body += rect(x + 2, 66, 28, 24, "#f3e3c3") + rect(x + 6, 72, 20, 10, "#5f4a38")
+        body += "".join(rect(x + 6.4 * i, 58, 6.4, 9, stripe if i % 2 else "#ffffff", 2) for i in range(5))
+    return body + rect(0, 88, 128, 40, pick(r, "#cfae7c", "#7fae5a", "#b5a58c"))
+
+
+def tunnel(r: Rng) -> str:
+    """A brick sewer or underpass: an arch, water in the middle, lamps."""
+    wall = pick(r, "#6f5a4a", "#5f6663", "#6a5a5a")
+    body = rect(0, 0, 128, 128, mix(wall, "#000000", 0.15))
+    for row in range(12):
+        body += rect(0, 9 * row, 128, 1, mix(wall, "#000000", 0.4))
+        body += "".join(rect(x + (row % 2) * 8, 9 * row, 1, 9, mix(wall, "#000000", 0.4)) for x in range(0, 128, 16))
+    body += f'<path d="M28 84 V50 Q28 18 64 18 Q100 18 100 50 V84 Z" fill="{mix(wall, "#000000", 0.45)}"/>'
+    body += '<path d="M44 84 V58 Q44 36 64 36 Q84 36 84 58 V84 Z" fill="#17181c"/>'
+    body += rect(0, 84, 128, 44, mix(wall, "#ffffff", 0.15)) + poly(
+        [(54, 84), (74, 84), (90, 128), (38, 128)], pick(r, "#4a6b5a", "#4a5f7a")
+    )
+    for x in (14, 114):
+        body += round_(x, 36, 12, mix(wall, "#ffd98a", 0.5)) + round_(x, 36, 4.5, "#fff0b0")
+    return body
+
+
+def rooftop(r: Rng) -> str:
+    """A flat roof with a low wall over the city."""
+    night = r.random() < 0.4
+    body = (rect(0, 0, 128, 128, "#1f2748") + stars(r, 22)) if night else sky(r) + clouds(r, 2)
+    body += buildings(r, 78, night, 44) + rect(0, 76, 128, 10, pick(r, "#b5654a", "#9aa0a8", "#a8947a"))
+    body += rect(0, 74, 128, 4, "#d3d6d9") + rect(0, 86, 128, 42, pick(r, "#7b8086", "#8f887d"))
+    body += rect(6, 62, 24, 24, "#b5bfc7", 1) + round_(18, 74, 8, "#7b8791") + round_(18, 74, 3, "#4a4f57")
+    return body + line("M104 86 V40 M94 46 H114 M97 54 H111", "#4a4f57", 2)
+
+
 PAINTERS: dict[str, Painter] = {
     "city street": city_street,
     "night street": night_street,
@@ -258,4 +323,8 @@ PAINTERS: dict[str, Painter] = {
     "playground": playground,
     "graveyard": graveyard,
     "camp site": camp_site,
+    "ruined street": ruined_street,
+    "fairground": fairground,
+    "tunnel": tunnel,
+    "rooftop": rooftop,
 }

@@ -1,0 +1,27 @@
+"""The backgrounds: every scene has a painter, whose drawings are random, repeatable and without words."""
+
+import numpy as np
+import pytest
+
+from mossgen.embedded.art import rasterise
+from mossgen.embedded.scenery import PAINTERS, draw
+from mossgen.embedded.vocabulary import load
+
+SCENES = [scene.name for scene in load().scenes]
+
+
+def test_every_scene_has_a_painter_and_every_painter_a_scene() -> None:
+    assert sorted(PAINTERS) == sorted(SCENES)
+
+
+def test_no_caption_names_two_scenes() -> None:
+    captions = [caption for scene in load().scenes for caption in scene.captions]
+    assert len(captions) == len(set(captions))
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_scene_covers_the_picture_and_varies_with_its_seed_alone(name: str) -> None:
+    first, again, other = (draw(name, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert "<text" not in first
+    assert np.asarray(rasterise(first, 32))[..., 3].min() > 200  # a seam of two shapes is a little clear
