@@ -264,6 +264,56 @@ def bank(r: Rng) -> str:
     return body + "".join(rect(16 + 20 * i, 71, 14, 16, mix(wood, "#000000", 0.2), 1) for i in range(3))
 
 
+def basement(r: Rng) -> str:
+    """Bare walls, a lamp on a wire, pipes, stairs, boxes on a shelf."""
+    wall = pick(r, "#8f8a80", "#7d8085", "#998b7a")
+    body = rect(0, 0, 128, 90, wall) + floor(r, 90, mix(wall, "#000000", 0.3), "plain")
+    body += rect(0, 8, 128, 4, "#6f7780") + rect(0, 16, 128, 3, "#a86a4a") + rect(104, 16, 3, 74, "#a86a4a")
+    body += rect(63.5, 0, 1, 26, "#2b2b30") + poly([(58, 30), (70, 30), (96, 90), (32, 90)], "#ffefb0", 0.22)
+    body += round_(64, 29, 5, "#fff0a0")
+    steps = "".join(rect(6 * i, 36 + 9 * i, 10, 54 - 9 * i, mix(wall, "#000000", 0.35 - 0.03 * i)) for i in range(6))
+    body += steps + rect(74, 50, 28, 2, "#7a5230") + rect(74, 70, 28, 2, "#7a5230") + rect(74, 40, 2, 50, "#7a5230")
+    for x, y in ((77, 42), (88, 40), (78, 60), (90, 62)):
+        body += rect(x, y, 10, (50 if y < 50 else 70) - y, pick(r, "#c98f52", "#b5793f", "#5f7a8a"), 1)
+    return body
+
+
+def butcher_shop(r: Rng) -> str:
+    """White tiles, sausages and hams on a rail, a glass counter."""
+    wall = pick(r, "#f4f4f0", "#eef3f5")
+    body = tiles(0, 0, 128, 88, 12, "#d3dade", wall) + floor(r, 88, pick(r, "#b5684f", "#9aa3a8"), "tiles")
+    body += rect(4, 12, 120, 3, "#8d98a3")
+    for x in range(12, 124, 16):
+        body += line(f"M{x} 14 v4", "#5b646e", 1.2)
+        if r.random() < 0.5:
+            body += ring(x, 29, 5.5, 10, pick(r, "#c8705a", "#b5584a")) + rect(x - 3, 18, 6, 4, "#f3e3d0", 2)
+        else:
+            body += "".join(ring(x, 22 + 8 * i, 2.8, 4, pick(r, "#a84a3a", "#c86a52")) for i in range(3))
+    trim = pick(r, "#b5303a", "#3f5f8a", "#2f7a5a")
+    body += rect(0, 58, 128, 24, "#dcebf2") + "".join(
+        ring(12 + 17 * i, 75, 6.5, 4, pick(r, "#d8605a", "#e8a09a", "#b5443e")) for i in range(7)
+    )
+    return body + rect(0, 55, 128, 4, "#8d98a3") + rect(0, 80, 128, 28, trim) + rect(0, 80, 128, 3, "#ffffff")
+
+
+def church_interior(r: Rng) -> str:
+    """Arches, a coloured window, an altar with candles, pews."""
+    wall = pick(r, "#e3d9c3", "#d3d0c9", "#cfc3b0")
+    body = room(r, wall, pick(r, "#a8927a", "#9a8a80"), 84)
+    body += f'<path d="M44 62 V30 Q44 8 64 8 Q84 8 84 30 V62 Z" fill="{mix(wall, "#000000", 0.25)}"/>'
+    for x in range(48, 80, 8):
+        for y in range(18, 56, 9):
+            body += rect(x, y, 7, 8, pick(r, "#d8573e", "#3f7fc0", "#f2c14e", "#5aa86a", "#8a5fb8"), 1)
+    for x in (4, 24, 94, 114):
+        body += rect(x, 0, 9, 84, mix(wall, "#ffffff", 0.45)) + rect(x - 2, 78, 13, 6, mix(wall, "#ffffff", 0.2))
+    body += rect(46, 68, 36, 18, "#f7f3e8") + rect(44, 65, 40, 4, "#8a5a34", 1)
+    for x in (50, 76):
+        body += rect(x, 57, 2.5, 8, "#fff8e0") + ring(x + 1.2, 54.5, 1.6, 2.6, "#f7a02e")
+    wood = pick(r, "#8a5a34", "#6d4a30")
+    pews = "".join(rect(x, 90 + 10 * i, 34, 7, mix(wood, "#000000", 0.12 * i), 1) for i in range(3) for x in (4, 90))
+    return body + poly([(56, 86), (72, 86), (82, 128), (46, 128)], pick(r, "#a8323c", "#3f5f8a")) + pews
+
+
 PAINTERS: dict[str, Painter] = {
     "bar": bar,
     "operating room": operating_room,
@@ -279,4 +329,7 @@ PAINTERS: dict[str, Painter] = {
     "circus ring": circus_ring,
     "airport hall": airport_hall,
     "bank": bank,
+    "basement": basement,
+    "butcher's shop": butcher_shop,
+    "church interior": church_interior,
 }

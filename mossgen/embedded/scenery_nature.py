@@ -336,6 +336,34 @@ def cemetery(r: Rng) -> str:
     return body + poly([(60, 62), (68, 62), (92, 128), (36, 128)], path) + bench(96, 84)
 
 
+def cave(r: Rng) -> str:
+    """Dark rock around a bright mouth, points of stone above."""
+    rock = pick(r, "#5f564f", "#4f5560", "#6a5648")
+    body = rect(0, 0, 128, 128, rock) + ring(64, 62, 34, 36, pick(r, "#bfe3f2", "#f7dca0")) + hills(r, 96, rock, 4)
+    body += "".join(
+        poly([(x, 0), (x + 14, 0), (x + 7, float(r.uniform(14, 34)))], mix(rock, "#000000", 0.3))
+        for x in range(0, 128, 13)
+    )
+    body += rect(0, 92, 128, 36, mix(rock, "#ffffff", 0.12))
+    return body + "".join(
+        poly([(x, 98), (x + 9, 82), (x + 18, 98)], mix(rock, "#000000", 0.2)) for x in (-4, 12, 98, 114)
+    )
+
+
+def frozen_lake(r: Rng) -> str:
+    """Ice with thin cracks between snowy banks and firs."""
+    body = rect(0, 0, 128, 128, pick(r, "#cfe0ee", "#dfe6ea")) + hills(r, 54, "#eef5fa", 7)
+    body += "".join(
+        poly([(x - 6, 60), (x + 6, 60), (x, 36)], "#3f6a5f") + poly([(x - 3, 46), (x + 3, 46), (x, 36)], "#ffffff")
+        for x in (8, 22, 40, 92, 108, 120)
+    )
+    body += rect(0, 60, 128, 68, pick(r, "#a8d3e8", "#b5dcea")) + ring(64, 60, 80, 4, "#f7fbfd")
+    for _ in range(6):
+        x, y = float(r.uniform(6, 110)), float(r.uniform(72, 122))
+        body += line(f"M{x:.1f} {y:.1f} l8 3 l5 -3 l8 4", "#e9f6fb", 1.3)
+    return body
+
+
 PAINTERS: dict[str, Painter] = {
     "park": park,
     "garden": garden,
@@ -360,4 +388,6 @@ PAINTERS: dict[str, Painter] = {
     "savanna": savanna,
     "landfill": landfill,
     "cemetery": cemetery,
+    "cave": cave,
+    "frozen lake": frozen_lake,
 }

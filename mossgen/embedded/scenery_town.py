@@ -309,6 +309,23 @@ def rooftop(r: Rng) -> str:
     return body + line("M104 86 V40 M94 46 H114 M97 54 H111", "#4a4f57", 2)
 
 
+def flooded_street(r: Rng) -> str:
+    """Houses that stand in brown or grey water under rain clouds."""
+    water = pick(r, "#8a7a5f", "#6f8790", "#7d8a70")
+    body = rect(0, 0, 128, 128, "#a9b5bf") + "".join(
+        ring(float(r.uniform(0, 128)), 8, 22, 10, "#8793a0") for _ in range(6)
+    )
+    for x in (2, 45, 88):
+        wall, roof = pick(r, "#f3e3c3", "#e8c9b0", "#d3e0ea"), pick(r, "#b5483d", "#7a4b38", "#566a7d")
+        body += rect(x + 3, 38, 32, 46, wall) + poly([(x - 2, 40), (x + 19, 20), (x + 40, 40)], roof)
+        body += rect(x + 7, 46, 8, 10, "#7fa8c0") + rect(x + 23, 46, 8, 10, "#7fa8c0") + rect(x + 14, 62, 10, 22, roof)
+    body += rect(0, 72, 128, 56, water)
+    for _ in range(12):
+        left, low = float(r.uniform(0, 112)), float(r.uniform(76, 124))
+        body += line(f"M{left:.1f} {low:.1f} q4 -3 8 0 t8 0", mix(water, "#ffffff", 0.4), 1.4)
+    return body
+
+
 PAINTERS: dict[str, Painter] = {
     "city street": city_street,
     "night street": night_street,
@@ -327,4 +344,5 @@ PAINTERS: dict[str, Painter] = {
     "fairground": fairground,
     "tunnel": tunnel,
     "rooftop": rooftop,
+    "flooded street": flooded_street,
 }
