@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import subprocess
 import tarfile
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from mossgen.embedded.vocabulary import Object
 
 STYLES = ("fluent-emoji-flat", "noto", "twemoji")
 PICTURES = "fluent-emoji-3d"  # the one style that comes as pictures, not as drawings
+OWN = "own/"  # before an object's icon: the drawings NAME.svg, NAME-2.svg ... of our own, in OWN_FOLDER
+OWN_FOLDER = Path(__file__).parents[1] / "training" / "icons"
 MARGIN = 4
 TONES = ("light", "medium-light", "medium", "medium-dark", "dark")
 # an icon of an unmirrorable thing: writing, a clock face, a flag, a way to point
@@ -124,8 +127,11 @@ class ArtSet:
     def variants(self, thing: Object) -> list[Icon]:
         """Every drawing of a thing: people as man and woman where the style has both, in all skin tones.
 
-        What faces a way stays as it is drawn, so that the layout knows which way to turn it.
+        They are ours, whatever the style, if its icon says so. What faces a way stays as it is drawn, so that the
+        layout knows which way to turn it.
         """
+        if thing.icon.startswith(OWN):
+            return own(thing)
         found: list[Icon] = []
         for icon, captions in _genders(thing, self):
             toned = [self._toned(icon, tone) for tone in TONES]
@@ -149,6 +155,23 @@ def _genders(thing: Object, art: ArtSet) -> list[tuple[str, tuple[str, ...]]]:
     for icon, noun, adjective in ((man, "man", "male"), (woman, "woman", "female")):
         own = tuple(c.replace("person", noun) if "person" in c else f"{adjective} {c}" for c in thing.captions)
         found.append((icon, thing.captions + own))
+    return found
+
+
+def own(thing: Object) -> list[Icon]:
+    """Our own drawings of a thing. FileNotFoundError if there is none."""
+    name = thing.icon.removeprefix(OWN)
+    files = [path for path in OWN_FOLDER.glob(f"{name}*.svg") if re.fullmatch(r"(-\d+)?", path.stem.removeprefix(name))]
+    if not files:
+        raise FileNotFoundError(f"{thing.name!r} has no drawing {name}.svg in {OWN_FOLDER}")
+    found = []
+    for path in sorted(files):
+        drawing = path.read_text(encoding="utf-8")
+        box = re.search(r'viewBox="0 0 (\d+) (\d+)"', drawing)
+        body = re.search(r"<svg[^>]*>(.*)</svg>", drawing, re.DOTALL)
+        if not box or not body:
+            raise ValueError(f"{path} is no drawing with a view box that begins at 0 0")
+        found.append(Icon(name, body[1], (int(box[1]), int(box[2])), thing.captions, not thing.faces))
     return found
 
 

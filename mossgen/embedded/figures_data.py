@@ -41,11 +41,12 @@ class Pose:
 
 @dataclass(frozen=True)
 class Figures:
-    """All characters and poses by name, in file order, and the build of each kind of body."""
+    """All characters and poses by name, in file order, the builds, and the colours by name."""
 
     characters: dict[str, Character]
     poses: dict[str, Pose]
     builds: dict[str, dict[str, float]]
+    colours: dict[str, Any]
 
 
 def _yaml(path: Path) -> Any:
@@ -75,7 +76,7 @@ def load() -> Figures:
         )
         for entry in raw["poses"]
     }
-    return Figures(characters, poses, raw["builds"])
+    return Figures(characters, poses, raw["builds"], raw["colours"])
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ PARTS = {
     "refusal": "the refusal head",
     "safety": "the text-safety head",
     "policy-figures": "no training: figures of the policy from outputs of `mossgen check`",
+    "figure-boxes": "no training: where the hands of the whole figures are, for the layout",
     "t2i-vae": "the text-to-image model's autoencoder",
     "t2i-unet": "the text-to-image model's denoiser, on the autoencoder's latents",
 }

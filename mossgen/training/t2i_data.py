@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mossgen.embedded import art, scenery
+from mossgen.embedded import art, figures, figures_data, scenery
 from mossgen.embedded.grammar import with_article
 from mossgen.embedded.vocabulary import Object, Scene, load
 
@@ -101,6 +104,25 @@ def _draw_scene(scene: Scene, count: int) -> list[tuple[list[str], bytes]]:
     return drawn
 
 
+def figure_caption(who: str, pose: str, rng: np.random.Generator) -> str:
+    """A phrase for a character in a pose, by any of the words for them."""
+    character, what = figures_data.load().characters[who], figures_data.load().poses[pose]
+    noun = str(rng.choice([character.name, *character.also]))
+    article = with_article(noun).removesuffix(noun) if rng.random() < 0.7 else str(rng.choice(["", "the ", "one "]))
+    return f"{article}{noun} {rng.choice([what.name, *what.also])}"
+
+
+def _draw_figure(pair: tuple[str, str], count: int) -> list[tuple[list[str], bytes]]:
+    """`count` random drawings of one character in one pose; half of their captions are the usual one."""
+    rng, usual = np.random.default_rng([13, *" ".join(pair).encode()]), figures_data.phrase(*pair)
+    drawn = []
+    for _ in range(count):
+        picture = art.vary(art.rasterise(figures.draw(*pair, rng).svg, 3 * SIDE), rng, SIDE, mirrored=False)
+        names = [usual, usual, *(figure_caption(*pair, rng) for _ in range(2))]
+        drawn.append((names, as_bytes(art.to_array(picture)).tobytes()))
+    return drawn
+
+
 def _collect(parts: list[list[tuple[list[str], bytes]]], path: Path) -> Pictures:
     """Write the parts as one array; group i is part i."""
     total = sum(map(len, parts))
@@ -124,22 +146,59 @@ def read(path: Path) -> Pictures:
     return Pictures(np.load(path, mmap_mode="r"), side["captions"], np.asarray(side["groups"], np.int64))
 
 
-def objects(cache: Path, art_folder: Path, styles: tuple[str, ...], count: int, workers: int = 2) -> Pictures:
-    """`count` varied pictures of every object, drawn if the cache has none."""
-    path = cache / f"objects-{'-'.join(styles)}-{count}.npy"
+def _drawn(path: Path, draw: Callable[[Any], list[tuple[list[str], bytes]]], what: Sequence[Any]) -> Pictures:
+    """The pictures kept at `path`, drawn first if there are none: those of what[i] are group i."""
     if path.exists():
         return read(path)
-    cache.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(2) as pool:
+        return _collect(list(pool.map(draw, what, chunksize=4)), path)
+
+
+def objects(cache: Path, art_folder: Path, styles: tuple[str, ...], count: int) -> Pictures:
+    """`count` varied pictures of every object of the emoji sets, drawn if the cache has none."""
     draw = partial(_draw_object, folder=art_folder, styles=styles, count=count)
-    with ProcessPoolExecutor(workers) as pool:
-        return _collect(list(pool.map(draw, load().objects, chunksize=4)), path)
+    return _drawn(cache / f"objects-{'-'.join(styles)}-{count}.npy", draw, emoji_things())
 
 
-def scenes(cache: Path, count: int, workers: int = 2) -> Pictures:
+def emoji_things() -> list[Object]:
+    """The objects that the emoji sets draw, in the vocabulary's order."""
+    return [thing for thing in load().objects if not thing.icon.startswith(art.OWN)]
+
+
+def own(cache: Path, art_folder: Path, count: int) -> Pictures:
+    """`count` varied pictures of every object drawn by ourselves, drawn if the cache has none."""
+    things = [thing for thing in load().objects if thing.icon.startswith(art.OWN)]
+    draw = partial(_draw_object, folder=art_folder, styles=art.STYLES[:1], count=count)
+    return _drawn(cache / f"own-{len(things)}-{count}.npy", draw, things)
+
+
+def whole_figures(cache: Path, count: int) -> Pictures:
+    """`count` pictures of every character in every pose, drawn if the cache has none."""
+    known = figures_data.load()
+    pairs = [(who, pose) for who in known.characters for pose in known.poses]
+    return _drawn(cache / f"figures-{len(pairs)}-{count}.npy", partial(_draw_figure, count=count), pairs)
+
+
+def scenes(cache: Path, count: int) -> Pictures:
     """`count` pictures of every scene, drawn if the cache has none."""
-    path = cache / f"scenes-{count}.npy"
-    if path.exists():
-        return read(path)
-    cache.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers) as pool:
-        return _collect(list(pool.map(partial(_draw_scene, count=count), load().scenes, chunksize=2)), path)
+    return _drawn(cache / f"scenes-{count}.npy", partial(_draw_scene, count=count), load().scenes)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of what draws the pictures: how many of each thing, and in which styles."""
+    parser.add_argument("--per-object", type=int, default=16)
+    parser.add_argument("--per-figure", type=int, default=12, help="pictures of each character in each pose")
+    parser.add_argument("--per-scene", type=int, default=48)
+    parser.add_argument("--styles", default="fluent-emoji-flat")
+
+
+def parts(args: argparse.Namespace) -> dict[str, Pictures]:
+    """All training pictures, by kind, as the options say; drawn once and kept in --out."""
+    cache, styles = args.out / "pictures", tuple(args.styles.split(","))
+    return {
+        "objects": objects(cache, args.art, styles, args.per_object),
+        "own": own(cache, args.art, args.per_object),
+        "figures": whole_figures(cache, args.per_figure),
+        "scenes": scenes(cache, args.per_scene),
+    }

@@ -17,12 +17,12 @@ from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
-from mossgen.embedded import text, vocabulary
+from mossgen.embedded import art, text, vocabulary
 from mossgen.embedded.autoencoder import LayerAutoencoder
 from mossgen.training import parallel, t2i_data
 from mossgen.training.t2i_vae import to_float
 
-SCENE_SHARE = 0.15
+SHARES = {"objects": 0.31, "own": 0.16, "figures": 0.38, "scenes": 0.15}
 DROPPED = 0.10
 
 
@@ -48,20 +48,21 @@ def build() -> Any:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Cached training data: latents (n, 32, 8, 8), states (m, TOKENS, 384), means (m, 384), and who has which."""
+    """Cached training data: latents (n, 32, 8, 8), states (m, TOKENS, 384), means (m, 384), and who has which.
+
+    `groups` are the rows of each thing, kind by kind; `likely` is how often each is drawn.
+    """
 
     latents: Tensor
     states: Tensor
     means: Tensor
     phrases: Tensor
     groups: list[np.ndarray]
-    objects: np.ndarray
+    likely: np.ndarray
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents, states and means of a random batch: objects by their weights, scenes by SCENE_SHARE."""
-        scenes = rng.random(size) < SCENE_SHARE
-        count = len(self.objects)
-        which = np.where(scenes, rng.integers(count, len(self.groups), size), rng.choice(count, size, p=self.objects))
+        """Latents, states and means of a random batch: things as likely as they are, then any picture of each."""
+        which = rng.choice(len(self.groups), size, p=self.likely)
         rows = np.array([rng.choice(self.groups[group]) for group in which])
         phrase = self.phrases[torch.from_numpy(rows), torch.from_numpy(rng.integers(0, self.phrases.shape[1], size))]
         phrase[torch.from_numpy(rng.random(size) < DROPPED)] = 0
@@ -71,32 +72,40 @@ class Corpus:
 @torch.no_grad()
 def corpus(args: argparse.Namespace) -> Corpus:
     """Latents and text states of all training pictures, made once and cached in --out."""
-    sprites = t2i_data.objects(args.out / "pictures", args.art, tuple(args.styles.split(",")), args.per_object)
-    scenes = t2i_data.scenes(args.out / "pictures", args.per_scene)
-    names = [""]
+    parts = t2i_data.parts(args)
     index: dict[str, int] = {"": 0}
-    for caption in (c for part in (sprites, scenes) for captions in part.captions for c in captions):
-        if caption not in index:
-            index[caption] = len(names)
-            names.append(caption)
-    phrases = torch.tensor([[index[c] for c in captions] for part in (sprites, scenes) for captions in part.captions])
-    count = int(sprites.groups.max()) + 1
-    groups = np.concatenate([sprites.groups, scenes.groups + count])
-    path = args.out / f"corpus-{args.styles}-{args.per_object}-{args.per_scene}.pt"
-    if not path.exists():
-        latents = torch.cat([_latents(args.out / "vae", part) for part in (sprites, scenes)])
-        states, means = _states(args.minilm, names)
-        torch.save({"latents": latents, "states": states, "means": means}, path)
-    data = torch.load(path, weights_only=True, mmap=True)
-    rows = [np.flatnonzero(groups == group) for group in range(int(groups.max()) + 1)]
-    return Corpus(
-        data["latents"].clone(), data["states"].clone(), data["means"].clone(), phrases, rows, weights(args.favour)
+    phrases = torch.tensor(
+        [[index.setdefault(c, len(index)) for c in some] for part in parts.values() for some in part.captions]
     )
+    latents = torch.cat([_kept(args, kind, part) for kind, part in parts.items()])
+    path = args.out / f"states-{len(latents)}-{len(index)}.pt"
+    if not path.exists():
+        states, means = _states(args.minilm, list(index))
+        torch.save({"states": states, "means": means}, path)
+    data = torch.load(path, weights_only=True, mmap=True)
+    groups: list[np.ndarray] = []
+    likely, first = [], 0
+    for kind, part in parts.items():
+        rows = [first + np.flatnonzero(part.groups == group) for group in range(int(part.groups.max()) + 1)]
+        share = weights(args.favour) if kind == "objects" else np.full(len(rows), 1 / len(rows))
+        groups, first = groups + rows, first + len(part)
+        likely.append(SHARES[kind] * share)
+    return Corpus(latents, data["states"].clone(), data["means"].clone(), phrases, groups, np.concatenate(likely))
+
+
+def _kept(args: argparse.Namespace, kind: str, part: t2i_data.Pictures) -> Tensor:
+    """The latents of one kind of pictures, made if --out has none."""
+    path = args.out / f"latents-{kind}-{len(part)}.pt"
+    if not path.exists():
+        torch.save(_latents(args.out / "vae", part), path)
+    return torch.load(path, weights_only=True).clone()  # type: ignore[no-any-return]
 
 
 def weights(favour: Path | None) -> np.ndarray:
-    """How likely each object is in a batch: four times as likely if a template in the folder `favour` names it."""
-    likely = np.where(vocabulary.named(favour), 4.0, 1.0) if favour else np.ones(len(vocabulary.load().objects))
+    """How likely each emoji object is: four times as likely if a template in the folder `favour` names it."""
+    of_emoji = [not thing.icon.startswith(art.OWN) for thing in vocabulary.load().objects]
+    named = vocabulary.named(favour) if favour else [False] * len(of_emoji)
+    likely = np.where(named, 4.0, 1.0)[of_emoji]
     return np.asarray(likely / likely.sum())
 
 
@@ -130,12 +139,11 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--batch", type=int, default=64, help="pictures a worker and step")
     parser.add_argument("--rate", type=float, default=8e-4)
-    parser.add_argument("--per-object", type=int, default=16)
-    parser.add_argument("--per-scene", type=int, default=48)
+    t2i_data.add_options(parser)
+    parser.add_argument("--start", type=Path, help="folder of a denoiser to begin with instead of none")
     parser.add_argument(
         "--favour", type=Path, help="folder of YAML files: objects they name are drawn four times as often"
     )
-    parser.add_argument("--styles", default="fluent-emoji-flat")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.workers)
     data = corpus(args)
@@ -155,9 +163,12 @@ def _work(rank: int, args: argparse.Namespace) -> None:
 class Run:
     """Model, average, optimiser and clock of one training run, and its checkpoint."""
 
-    def __init__(self, path: Path, rate: float) -> None:
+    def __init__(self, path: Path, rate: float, start: Path | None) -> None:
         self.path, self.seconds, self.seen, self.steps = path, 0.0, 0, 0
         self.model, self.average = build(), build()
+        if start:
+            begun = UNet2DConditionModel.from_pretrained(start).float()  # type: ignore[no-untyped-call]
+            self.model.load_state_dict(begun.state_dict())
         self.average.load_state_dict(self.model.state_dict())
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True
@@ -197,7 +208,7 @@ def loss_of(model: Any, z: Tensor, states: Tensor, means: Tensor) -> Tensor:
 def train(args: argparse.Namespace, data: Corpus, rank: int) -> None:
     """The loop: warm-up, constant rate, linear decay over the last 30 % of --minutes."""
     torch.manual_seed(3)
-    run = Run(args.out / "unet.pt", args.rate)
+    run = Run(args.out / "unet.pt", args.rate, args.start)
     rng, shown, exported = np.random.default_rng([5, run.steps, rank]), 0.0, run.seconds
     torch.manual_seed(1000 * run.steps + rank)
     last, first_seen, first_seconds = time.monotonic(), run.seen, run.seconds
