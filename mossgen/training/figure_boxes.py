@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from mossgen.embedded import art, figures
 from mossgen.embedded.figures_data import BOXES, PARTS, load
 
-HEAD = """# Measured from the drawings by `python -m mossgen.training figure-boxes`: width and height of each cropped sprite
-# in heights of a standing man, and where its hand, mouth and foot are in it (0..1 from its left and from its top).
+HEAD = """# Measured from the drawings by `python -m mossgen.training figure-boxes`: width and height of each cropped
+# sprite in heights of a standing man, and where its hand, mouth and foot are in it (0..1 from its left and its top).
 """
 
 

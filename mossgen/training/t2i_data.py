@@ -158,7 +158,7 @@ def _drawn(path: Path, draw: Callable[[Any], list[tuple[list[str], bytes]]], wha
 def objects(cache: Path, art_folder: Path, styles: tuple[str, ...], count: int) -> Pictures:
     """`count` varied pictures of every object of the emoji sets, drawn if the cache has none."""
     draw = partial(_draw_object, folder=art_folder, styles=styles, count=count)
-    return _drawn(cache / f"objects-{'-'.join(styles)}-{count}.npy", draw, emoji_things())
+    return _drawn(cache / f"objects-{len(emoji_things())}-{'-'.join(styles)}-{count}.npy", draw, emoji_things())
 
 
 def emoji_things() -> list[Object]:
@@ -182,7 +182,7 @@ def whole_figures(cache: Path, count: int) -> Pictures:
 
 def scenes(cache: Path, count: int) -> Pictures:
     """`count` pictures of every scene, drawn if the cache has none."""
-    return _drawn(cache / f"scenes-{count}.npy", partial(_draw_scene, count=count), load().scenes)
+    return _drawn(cache / f"scenes-{len(load().scenes)}-{count}.npy", partial(_draw_scene, count=count), load().scenes)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
