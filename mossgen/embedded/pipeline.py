@@ -101,6 +101,18 @@ class LayeredDiffusionPipeline(DiffusionPipeline):
         images = _as_output(pictures, output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)  # type: ignore[no-untyped-call]
 
+    @torch.no_grad()
+    def sprites(
+        self, phrases: list[str], generators: list[Generator], steps: int = 16, guidance: float = 3.0
+    ) -> list[Image.Image]:
+        """Each phrase drawn by itself, without a layout: RGBA pictures cropped to what is seen, one generator each."""
+        noises = (torch.randn(LATENT_SHAPE, generator=generator) for generator in generators)
+        jobs = [
+            _Job(number, Layer(phrase), noise, "")
+            for number, (phrase, noise) in enumerate(zip(phrases, noises, strict=True))
+        ]
+        return [cut_out(pixels) for pixels in self._draw(jobs, steps, guidance)]
+
     def _jobs(
         self, prompts: list[str], negative: str | list[str] | None, generator: Generator | list[Generator] | None
     ) -> list[_Job]:

@@ -13,23 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from safetensors.torch import load_file
-from torch import Tensor
 
-from mossgen.embedded import art, scenery
+from mossgen.embedded import art
 from mossgen.embedded.grammar import with_article
 from mossgen.embedded.layout import layers
-from mossgen.embedded.pipeline import LayeredDiffusionPipeline, cut_out
+from mossgen.embedded.pipeline import LayeredDiffusionPipeline
 from mossgen.embedded.vocabulary import Object, load, named
-from mossgen.models import weights as models
+from mossgen.training import pose_figures
+from mossgen.training.picture_judge import Judge, on_ground, seeds, through
 
 STEPS, GUIDANCE, SEED = 16, 3.0, 1  # the first two as the imager has them
 VISIBLE = 0.05  # of the pixels
-MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 SHEET = [
     "a kitchen knife in a kitchen",
     "a skull on a t-shirt",
@@ -66,70 +63,10 @@ SHEET = [
 ]
 
 
-class Judge:
-    """Names the object whose drawing is nearest to a picture."""
-
-    def __init__(self, art_folder: Path) -> None:
-        self.model = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
-        weights = load_file(models.path("efficientnet-lite0") / "model.safetensors")
-        self.model.load_state_dict({k: v for k, v in weights.items() if not k.startswith("classifier.")})
-        self.model.eval()
-        self.objects = load().objects
-        pictures, self.owner, rng = [], [], np.random.default_rng(0)
-        places = list(scenery.PAINTERS)
-        drawings = art.ArtSet(art_folder)
-        for number, thing in enumerate(self.objects):
-            icons = drawings.variants(thing)
-            for icon in icons[:: max(1, len(icons) // 4)]:
-                sprite = art.rasterise(icon.svg(), 128)
-                grounds = [None, *(_somewhere(places, rng) for _ in range(2))]
-                pictures += [_on_ground(sprite, ground) for ground in grounds]
-                self.owner += [number] * len(grounds)
-        self.references = self.features(pictures)
-
-    @torch.no_grad()
-    def features(self, pictures: list[Image.Image]) -> Tensor:
-        """Unit feature vectors (n, 1280) of RGB pictures."""
-        parts = []
-        for first in range(0, len(pictures), 64):
-            arrays = [np.asarray(p.resize((160, 160), Image.Resampling.BICUBIC)) for p in pictures[first : first + 64]]
-            x = (torch.from_numpy(np.stack(arrays)).float() / 255 - MEAN) / STD
-            parts.append(self.model(x.permute(0, 3, 1, 2)))
-        return torch.nn.functional.normalize(torch.cat(parts), dim=1)
-
-    def ranks(self, pictures: list[Image.Image], wanted: list[int]) -> NDArray[np.int64]:
-        """The rank (0 is best) of the wanted object among all objects, for each picture."""
-        likeness = self.features(pictures) @ self.references.T
-        best = torch.full((len(pictures), len(self.objects)), -1.0)
-        best = best.index_reduce(1, torch.tensor(self.owner), likeness, "amax")
-        own = best.gather(1, torch.tensor(wanted)[:, None])
-        return (best > own).sum(1).numpy()
-
-
-def _somewhere(places: list[str], rng: np.random.Generator) -> Image.Image:
-    """A part of a drawn scene, where objects stand."""
-    scene = art.rasterise(scenery.draw(places[int(rng.integers(len(places)))], rng), 256).convert("RGB")
-    left = int(rng.integers(0, 128))
-    return scene.crop((left, 110, left + 128, 238))
-
-
-def _on_ground(sprite: Image.Image, ground: Image.Image | None = None) -> Image.Image:
-    """What is seen of an RGBA sprite in the middle of a square: of a ground, or the pale one of plain pictures."""
-    seen = sprite.crop(sprite.getchannel("A").getbbox())
-    side = round(1.1 * max(seen.size))
-    square = ground.resize((side, side)) if ground else Image.new("RGB", (side, side), (238, 238, 238))
-    square.paste(seen, ((side - seen.width) // 2, (side - seen.height) // 2), seen)
-    return square
-
-
 def _crop(picture: Image.Image, box: tuple[int, int, int, int], margin: int = 6) -> Image.Image:
     """The square around a box."""
     left, top, right, low = box
     return picture.crop((max(0, left - margin), max(0, top - margin), min(256, right + margin), min(256, low + margin)))
-
-
-def _seeds(seed: int, count: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(seed * 10_000 + number) for number in range(count)]
 
 
 def _boxes(prompt: str, generator: torch.Generator) -> dict[str, tuple[int, int, int, int]]:
@@ -140,7 +77,7 @@ def _boxes(prompt: str, generator: torch.Generator) -> dict[str, tuple[int, int,
 
 def draw(pipe: Any, prompts: list[str], seed: int) -> list[Image.Image]:
     """One picture a prompt, 16 at a time."""
-    generators, pictures = _seeds(seed, len(prompts)), []
+    generators, pictures = seeds(seed, len(prompts)), []
     for first in range(0, len(prompts), 16):
         part = slice(first, first + 16)
         pictures += pipe(
@@ -171,6 +108,7 @@ def evaluate(work: Path, model: Path, templates: Path | None, objects: int, pair
         "one object": one_object(judge, things, pictures),
         "two objects on a plain ground": two_objects(pipe, judge, things, pairs, ["plain background"]),
         "two objects in a scene": two_objects(pipe, judge, things, pairs, scenes),
+        "whole figures": pose_figures.recognised(pipe, judge),
         "two seeds": two_seeds(pictures, draw(pipe, singles, SEED + 2)),
         "seconds a picture": speed(pipe),
     }
@@ -180,7 +118,7 @@ def one_object(judge: Judge, things: list[Object], pictures: list[Image.Image]) 
     """Recognition of single objects on a plain ground, drawn with SEED."""
     crops = [
         _crop(picture, next(b for n, b in _boxes(with_article(thing.name), g).items() if n == with_article(thing.name)))
-        for picture, thing, g in zip(pictures, things, _seeds(SEED, len(things)), strict=True)
+        for picture, thing, g in zip(pictures, things, seeds(SEED, len(things)), strict=True)
     ]
     ranks = judge.ranks(crops, [judge.objects.index(thing) for thing in things])
     missed = [thing.name for thing, rank in zip(things, ranks, strict=True) if rank >= 5]
@@ -192,15 +130,12 @@ def ceiling(pipe: Any, judge: Judge, things: list[Object], art_folder: Path) -> 
     drawings, rng = art.ArtSet(art_folder), np.random.default_rng(SEED)
     sprites = [art.vary(art.rasterise(drawings.variants(thing)[0].svg(), 256), rng, 128) for thing in things]
     wanted = [judge.objects.index(thing) for thing in things]
-    kept = []
-    for sprite in sprites:
-        x = torch.from_numpy(art.to_array(sprite))[None]
-        with torch.no_grad():
-            y = pipe.vae.decode(pipe.vae.encode(x.to(pipe.vae.dtype)).latent).sample
-        kept.append(cut_out(y[0].float().permute(1, 2, 0).numpy()))
     return {
-        name: _hits(judge.ranks([_on_ground(p) for p in pictures], wanted)[:, None])
-        for name, pictures in (("the drawings themselves", sprites), ("through the autoencoder and back", kept))
+        name: _hits(judge.ranks([on_ground(p) for p in pictures], wanted)[:, None])
+        for name, pictures in (
+            ("the drawings themselves", sprites),
+            ("through the autoencoder and back", [through(pipe, sprite) for sprite in sprites]),
+        )
     }
 
 
@@ -213,7 +148,7 @@ def two_objects(pipe: Any, judge: Judge, things: list[Object], count: int, scene
     ]
     pictures = draw(pipe, prompts, SEED + 1)
     crops, wanted = [], []
-    for pair, prompt, picture, generator in zip(pairs, prompts, pictures, _seeds(SEED + 1, count), strict=True):
+    for pair, prompt, picture, generator in zip(pairs, prompts, pictures, seeds(SEED + 1, count), strict=True):
         boxes = _boxes(prompt, generator)
         for thing in pair:
             crops.append(_crop(picture, boxes.get(with_article(thing.name), (0, 0, 256, 256))))
@@ -243,7 +178,7 @@ def speed(pipe: Any) -> dict[str, Any]:
     prompts = SHEET[:8]
     pipe(prompts[:1], num_inference_steps=2)
     start = time.perf_counter()
-    pipe(prompts, num_inference_steps=STEPS, guidance_scale=GUIDANCE, generator=_seeds(0, 8))
+    pipe(prompts, num_inference_steps=STEPS, guidance_scale=GUIDANCE, generator=seeds(0, 8))
     seconds = (time.perf_counter() - start) / 8
     return {"batch of 8": round(seconds, 2), "steps": STEPS, "threads": torch.get_num_threads()}
 

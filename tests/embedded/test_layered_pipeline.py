@@ -126,3 +126,13 @@ def test_an_empty_sprite_is_no_error() -> None:
     clear = np.zeros((128, 128, 4), np.float32)
     clear[..., 3] = -1
     assert cut_out(clear).size == (128, 128)
+
+
+def test_a_phrase_is_drawn_by_itself_from_its_own_generator(pipe: LayeredDiffusionPipeline) -> None:
+    def drawn(*phrases: str) -> list[bytes]:
+        generators = [torch.Generator().manual_seed(len(phrase)) for phrase in phrases]
+        return [one.tobytes() for one in pipe.sprites(list(phrases), generators, steps=2)]
+
+    alone, together = drawn("a dog"), drawn("a red cat", "a dog")
+    assert alone == together[1:]
+    assert together[0] != together[1]

@@ -4,7 +4,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from mossgen.embedded.art import ArtSet
+import numpy as np
+import pytest
+
+from mossgen.embedded.art import OWN, ArtSet, own, rasterise
 from mossgen.embedded.vocabulary import SIZES, load
 
 
@@ -31,3 +34,13 @@ def test_a_drawing_that_faces_a_way_is_never_mirrored_in_training(tmp_path: Path
     art = ArtSet(tmp_path, "set")
     assert [icon.mirrored for icon in art.variants(dog)] == [False]
     assert [icon.mirrored for icon in art.variants(replace(dog, faces=""))] == [True]
+
+
+def test_every_thing_of_ours_has_its_drawings_and_what_has_none_is_told() -> None:
+    ours = [thing for thing in load().objects if thing.icon.startswith(OWN)]
+    drawn = {thing.name: own(thing) for thing in ours}
+    assert len(drawn["pistol"]) > 1
+    assert {icon.name for icon in drawn["pistol"]} == {"pistol"}
+    assert all(np.asarray(rasterise(icons[0].svg(), 32).getchannel("A")).any() for icons in drawn.values())
+    with pytest.raises(FileNotFoundError, match="'unicorn' has no drawing"):
+        own(replace(ours[0], name="unicorn", icon="own/unicorn"))
